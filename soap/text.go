@@ -1,0 +1,161 @@
+package soap
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// textForm is how text is written: as it is, or as the inside of a JSON string.
+type textForm bool
+
+const (
+	rawText  textForm = false
+	jsonText textForm = true
+)
+
+// text appends the run of character data that starts here, up to the next markup or the end of the body. Line ends
+// become line feeds and references their characters, as XML says; nothing else changes.
+func (s *scanner) text(to []byte, form textForm) ([]byte, *ParseError) {
+	for {
+		start := s.pos
+		for s.pos < len(s.body) && class[s.body[s.pos]]&plain != 0 {
+			s.pos++
+		}
+		to = append(to, s.body[start:s.pos]...)
+		if s.pos == len(s.body) || s.body[s.pos] == '<' {
+			return to, nil
+		}
+		var err *ParseError
+		if to, err = s.oddText(to, form); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// oddText appends one character that is not plain.
+func (s *scanner) oddText(to []byte, form textForm) ([]byte, *ParseError) {
+	switch {
+	case s.body[s.pos] == '&':
+		r, err := s.reference()
+		if err != nil {
+			return nil, err
+		}
+		return appendRune(to, r, form), nil
+	case s.at("]]>"):
+		return nil, s.malformed("]]> may not stand in text")
+	}
+	return s.char(to, form)
+}
+
+// char appends one character as it stands, a carriage return as the line feed that XML makes of it.
+func (s *scanner) char(to []byte, form textForm) ([]byte, *ParseError) {
+	size := s.charSize()
+	if size == 0 {
+		return nil, s.badChar()
+	}
+	if size > 1 {
+		to = append(to, s.body[s.pos:s.pos+size]...)
+		s.pos += size
+		return to, nil
+	}
+	c := s.body[s.pos]
+	s.pos++
+	if c == '\r' {
+		if s.peek() == '\n' {
+			s.pos++
+		}
+		c = '\n'
+	}
+	return appendRune(to, rune(c), form), nil
+}
+
+// cdata appends the text of the <![CDATA[ … ]]> that starts here.
+func (s *scanner) cdata(to []byte, form textForm) ([]byte, *ParseError) {
+	s.skip("<![CDATA[")
+	length := bytes.Index(s.body[s.pos:], []byte("]]>"))
+	if length < 0 {
+		s.pos = len(s.body)
+		return nil, s.malformed("")
+	}
+	end := s.pos + length
+	for s.pos < end {
+		var err *ParseError
+		if to, err = s.char(to, form); err != nil {
+			return nil, err
+		}
+	}
+	s.skip("]]>")
+	return to, nil
+}
+
+var entities = []struct {
+	text string
+	char rune
+}{{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}}
+
+// reference reads a character reference or one of the five entities that need no DTD.
+func (s *scanner) reference() (rune, *ParseError) {
+	for _, e := range entities {
+		if s.skip(e.text) {
+			return e.char, nil
+		}
+	}
+	if s.at("&#") {
+		return s.charReference()
+	}
+	if bytes.IndexByte(s.body[s.pos:], ';') < 0 {
+		return 0, s.malformed("an & must start a reference such as &amp;")
+	}
+	return 0, s.fail(CauseForbidden, "only the entities lt, gt, amp, quot and apos are allowed")
+}
+
+// charReference reads &#13; or &#xD;.
+func (s *scanner) charReference() (rune, *ParseError) {
+	start := s.pos
+	s.skip("&#")
+	base := rune(10)
+	if s.skip("x") {
+		base = 16
+	}
+	digits := s.pos
+	var r rune
+	for ; s.pos < len(s.body) && r <= utf8.MaxRune; s.pos++ {
+		d, ok := digit(s.body[s.pos], base)
+		if !ok {
+			break
+		}
+		r = r*base + d
+	}
+	if s.pos == digits || s.peek() != ';' || !validChar(r) {
+		return 0, s.failAt(start, CauseMalformed, "this character reference names no character that XML allows")
+	}
+	s.pos++
+	return r, nil
+}
+
+func digit(c byte, base rune) (rune, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return rune(c - '0'), true
+	case base == 16 && 'a' <= c|0x20 && c|0x20 <= 'f':
+		return rune(c|0x20-'a') + 10, true
+	}
+	return 0, false
+}
+
+// appendRune appends one valid character, escaped where JSON wants it.
+func appendRune(to []byte, r rune, form textForm) []byte {
+	if form == jsonText {
+		switch r {
+		case '"', '\\':
+			return append(to, '\\', byte(r))
+		case '\n':
+			return append(to, '\\', 'n')
+		case '\t':
+			return append(to, '\\', 't')
+		case '\r':
+			return append(to, '\\', 'r')
+		}
+	}
+	return utf8.AppendRune(to, r)
+}

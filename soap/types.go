@@ -1,0 +1,137 @@
+package soap
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+)
+
+// Types is what the generated record types say of the objects' fields, compiled once: object type to field to kind.
+// A nil *Types knows no object.
+type Types struct{ plans map[string]*plan }
+
+// plan is what the WSDLs say of one object's fields.
+type plan struct {
+	object string
+	fields map[string]field
+}
+
+// field is one field of a record type.
+type field struct {
+	name    string
+	kind    kind
+	repeats bool  // a slice: the element may come several times
+	index   []int // of the struct's field
+}
+
+// NewTypes compiles the plans of records, which may have several types for one object: their fields are joined. A field
+// with two kinds is an error naming object and field.
+func NewTypes(records ...Record) (*Types, error) {
+	t := &Types{plans: make(map[string]*plan, len(records))}
+	for _, r := range records {
+		fields, err := fieldsOf(reflect.TypeOf(r).Elem())
+		if err != nil {
+			return nil, err
+		}
+		if err := t.add(r.ObjectType(), fields); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func (t *Types) add(object string, fields []field) error {
+	p := t.plans[object]
+	if p == nil {
+		p = &plan{object: object, fields: make(map[string]field, len(fields))}
+		t.plans[object] = p
+	}
+	for _, f := range fields {
+		if old, ok := p.fields[f.name]; ok && (old.kind != f.kind || old.repeats != f.repeats) {
+			return fmt.Errorf("two types for %s disagree on the kind of field %s: run go generate ./...", object, f.name)
+		}
+		p.fields[f.name] = f
+	}
+	return nil
+}
+
+// plan is what is known of an object type, nil for nothing.
+func (t *Types) plan(object []byte) *plan {
+	if t == nil {
+		return nil
+	}
+	return t.plans[string(object)]
+}
+
+// field finds a record's child; what is not known is a string.
+func (p *plan) field(e *element) (f field, known bool) {
+	if p == nil || e.space != spaceSObject {
+		return field{}, false
+	}
+	f, known = p.fields[string(e.local)]
+	return f, known
+}
+
+// repeatDrift counts the fields that came several times though the WSDL has them once.
+func (p *plan) repeatDrift(names []string) int {
+	drift := 0
+	for _, name := range names {
+		if p != nil && !p.fields[name].repeats {
+			drift++
+		}
+	}
+	return drift
+}
+
+// fieldKinds are the Go types of the generated fields, ID and other named strings aside.
+var fieldKinds = map[reflect.Type]kind{
+	reflect.TypeFor[bool]():         kindBoolean,
+	reflect.TypeFor[int32]():        kindInt,
+	reflect.TypeFor[float64]():      kindDouble,
+	reflect.TypeFor[DateTime]():     kindDateTime,
+	reflect.TypeFor[Date]():         kindDate,
+	reflect.TypeFor[Time]():         kindTime,
+	reflect.TypeFor[Base64Binary](): kindBase64,
+}
+
+var compiled sync.Map // of reflect.Type to []field
+
+// fieldsOf reads the fields of a generated record type off its xml tags.
+func fieldsOf(t reflect.Type) ([]field, error) {
+	if fields, ok := compiled.Load(t); ok {
+		return fields.([]field), nil
+	}
+	var fields []field
+	for _, sf := range reflect.VisibleFields(t) {
+		tag, _, _ := strings.Cut(sf.Tag.Get("xml"), ",")
+		name := tag[strings.LastIndexByte(tag, ' ')+1:]
+		if sf.Anonymous || name == "" || name == "-" || sf.Name == "XMLName" {
+			continue
+		}
+		f := field{name: name, index: sf.Index}
+		if err := f.setKind(sf.Type); err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", t, sf.Name, err)
+		}
+		fields = append(fields, f)
+	}
+	compiled.Store(t, fields)
+	return fields, nil
+}
+
+// setKind finds the kind of a Go type: a pointer to a value, or a slice of such pointers.
+func (f *field) setKind(t reflect.Type) error {
+	if t.Kind() == reflect.Slice {
+		f.repeats, t = true, t.Elem()
+	}
+	if t.Kind() != reflect.Pointer {
+		return fmt.Errorf("%s is not a pointer: run go generate ./...", t)
+	}
+	t = t.Elem()
+	k, ok := fieldKinds[t]
+	if !ok && t.Kind() != reflect.String {
+		return fmt.Errorf("no xsd type is known for %s: run go generate ./...", t)
+	}
+	f.kind = k
+	return nil
+}

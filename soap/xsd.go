@@ -1,0 +1,90 @@
+package soap
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// DateTime is an xsd:dateTime. Salesforce sends UTC with three decimals: 2026-11-22T01:02:03.000Z. A text without a
+// zone is read as UTC.
+type DateTime struct{ time.Time }
+
+// Date is an xsd:date, such as 2026-11-22; its time is midnight UTC, or midnight of the zone that was sent.
+type Date struct{ time.Time }
+
+// Time is an xsd:time, such as 01:02:03.000Z, on the zero day of [time.Time].
+type Time struct{ time.Time }
+
+// Base64Binary is an xsd:base64Binary, decoded.
+type Base64Binary []byte
+
+// UnmarshalText reads the lexical form of xsd:dateTime.
+func (v *DateTime) UnmarshalText(text []byte) (err error) {
+	v.Time, err = parseTime("xsd:dateTime", string(text), "2006-01-02T15:04:05")
+	return err
+}
+
+// UnmarshalText reads the lexical form of xsd:date.
+func (v *Date) UnmarshalText(text []byte) (err error) {
+	v.Time, err = parseTime("xsd:date", string(text), "2006-01-02")
+	return err
+}
+
+// UnmarshalText reads the lexical form of xsd:time.
+func (v *Time) UnmarshalText(text []byte) (err error) {
+	v.Time, err = parseTime("xsd:time", string(text), "15:04:05")
+	return err
+}
+
+// UnmarshalText decodes base64; white space between its characters is allowed, as in XML.
+func (v *Base64Binary) UnmarshalText(text []byte) error {
+	decoded, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(text)), ""))
+	if err != nil {
+		return fmt.Errorf("not an xsd:base64Binary: %w", err)
+	}
+	*v = decoded
+	return nil
+}
+
+// MarshalText writes the form that Salesforce sends: three decimals, Z for UTC.
+func (v DateTime) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// MarshalText writes the form that Salesforce sends: no zone for UTC.
+func (v Date) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// MarshalText writes the form that Salesforce sends: three decimals, Z for UTC.
+func (v Time) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// MarshalText encodes base64 on one line.
+func (v Base64Binary) MarshalText() ([]byte, error) {
+	return []byte(base64.StdEncoding.EncodeToString(v)), nil
+}
+
+// MarshalJSON writes the text of MarshalText as a JSON string; without it the embedded time's own would be used.
+func (v DateTime) MarshalJSON() ([]byte, error) { return quoted(v.String()), nil }
+
+// MarshalJSON writes the text of MarshalText as a JSON string.
+func (v Date) MarshalJSON() ([]byte, error) { return quoted(v.String()), nil }
+
+// MarshalJSON writes the text of MarshalText as a JSON string.
+func (v Time) MarshalJSON() ([]byte, error) { return quoted(v.String()), nil }
+
+// UnmarshalJSON reads a JSON string in the lexical form of xsd:dateTime.
+func (v *DateTime) UnmarshalJSON(text []byte) error { return unquote(text, v) }
+
+// UnmarshalJSON reads a JSON string in the lexical form of xsd:date.
+func (v *Date) UnmarshalJSON(text []byte) error { return unquote(text, v) }
+
+// UnmarshalJSON reads a JSON string in the lexical form of xsd:time.
+func (v *Time) UnmarshalJSON(text []byte) error { return unquote(text, v) }
+
+// String is the text of MarshalText.
+func (v DateTime) String() string { return v.Format("2006-01-02T15:04:05.000Z07:00") }
+
+// String is the text of MarshalText.
+func (v Date) String() string { return strings.TrimSuffix(v.Format("2006-01-02Z07:00"), "Z") }
+
+// String is the text of MarshalText.
+func (v Time) String() string { return v.Format("15:04:05.000Z07:00") }
