@@ -1,0 +1,105 @@
+package wsdl
+
+import (
+	"encoding/xml"
+	"slices"
+)
+
+// knownTypes are the types of the schema language that Salesforce gives to fields.
+var knownTypes = []string{"string", "boolean", "int", "double", "date", "dateTime", "time", "base64Binary"}
+
+// fields are Id, which is in the base type of all records, and those of the record itself.
+func (s *schemas) fields(record *element) ([]Field, error) {
+	extension := record.walk("complexContent", "extension")
+	if extension == nil {
+		return nil, problem(record.line, "the type %q does not extend sObject; %s", record.attr("name"), howToGet)
+	}
+	id, err := s.id(extension)
+	if err != nil {
+		return nil, err
+	}
+	lines := map[string]int{"Id": id.Line, "fieldsToNull": id.Line}
+	fields := []Field{id}
+	for _, child := range extension.children {
+		more, err := fieldsOf(child, lines)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, more...)
+	}
+	return fields, nil
+}
+
+// id reads the field Id of the type that extension extends.
+func (s *schemas) id(extension *element) (Field, error) {
+	base, err := extension.reference("base")
+	if err != nil {
+		return Field{}, err
+	}
+	sObject := s.types[base]
+	if sObject == nil || base != (xml.Name{Space: sObjectNS, Local: "sObject"}) {
+		return Field{}, problem(extension.line, "%q is not the base type sObject of %s; %s",
+			extension.attr("base"), sObjectNS, howToGet)
+	}
+	if sequence := sObject.walk("sequence"); sequence != nil {
+		for _, e := range sequence.named(xsdNS, "element") {
+			if e.attr("name") == "Id" {
+				return fieldOf(e)
+			}
+		}
+	}
+	return Field{}, problem(sObject.line, "the base type sObject has no Id; %s", howToGet)
+}
+
+// fieldsOf reads one child of the record's extension. In lines are the fields that were there before it, and after it
+// its own.
+func fieldsOf(child *element, lines map[string]int) ([]Field, error) {
+	if child.name == (xml.Name{Space: xsdNS, Local: "annotation"}) {
+		return nil, nil
+	}
+	if child.name != (xml.Name{Space: xsdNS, Local: "sequence"}) {
+		return nil, problem(child.line, "a <%s> among the fields, which no outbound message's WSDL has; %s",
+			child.name.Local, howToGet)
+	}
+	var fields []Field
+	for _, e := range child.children {
+		if e.name == (xml.Name{Space: xsdNS, Local: "annotation"}) {
+			continue
+		}
+		field, err := fieldOf(e)
+		if err != nil {
+			return nil, err
+		}
+		if line, taken := lines[field.Name]; taken {
+			return nil, problem(field.Line, "the field %s is declared a second time, first in line %d; remove one",
+				field.Name, line)
+		}
+		lines[field.Name] = field.Line
+		fields = append(fields, field)
+	}
+	return fields, nil
+}
+
+func fieldOf(e *element) (Field, error) {
+	field := Field{Name: e.attr("name"), Line: e.line}
+	if e.name != (xml.Name{Space: xsdNS, Local: "element"}) {
+		return field, problem(e.line, "a <%s> among the fields, which no outbound message's WSDL has; %s",
+			e.name.Local, howToGet)
+	}
+	if !apiName.MatchString(field.Name) {
+		return field, problem(e.line, "%q is not the API name of a field; %s", field.Name, howToGet)
+	}
+	reference, err := e.reference("type")
+	if err != nil {
+		return field, err
+	}
+	switch {
+	case reference == xml.Name{Space: enterpriseNS, Local: "ID"}:
+		field.Type = "ID"
+	case reference.Space == xsdNS && slices.Contains(knownTypes, reference.Local):
+		field.Type = reference.Local
+	default:
+		field.Type = e.attr("type")
+	}
+	return field, nil
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// writeWSDLs makes a folder with these files.
+func writeWSDLs(tb testing.TB, files map[string]string) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	for name, text := range files {
+		writeFile(tb, filepath.Join(dir, name), text)
+	}
+	return dir
+}
+
+func writeFile(tb testing.TB, path, text string) {
+	tb.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// mustGenerate gives the folder of the packages, and what was said while they were made.
+func mustGenerate(tb testing.TB, wsdlDir string) (outDir, log string) {
+	tb.Helper()
+	outDir = filepath.Join(tb.TempDir(), "sobject")
+	var text strings.Builder
+	if err := generate(tb.Context(), wsdlDir, outDir, &text); err != nil {
+		tb.Fatal(err)
+	}
+	return outDir, text.String()
+}
+
+// readFolder gives the files of a folder by their path in it.
+func readFolder(tb testing.TB, dir string) map[string]string {
+	tb.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		relative, _ := filepath.Rel(dir, path)
+		files[filepath.ToSlash(relative)] = string(data)
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return files
+}
+
+// probe is a program that decodes messages into generated types. It is given a list of package and message, and gives
+// the records of each message as JSON.
+const probe = `package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"os"
+	"strings"
+
+	"ackbox/soap"
+	list "ackbox/soap/sobject"
+%s)
+
+var messages = map[string]func() any{
+%s}
+
+func main() {
+	_, err := soap.NewTypes(list.Records()...)
+	check(err)
+	var input [][2]string
+	check(json.NewDecoder(os.Stdin).Decode(&input))
+	output := make([]any, len(input))
+	for i, in := range input {
+		output[i] = messages[in[0]]()
+		d := xml.NewDecoder(strings.NewReader(in[1]))
+		for {
+			token, err := d.Token()
+			check(err)
+			if start, ok := token.(xml.StartElement); ok && start.Name.Local == "notifications" {
+				check(d.DecodeElement(output[i], &start))
+				break
+			}
+		}
+	}
+	check(json.NewEncoder(os.Stdout).Encode(output))
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+`
+
+// scratch makes a copy of this module with the packages of outDir in it, the probe, and nothing else but what these
+// need. It gives the copy's folder.
+func scratch(tb testing.TB, outDir string) string {
+	tb.Helper()
+	dir, root := tb.TempDir(), "../.."
+	sources, err := filepath.Glob(filepath.Join(root, "soap", "*.go"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, path := range append(sources, filepath.Join(root, "go.mod"), filepath.Join(root, "go.sum")) {
+		if relative, _ := filepath.Rel(root, path); !strings.HasSuffix(path, "_test.go") {
+			writeFile(tb, filepath.Join(dir, relative), readFile(tb, path))
+		}
+	}
+	var imports, messages strings.Builder
+	for path, text := range readFolder(tb, outDir) {
+		writeFile(tb, filepath.Join(dir, "soap", "sobject", path), text)
+		if pkg, _, ok := strings.Cut(path, "/"); ok {
+			fmt.Fprintf(&imports, "\tthe%s %q\n", pkg, "ackbox/soap/sobject/"+pkg)
+			fmt.Fprintf(&messages, "\t%q: func() any { return new(the%s.Notifications) },\n", pkg, pkg)
+		}
+	}
+	writeFile(tb, filepath.Join(dir, "probe", "main.go"), fmt.Sprintf(probe, imports.String(), messages.String()))
+	return dir
+}
+
+func readFile(tb testing.TB, path string) string {
+	tb.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(data)
+}
+
+// vet has the go tool compile all packages of a scratch module and look for what is suspicious in them.
+func vet(tb testing.TB, dir string) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), "go", "vet", "./...")
+	cmd.Dir = dir
+	if output, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("go vet: %v\n%s", err, output)
+	}
+}
+
+// notification is what the probe gives of one notification.
+type notification struct {
+	ID     string          `json:"Id"`
+	Record json.RawMessage `json:"sObject"`
+}
+
+// decode has the packages of a scratch module decode messages, each a pair of package and XML, and gives their
+// notifications.
+func decode(tb testing.TB, dir string, messages [][2]string) [][]notification {
+	tb.Helper()
+	input, err := json.Marshal(messages)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(tb.Context(), "go", "run", "./probe")
+	cmd.Dir, cmd.Stdin, cmd.Stderr = dir, bytes.NewReader(input), &stderr
+	output, err := cmd.Output()
+	if err != nil {
+		tb.Fatalf("decode with generated types: %v\n%s", err, stderr.String())
+	}
+	var decoded []struct{ Notification []notification }
+	if err := json.Unmarshal(output, &decoded); err != nil {
+		tb.Fatal(err)
+	}
+	result := make([][]notification, len(decoded))
+	for i, d := range decoded {
+		result[i] = d.Notification
+	}
+	return result
+}

@@ -1,0 +1,194 @@
+package wsdl
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"path/filepath"
+	"regexp"
+)
+
+const (
+	wsdlNS       = "http://schemas.xmlsoap.org/wsdl/"
+	xsdNS        = "http://www.w3.org/2001/XMLSchema"
+	outboundNS   = "http://soap.sforce.com/2005/09/outbound"
+	sObjectNS    = "urn:sobject.enterprise.soap.sforce.com"
+	enterpriseNS = "urn:enterprise.soap.sforce.com"
+)
+
+// howToGet ends every problem that only another file can solve.
+const howToGet = `download the outbound message's own with "Click for WSDL" in Setup > Outbound Messages`
+
+// otherWSDLs are the target namespaces of what else Setup > API offers under the same words.
+var otherWSDLs = map[string]string{
+	enterpriseNS:                              "an enterprise WSDL",
+	"urn:partner.soap.sforce.com":             "a partner WSDL",
+	"urn:tooling.soap.sforce.com":             "a tooling WSDL",
+	"http://soap.sforce.com/2006/04/metadata": "a metadata WSDL",
+	"http://soap.sforce.com/2006/08/apex":     "an Apex WSDL",
+}
+
+// apiName is the form of an object's or a field's API name, which is that of a Go identifier too.
+var apiName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+
+// Parse reads the WSDL of an outbound message as Setup offers it: UTF-8 with or without a byte-order mark, with line
+// ends of any system. The name of the file is for [Definition.File] and the errors, each of which is a [*Error].
+func Parse(file string, data []byte) (*Definition, error) {
+	name := filepath.Base(file)
+	definition, err := parse(data)
+	if broken, ok := errors.AsType[*Error](err); ok {
+		broken.File = name
+	}
+	if err != nil {
+		return nil, err
+	}
+	definition.File = name
+	return definition, nil
+}
+
+func parse(data []byte) (*Definition, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if err := checkText(data); err != nil {
+		return nil, err
+	}
+	root, err := readTree(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRoot(root); err != nil {
+		return nil, err
+	}
+	s, err := readSchemas(root)
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.record()
+	if err != nil {
+		return nil, err
+	}
+	fields, err := s.fields(record)
+	if err != nil {
+		return nil, err
+	}
+	return &Definition{Object: record.attr("name"), Fields: fields}, nil
+}
+
+// checkText finds what a browser saves in place of a WSDL before a parser stumbles over it.
+func checkText(data []byte) error {
+	text := bytes.ToLower(bytes.TrimSpace(data[:min(len(data), 512)]))
+	switch {
+	case len(bytes.TrimSpace(data)) == 0:
+		return problem(0, "the file is empty; %s", howToGet)
+	case bytes.HasPrefix(text, []byte("<!doctype html")), bytes.HasPrefix(text, []byte("<html")):
+		return problem(0, "this is a web page (of a session that was over, perhaps), not a WSDL; log in and %s", howToGet)
+	}
+	return nil
+}
+
+func checkRoot(root *element) error {
+	if root.name != (xml.Name{Space: wsdlNS, Local: "definitions"}) {
+		return problem(root.line, "this is no WSDL: its root element is <%s> of the namespace %q; %s",
+			root.name.Local, root.name.Space, howToGet)
+	}
+	namespace := root.attr("targetNamespace")
+	if other, ok := otherWSDLs[namespace]; ok {
+		return problem(root.line, "this is %s; %s", other, howToGet)
+	}
+	if namespace != outboundNS {
+		return problem(root.line, "this is the WSDL of something else: its target namespace is %q; %s",
+			namespace, howToGet)
+	}
+	return nil
+}
+
+// schemas are the declarations in a WSDL's types.
+type schemas struct {
+	notifications *element              // the element
+	types         map[xml.Name]*element // complexType by namespace and name
+	records       []*element            // the complexTypes with fields of an object, in the order of the file
+	line          int                   // of what to blame when something is missing
+}
+
+func readSchemas(root *element) (*schemas, error) {
+	s := &schemas{types: map[xml.Name]*element{}, line: root.line}
+	for _, types := range root.named(wsdlNS, "types") {
+		for _, schema := range types.named(xsdNS, "schema") {
+			if err := s.read(schema); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if s.notifications == nil {
+		return nil, problem(s.line, "no schema of %s declares the element notifications; %s", outboundNS, howToGet)
+	}
+	return s, nil
+}
+
+func (s *schemas) read(schema *element) error {
+	namespace := schema.attr("targetNamespace")
+	for _, e := range schema.named(xsdNS, "element") {
+		if namespace == outboundNS && e.attr("name") == "notifications" {
+			s.notifications = e
+		}
+	}
+	for _, e := range schema.named(xsdNS, "complexType") {
+		name := xml.Name{Space: namespace, Local: e.attr("name")}
+		if first := s.types[name]; first != nil {
+			return problem(e.line, "the type %q is declared a second time, first in line %d; %s",
+				name.Local, first.line, howToGet)
+		}
+		s.types[name] = e
+		if namespace == sObjectNS && name.Local != "sObject" && name.Local != "AggregateResult" {
+			s.records = append(s.records, e)
+		}
+	}
+	return nil
+}
+
+// record goes from the element notifications to the type of its record, which is the only one.
+func (s *schemas) record() (*element, error) {
+	notification, err := s.typeOfChild(s.notifications.walk("complexType", "sequence"), "Notification")
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.typeOfChild(notification.walk("sequence"), "sObject")
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range s.records {
+		if other != record {
+			return nil, problem(other.line, "a second record type %q besides %q: an outbound message has one object; %s",
+				other.attr("name"), record.attr("name"), howToGet)
+		}
+	}
+	if len(s.records) == 0 {
+		return nil, problem(record.line, "the type of sObject, %q, is not one of %s; %s",
+			record.attr("name"), sObjectNS, howToGet)
+	}
+	if name := record.attr("name"); !apiName.MatchString(name) {
+		return nil, problem(record.line, "%q is not the API name of an object; %s", name, howToGet)
+	}
+	return record, nil
+}
+
+// typeOfChild is the complexType of the element of that name in a sequence.
+func (s *schemas) typeOfChild(sequence *element, name string) (*element, error) {
+	if sequence == nil {
+		return nil, problem(s.notifications.line, "no element %s in notifications; %s", name, howToGet)
+	}
+	for _, e := range sequence.named(xsdNS, "element") {
+		if e.attr("name") != name {
+			continue
+		}
+		reference, err := e.reference("type")
+		if err != nil {
+			return nil, err
+		}
+		if found := s.types[reference]; found != nil {
+			return found, nil
+		}
+		return nil, problem(e.line, "the type %q of the element %s is not declared in this file; %s",
+			e.attr("type"), name, howToGet)
+	}
+	return nil, problem(sequence.line, "no element %s in this sequence; %s", name, howToGet)
+}

@@ -1,0 +1,256 @@
+package wsdl_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"ackbox/wsdl"
+	"ackbox/wsdl/fixture"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var sampleFields = []string{
+	"Name xsd:string", "Active__c xsd:boolean", "Count__c xsd:int", "Amount__c xsd:double", "Due__c xsd:date",
+	"Seen__c xsd:dateTime", "Opens__c xsd:time", "Photo__c xsd:base64Binary", "Parent__c ent:ID",
+}
+
+func sampleDefinition() *wsdl.Definition {
+	kinds := []string{"string", "boolean", "int", "double", "date", "dateTime", "time", "base64Binary", "ID"}
+	definition := &wsdl.Definition{
+		File: "sample.wsdl", Object: "Sample__c", Fields: []wsdl.Field{{Name: "Id", Type: "ID", Line: 23}},
+	}
+	for i, field := range sampleFields {
+		name, _, _ := strings.Cut(field, " ")
+		definition.Fields = append(definition.Fields,
+			wsdl.Field{Name: name, Type: kinds[i], Line: fixture.FirstFieldLine + i})
+	}
+	return definition
+}
+
+func TestParseReadsObjectAndFieldsInTheOrderOfTheFile(t *testing.T) {
+	t.Parallel()
+	text := fixture.WSDL("Sample__c", sampleFields...)
+	forms := map[string]string{
+		"as downloaded": text,
+		"CRLF":          strings.ReplaceAll(text, "\n", "\r\n"),
+		"byte-order mark, no XML declaration": "\ufeff" + strings.TrimPrefix(text,
+			`<?xml version="1.0" encoding="UTF-8"?>`),
+		"other prefixes": strings.NewReplacer(`"xsd:`, `"s:`, "xmlns:xsd", "xmlns:s", `"ens:`, `"o:`,
+			"xmlns:ens", "xmlns:o").Replace(text),
+		"prefixed schema language": strings.NewReplacer(" xmlns=\"http://www.w3.org/2001/XMLSchema\"", "",
+			"<schema", "<xsd:schema", "</schema", "</xsd:schema", "<element", "<xsd:element",
+			"</element", "</xsd:element", "complexType", "xsd:complexType", "<xsd:/", "</xsd:",
+			"<complexContent", "<xsd:complexContent", "</complexContent", "</xsd:complexContent",
+			"<extension", "<xsd:extension", "</extension", "</xsd:extension", "sequence>", "xsd:sequence>",
+			"</xsd:sequence>", "</xsd:sequence>").Replace(text),
+	}
+	for name, form := range forms {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := wsdl.Parse("folder/sample.wsdl", []byte(form))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(sampleDefinition(), got); diff != "" {
+				t.Errorf("definition (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseReadsAnObjectWithNothingButItsId(t *testing.T) {
+	t.Parallel()
+	got, err := wsdl.Parse("account.wsdl", []byte(fixture.WSDL("Account")))
+	want := &wsdl.Definition{
+		File: "account.wsdl", Object: "Account", Fields: []wsdl.Field{{Name: "Id", Type: "ID", Line: 23}},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("error %v, definition (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestParseGivesAnUnknownTypeAsItStandsAndItsKindIsString(t *testing.T) {
+	t.Parallel()
+	text := fixture.WSDL("Lead", "A xsd:long", "B ens:Address", "C xsd:int")
+	got, err := wsdl.Parse("lead.wsdl", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, f := range got.Fields {
+		kinds = append(kinds, f.Type+" is "+f.Kind())
+	}
+	want := []string{"ID is ID", "xsd:long is string", "ens:Address is string", "int is int"}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Errorf("kinds (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
+	t.Parallel()
+	lead := fixture.WSDL("Lead", "Company xsd:string", "City xsd:string")
+	edit := func(pairs ...string) string {
+		edited := strings.NewReplacer(pairs...).Replace(lead)
+		if edited == lead {
+			t.Fatalf("the edit %q changes nothing", pairs)
+		}
+		return edited
+	}
+	target := `targetNamespace="http://soap.sforce.com/2005/09/outbound"` + "\n"
+	field := `<element name="City" nillable="true" minOccurs="0" type="xsd:string"/>`
+	cases := []struct{ name, text, want string }{
+		{"empty", "", "f.wsdl: the file is empty"},
+		{"white space", " \r\n\t", "f.wsdl: the file is empty"},
+		{"web page", "\n<!DOCTYPE html><html><body><br></body></html>", "f.wsdl: this is a web page"},
+		{"other text", "Not found", "f.wsdl: there is no XML element"},
+		{"other XML", "<a/>", "f.wsdl:1: this is no WSDL: its root element is <a>"},
+		{"cut off", lead[:strings.Index(lead, "AggregateResult")], "f.wsdl:26: not well-formed XML: unexpected EOF"},
+		{"two documents", lead + "<more/>", "f.wsdl:100: a second root element <more>"},
+		{"other encoding", edit(`encoding="UTF-8"`, `encoding="ISO-8859-1"`),
+			`f.wsdl:1: not XML in UTF-8: opening charset "ISO-8859-1": save it as UTF-8`},
+		{"enterprise WSDL", edit(target, "targetNamespace=\"urn:enterprise.soap.sforce.com\"\n"),
+			`f.wsdl:3: this is an enterprise WSDL; download the outbound message's own with "Click for WSDL"`},
+		{"partner WSDL", edit(target, "targetNamespace=\"urn:partner.soap.sforce.com\"\n"), "this is a partner WSDL"},
+		{"other WSDL", edit(target, "targetNamespace=\"urn:weather\"\n"),
+			`this is the WSDL of something else: its target namespace is "urn:weather"`},
+		{"no notifications", edit(`<element name="notifications">`, `<element name="notices">`),
+			"f.wsdl:3: no schema of http://soap.sforce.com/2005/09/outbound declares the element notifications"},
+		{"no Notification", edit(`name="Notification" max`, `name="Notice" max`),
+			"f.wsdl:51: no element Notification"},
+
+		{"notifications of a type", edit(`<element name="notifications">`,
+			`<element name="notifications"/><element name="x">`),
+			"f.wsdl:49: no element Notification in notifications"},
+		{"no notification type", edit(`type="tns:LeadNotification"`, `type="tns:Lead"`),
+			`f.wsdl:57: the type "tns:Lead" of the element Notification is not declared`},
+		{"no sObject", edit(`name="sObject" type`, `name="object" type`), "f.wsdl:62: no element sObject"},
+		{"no record type", edit(`<complexType name="Lead">`, `<complexType name="Account">`),
+			`f.wsdl:64: the type "ens:Lead" of the element sObject is not declared`},
+
+		{"two record types", edit(`<complexType name="sObject">`,
+			`<complexType name="Case"/><complexType name="sObject">`),
+			`f.wsdl:20: a second record type "Case" besides "Lead"`},
+
+		{"one type twice", edit(`<complexType name="sObject">`, `<complexType name="Lead"/><complexType name="sObject">`),
+			`f.wsdl:34: the type "Lead" is declared a second time, first in line 20`},
+		{"record of no record type", edit(`type="ens:Lead"`, `type="ens:sObject"`), `a second record type "Lead"`},
+		{"record elsewhere", edit(`type="ens:Lead"`, `type="tns:LeadNotification"`), `a second record type "Lead"`},
+
+		{"object's name", edit(`name="Lead"`, `name="L d"`, `"ens:Lead"`, `"ens:L d"`),
+			`"L d" is not the API name of an object`},
+		{"no base", edit("complexContent>", "simpleContent>"), `f.wsdl:34: the type "Lead" does not extend sObject`},
+		{"other base", edit(`<extension base="ens:sObject">`+"\n                        <sequence>\n",
+			`<extension base="ent:ID"><sequence>`+"\n"), `f.wsdl:36: "ent:ID" is not the base type sObject`},
+		{"no Id", edit(`<element name="Id" type="ent:ID" nillable="true" />`, ""),
+			"f.wsdl:20: the base type sObject has no Id"},
+		{"field twice", edit(`name="City"`, `name="Company"`),
+			"f.wsdl:39: the field Company is declared a second time, first in line 38"},
+		{"second Id", edit(`name="City"`, `name="Id"`),
+			"f.wsdl:39: the field Id is declared a second time, first in line 23"},
+		{"field's name", edit(`name="City"`, `name="Stadt ü"`),
+			`f.wsdl:39: "Stadt ü" is not the API name of a field`},
+		{"field without type", edit(field, `<element name="City"/>`),
+			`f.wsdl:39: the element "City" has no attribute type`},
+		{"unknown prefix", edit(field, `<element name="City" type="x:string"/>`),
+			`f.wsdl:39: the prefix of "x:string" is not declared`},
+		{"choice of fields", edit(field, `<choice>`+field+`</choice>`), "f.wsdl:39: a <choice> among the fields"},
+		{"attribute of a record", edit(field+"\n                        </sequence>", "</sequence><attribute/>"),
+			"f.wsdl:39: a <attribute> among the fields"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := wsdl.Parse("some/f.wsdl", []byte(c.text))
+			broken, ok := errors.AsType[*wsdl.Error](err)
+			if !ok || got != nil {
+				t.Fatalf("got %v and the error %v, want a *wsdl.Error alone", got, err)
+			}
+			if broken.File != "f.wsdl" || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got the error\n%s\nwant in it\n%s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestEmbeddedHasEveryWSDLOfTheFolderInOrder(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("*.wsdl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(paths)
+	var want []*wsdl.Definition
+	for _, path := range paths {
+		definition, err := wsdl.Parse(path, readFile(t, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, definition)
+	}
+	got, err := wsdl.Embedded()
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("error %v, definitions (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestParseReadsThePublishedWSDLs(t *testing.T) {
+	t.Parallel()
+	corpus := os.Getenv("ACKBOX_CORPUS")
+	if corpus == "" {
+		t.Skip("ACKBOX_CORPUS does not name the folder of published WSDLs and envelopes")
+	}
+	paths, err := filepath.Glob(filepath.Join(corpus, "wsdl", "*.wsdl"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%d WSDLs in %s, error %v", len(paths), corpus, err)
+	}
+	for _, path := range paths {
+		got, err := wsdl.Parse(path, readFile(t, path))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !strings.HasPrefix(got.File, got.Object+"_") {
+			t.Errorf("%s is of the object %s", got.File, got.Object)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(fixture.WSDL("Sample__c", sampleFields...)))
+	f.Add([]byte(fixture.WSDL("Account")))
+	f.Add([]byte("\ufeff<!DOCTYPE html>"))
+	f.Add([]byte(`<definitions xmlns="http://schemas.xmlsoap.org/wsdl/"><types/></definitions>`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := wsdl.Parse("f.wsdl", data)
+		if err != nil {
+			if broken, ok := errors.AsType[*wsdl.Error](err); !ok || broken.File != "f.wsdl" || broken.Problem == "" {
+				t.Errorf("got the error %#v, want a *wsdl.Error", err)
+			}
+			return
+		}
+		names := map[string]bool{}
+		for _, field := range got.Fields {
+			if field.Name == "" || field.Type == "" || field.Line < 1 || names[field.Name] {
+				t.Errorf("got the field %+v, want a new one with name, type and line", field)
+			}
+			names[field.Name] = true
+		}
+		if got.Object == "" || len(got.Fields) == 0 || got.Fields[0].Name != "Id" {
+			t.Errorf("got %+v, want an object whose first field is Id", got)
+		}
+	})
+}
+
+func readFile(tb testing.TB, path string) []byte {
+	tb.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return data
+}
