@@ -1,0 +1,165 @@
+package soap_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ackbox/soap"
+	"ackbox/soap/sobject/acmesamplec"
+	"ackbox/soap/sobject/lead"
+)
+
+// sample is a message with one acme__Sample__c, which has a field of every kind.
+func sample(fields string) string {
+	body := envelope(notification("04l1", fields))
+	return strings.ReplaceAll(body, "sf:Lead", "sf:acme__Sample__c")
+}
+
+const sampleFields = `<sf:Name>  Ünï &amp; </sf:Name>
+<sf:acme__Active__c>1</sf:acme__Active__c>
+<sf:acme__Amount__c>1.0E7</sf:acme__Amount__c>
+<sf:acme__Attachment__c>aGVs bG8=</sf:acme__Attachment__c>
+<sf:acme__Count__c>-5</sf:acme__Count__c>
+<sf:acme__Due__c>2026-11-22</sf:acme__Due__c>
+<sf:acme__Opens__c>08:30:00.000Z</sf:acme__Opens__c>
+<sf:acme__Parent__c>a0X5g000001AbCdEAK</sf:acme__Parent__c>
+<sf:acme__Seen__c>2026-11-22T01:02:03.004Z</sf:acme__Seen__c>`
+
+// The second oracle: for values that fit, As is what xml.Unmarshal makes of the same bytes and type.
+func unmarshalSample(t *testing.T, body string) *acmesamplec.Acme__Sample__c {
+	t.Helper()
+	var e struct {
+		Body struct {
+			Notifications acmesamplec.Notifications `xml:"http://soap.sforce.com/2005/09/outbound notifications"`
+		} `xml:"http://schemas.xmlsoap.org/soap/envelope/ Body"`
+	}
+	if err := xml.Unmarshal([]byte(body), &e); err != nil {
+		t.Fatalf("unmarshal: %v\n%s", err, body)
+	}
+	return e.Body.Notifications.Notification[0].SObject
+}
+
+func TestAsEqualsUnmarshal(t *testing.T) {
+	t.Parallel()
+	cases := map[string]string{
+		"every kind": sampleFields,
+		"no field":   "",
+		"all nil":    nilled(sampleFields),
+		"odd forms": `<sf:acme__Amount__c> -INF </sf:acme__Amount__c><sf:acme__Count__c>+007</sf:acme__Count__c>
+			<sf:acme__Active__c>
+			false</sf:acme__Active__c><sf:acme__Seen__c>2026-11-22T01:02:03+02:00</sf:acme__Seen__c>
+			<sf:acme__Due__c>2026-11-22Z</sf:acme__Due__c>`,
+		"fieldsToNull": "<sf:fieldsToNull>A</sf:fieldsToNull><sf:fieldsToNull>B</sf:fieldsToNull>",
+		"unknown":      "<sf:Unknown__c>1</sf:Unknown__c>",
+	}
+	types := types(t)
+	for name, fields := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := sample(fields)
+			want := unmarshalSample(t, body)
+			for _, types := range []*soap.Types{types, nil} {
+				got, err := soap.As[acmesamplec.Acme__Sample__c](decodeOne(t, body, types))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("(-xml.Unmarshal +As):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+// nilled makes all of the fields nil.
+func nilled(fields string) string {
+	var b strings.Builder
+	for line := range strings.Lines(fields) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(line, "<"), ">")
+		b.WriteString("<" + name + ` xsi:nil="true"/>`)
+	}
+	return b.String()
+}
+
+func TestAsReadsEveryKind(t *testing.T) {
+	t.Parallel()
+	got, err := soap.As[acmesamplec.Acme__Sample__c](decodeOne(t, sample(sampleFields), types(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *got.Name != "  Ünï & " || !*got.Acme__Active__c || *got.Acme__Amount__c != 1e7 || *got.Acme__Count__c != -5 ||
+		string(*got.Acme__Attachment__c) != "hello" || got.Acme__Due__c.String() != "2026-11-22" ||
+		got.Acme__Opens__c.String() != "08:30:00.000Z" || got.Acme__Seen__c.String() != "2026-11-22T01:02:03.004Z" ||
+		*got.Acme__Parent__c != "a0X5g000001AbCdEAK" || *got.Id != "00Q5g000001LeadEAG" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAsRefusesValuesThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	cases := map[string]string{
+		"acme__Active__c":     "yes",
+		"acme__Amount__c":     "1e999",
+		"acme__Count__c":      "5.0",
+		"acme__Due__c":        "22.11.2026",
+		"acme__Opens__c":      "25:00:00",
+		"acme__Seen__c":       "2026-11-22",
+		"acme__Attachment__c": "a",
+		"Name":                "<sf:a>1</sf:a>",
+	}
+	for field, value := range cases {
+		body := sample("<sf:" + field + ">" + value + "</sf:" + field + ">")
+		got, err := soap.As[acmesamplec.Acme__Sample__c](decodeOne(t, body, types(t)))
+		if err == nil || got != nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s: got %v, %v; want an error that names the field, alone", field, got, err)
+		}
+	}
+}
+
+func TestAsRefusesAnotherObjectAndNoRecord(t *testing.T) {
+	t.Parallel()
+	other := decodeOne(t, sample(""), nil)
+	if got, err := soap.As[lead.Lead](other); err == nil || got != nil {
+		t.Errorf("another object: got %v, %v", got, err)
+	}
+	if _, err := soap.As[lead.Lead](decodeOne(t, envelope(bareNotification), nil)); !errors.Is(err, soap.ErrNoRecord) {
+		t.Errorf("no record: got %v, want ErrNoRecord", err)
+	}
+}
+
+func FuzzAs(f *testing.F) {
+	f.Add("acme__Amount__c", "1.0")
+	f.Add("acme__Count__c", "-7")
+	f.Add("acme__Active__c", "true")
+	f.Add("acme__Seen__c", "2026-11-22T01:02:03.004Z")
+	f.Add("acme__Attachment__c", "aGVsbG8=")
+	f.Add("Name", "a &lt;b&gt;")
+	types := types(f)
+	f.Fuzz(func(t *testing.T, field, value string) {
+		body := sample("<sf:" + field + ">" + value + "</sf:" + field + ">")
+		message, err := soap.Decode([]byte(body), types)
+		if err != nil || len(message.Notifications) != 1 {
+			t.Skip("not readable")
+		}
+		n := message.Notifications[0]
+		got, err := soap.As[acmesamplec.Acme__Sample__c](n)
+		if fits := err == nil; !fits && n.Drift == 0 {
+			t.Fatalf("As refuses what is no drift: %v\n%s", err, body)
+		}
+		if err != nil {
+			return
+		}
+		if diff := cmp.Diff(unmarshalSample(t, body), got, cmp.Comparer(sameSign)); diff != "" {
+			t.Fatalf("(-xml.Unmarshal +As):\n%s\n%s", diff, body)
+		}
+	})
+}
+
+func sameSign(a, b float64) bool {
+	return a == b && math.Signbit(a) == math.Signbit(b) || math.IsNaN(a) && math.IsNaN(b)
+}

@@ -1,0 +1,279 @@
+package soap_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ackbox/soap"
+	"ackbox/soap/sobject"
+)
+
+// causeOf is the cause of a refusal, "" for no error and for one of another type.
+func causeOf(err error) soap.Cause {
+	var parse *soap.ParseError
+	if errors.As(err, &parse) {
+		return parse.Cause
+	}
+	return ""
+}
+
+// types are those of the WSDLs of this repository.
+func types(tb testing.TB) *soap.Types {
+	tb.Helper()
+	types, err := soap.NewTypes(sobject.Records()...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return types
+}
+
+// decodeOne decodes a body that must be readable, and gives its first notification.
+func decodeOne(tb testing.TB, body string, types *soap.Types) soap.Notification {
+	tb.Helper()
+	message, err := soap.Decode([]byte(body), types)
+	if err != nil {
+		tb.Fatalf("decode: %v\n%s", err, body)
+	}
+	return message.Notifications[0]
+}
+
+func TestDecodeReadsTheWholeMessage(t *testing.T) {
+	t.Parallel()
+	body := envelope(notification("04l1", "<sf:Company>Acme</sf:Company>", "<sf:Email>a@example.com</sf:Email>"), bareNotification)
+	got, err := soap.Decode([]byte(body), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lead, record := "Lead", "00Q5g000001LeadEAG"
+	want := &soap.Message{
+		OrganizationID: "00D5g00000ABCDEEA4",
+		ActionID:       "04k5g000000TestAAA",
+		Notifications: []soap.Notification{
+			{ID: "04l1", ObjectType: &lead, RecordID: &record, Digest: got.Notifications[0].Digest,
+				Fields: []byte(`{"Id":"00Q5g000001LeadEAG","Company":"Acme","Email":"a@example.com"}`)},
+			{ID: "04l5g000000NoRecAA", Digest: got.Notifications[1].Digest},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestDecodeGivesEveryNotificationOfAFullBatch(t *testing.T) {
+	t.Parallel()
+	message, err := soap.Decode([]byte(envelope(many(100)...)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	for _, n := range message.Notifications {
+		ids[n.ID] = true
+	}
+	if len(ids) != 100 {
+		t.Errorf("got %d different notifications, want 100", len(ids))
+	}
+}
+
+func TestDecodeNeverKeepsTheSessionID(t *testing.T) {
+	t.Parallel()
+	const secret = "00D5g00000ABCDE!AQsecret"
+	body := strings.Replace(envelope(many(2)...), `<SessionId xsi:nil="true"/>`, "<SessionId>"+secret+"</SessionId>", 1)
+	message, err := soap.Decode([]byte(body), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%+v %s", message, message.Notifications[0].Fields); strings.Contains(text, secret) {
+		t.Error("the session id is in the message")
+	}
+}
+
+// Each case is the XML of fields of a Lead behind its Id, and what of the JSON follows the Id.
+func TestDecodeWritesFields(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		xml, json string
+		drift     int
+	}{
+		"text":                       {"<sf:Company>Acme &amp; Söhne \"x\" \\ ü</sf:Company>", `"Company":"Acme & Söhne \"x\" \\ ü"`, 0},
+		"spaces are kept":            {"<sf:Company>  a  b </sf:Company>", `"Company":"  a  b "`, 0},
+		"line ends become \\n":       {"<sf:Company>a\r\nb\rc\nd&#13;\te</sf:Company>", `"Company":"a\nb\nc\nd\r\te"`, 0},
+		"CDATA and comments":         {"<sf:Company>a<![CDATA[<b>]]><!-- c -->d</sf:Company>", `"Company":"a<b>d"`, 0},
+		"escaped HTML stays escaped": {"<sf:Company>&amp;lt;br&amp;gt;</sf:Company>", `"Company":"&lt;br&gt;"`, 0},
+		"empty":                      {"<sf:Company/><sf:Email></sf:Email>", `"Company":"","Email":""`, 0},
+		"nil":                        {`<sf:Company xsi:nil="true"/><sf:AnnualRevenue xsi:nil="1"/>`, `"Company":null,"AnnualRevenue":null`, 0},
+		"nil with content":           {`<sf:Company xsi:nil="true">x</sf:Company>`, `"Company":"x"`, 0},
+		"repeated":                   {"<sf:fieldsToNull>A</sf:fieldsToNull><sf:fieldsToNull>B</sf:fieldsToNull>", `"fieldsToNull":["A","B"]`, 0},
+		"repeated apart":             {"<sf:Company>1</sf:Company><sf:Email>x</sf:Email><sf:Company>2</sf:Company>", `"Company":["1","2"],"Email":"x"`, 1},
+		"nested":                     {"<sf:Company><sf:a>1</sf:a> <sf:b><sf:c/></sf:b></sf:Company>", `"Company":{"a":"1","b":{"c":""}}`, 1},
+		"text beside elements":       {"<sf:Company>x <sf:a>1</sf:a> y</sf:Company>", `"Company":{"a":"1","#text":"x  y"}`, 1},
+		"another prefix":             {`<q:Company xmlns:q="urn:sobject.enterprise.soap.sforce.com">A</q:Company>`, `"Company":"A"`, 0},
+		"another namespace":          {`<sf:AnnualRevenue xmlns:sf="urn:other">1.0</sf:AnnualRevenue>`, `"AnnualRevenue":"1.0"`, 1},
+		"a field no WSDL names":      {"<sf:New__c>1</sf:New__c>", `"New__c":"1"`, 1},
+		"double":                     {"<sf:AnnualRevenue>1.0E7</sf:AnnualRevenue>", `"AnnualRevenue":1.0E7`, 0},
+		"double, many digits":        {"<sf:AnnualRevenue>0.10000000000000000000001</sf:AnnualRevenue>", `"AnnualRevenue":0.10000000000000000000001`, 0},
+		"double, negative":           {"<sf:AnnualRevenue>-94.1307667</sf:AnnualRevenue>", `"AnnualRevenue":-94.1307667`, 0},
+		"double, not JSON's form":    {"<sf:AnnualRevenue>+1.5</sf:AnnualRevenue>", `"AnnualRevenue":"+1.5"`, 0},
+		"double without whole part":  {"<sf:AnnualRevenue>.5</sf:AnnualRevenue>", `"AnnualRevenue":".5"`, 0},
+		"double without fraction":    {"<sf:AnnualRevenue>5.</sf:AnnualRevenue>", `"AnnualRevenue":"5."`, 0},
+		"double, leading zeros":      {"<sf:AnnualRevenue>007</sf:AnnualRevenue>", `"AnnualRevenue":"007"`, 0},
+		"double, infinite":           {"<sf:AnnualRevenue>-INF</sf:AnnualRevenue>", `"AnnualRevenue":"-INF"`, 0},
+		"double, NaN":                {"<sf:AnnualRevenue>NaN</sf:AnnualRevenue>", `"AnnualRevenue":"NaN"`, 0},
+		"double, spaces":             {"<sf:AnnualRevenue> 5.0\n</sf:AnnualRevenue>", `"AnnualRevenue":" 5.0\n"`, 0},
+		"double, too large":          {"<sf:AnnualRevenue>1e999</sf:AnnualRevenue>", `"AnnualRevenue":"1e999"`, 1},
+		"double, no number":          {"<sf:AnnualRevenue>lots</sf:AnnualRevenue>", `"AnnualRevenue":"lots"`, 1},
+		"double, hexadecimal":        {"<sf:AnnualRevenue>0x10</sf:AnnualRevenue>", `"AnnualRevenue":"0x10"`, 1},
+		"double, empty":              {"<sf:AnnualRevenue/>", `"AnnualRevenue":""`, 1},
+		"int":                        {"<sf:NumberOfEmployees>5000</sf:NumberOfEmployees>", `"NumberOfEmployees":5000`, 0},
+		"int, smallest":              {"<sf:NumberOfEmployees>-2147483648</sf:NumberOfEmployees>", `"NumberOfEmployees":-2147483648`, 0},
+		"int, signed":                {"<sf:NumberOfEmployees>+5</sf:NumberOfEmployees>", `"NumberOfEmployees":"+5"`, 0},
+		"int, over 32 bits":          {"<sf:NumberOfEmployees>2147483648</sf:NumberOfEmployees>", `"NumberOfEmployees":"2147483648"`, 1},
+		"int with a fraction":        {"<sf:NumberOfEmployees>5.0</sf:NumberOfEmployees>", `"NumberOfEmployees":"5.0"`, 1},
+		"boolean":                    {"<sf:IsConverted>true</sf:IsConverted>", `"IsConverted":true`, 0},
+		"boolean as digit":           {"<sf:IsConverted>0</sf:IsConverted>", `"IsConverted":false`, 0},
+		"boolean, no":                {"<sf:IsConverted>no</sf:IsConverted>", `"IsConverted":"no"`, 1},
+		"dateTime":                   {"<sf:CreatedDate>2017-09-01T16:27:19.000Z</sf:CreatedDate>", `"CreatedDate":"2017-09-01T16:27:19.000Z"`, 0},
+		"dateTime, no such day":      {"<sf:CreatedDate>2017-02-30T16:27:19.000Z</sf:CreatedDate>", `"CreatedDate":"2017-02-30T16:27:19.000Z"`, 1},
+	}
+	types := types(t)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := decodeOne(t, envelope(notification("04l1", c.xml)), types)
+			want := `{"Id":"00Q5g000001LeadEAG",` + c.json + `}`
+			if got := string(n.Fields); got != want {
+				t.Errorf("fields:\n got %s\nwant %s", got, want)
+			}
+			if n.Drift != c.drift {
+				t.Errorf("got drift %d, want %d", n.Drift, c.drift)
+			}
+		})
+	}
+}
+
+func TestDecodeTakesAllForStringsWithoutAWSDL(t *testing.T) {
+	t.Parallel()
+	body := envelope(notification("04l1", "<sf:AnnualRevenue>5.0</sf:AnnualRevenue>", "<sf:IsConverted>1</sf:IsConverted>"))
+	n := decodeOne(t, strings.ReplaceAll(body, "sf:Lead", "sf:Prospect__c"), types(t))
+	want := `{"Id":"00Q5g000001LeadEAG","AnnualRevenue":"5.0","IsConverted":"1"}`
+	if got := string(n.Fields); got != want || n.Drift != 0 || *n.ObjectType != "Prospect__c" {
+		t.Errorf("got %s with drift %d of %s, want %s", got, n.Drift, *n.ObjectType, want)
+	}
+}
+
+func TestDecodeOfOddRecords(t *testing.T) {
+	t.Parallel()
+	record := func(xml string) string {
+		return envelope("<Notification><Id>04l1</Id>" + xml + "</Notification>")
+	}
+	cases := map[string]struct{ xml, objectType, recordID, fields string }{
+		"no sObject":            {"", "<nil>", "<nil>", "<nil>"},
+		"empty sObject":         {"<sObject/>", "", "<nil>", "{}"},
+		"nil sObject":           {`<sObject xsi:nil="true"/>`, "", "<nil>", "<nil>"},
+		"typed, empty":          {`<sObject xsi:type="s:Lead" xmlns:s="urn:sobject.enterprise.soap.sforce.com"/>`, "Lead", "<nil>", "{}"},
+		"unbound type":          {`<sObject xsi:type="no:Lead"/>`, "no:Lead", "<nil>", "{}"},
+		"type of another space": {`<sObject xsi:type="o:Lead" xmlns:o="urn:other"/>`, "Lead", "<nil>", "{}"},
+		"Id of another space":   {`<sObject><Id>1</Id></sObject>`, "", "<nil>", `{"Id":"1"}`},
+		"nil Id": {`<sObject xmlns:s="urn:sobject.enterprise.soap.sforce.com"><s:Id xsi:nil="true"/></sObject>`,
+			"", "<nil>", `{"Id":null}`},
+		"escaped Id": {`<sObject xmlns:s="urn:sobject.enterprise.soap.sforce.com"><s:Id>"1"</s:Id></sObject>`,
+			"", `"1"`, `{"Id":"\"1\""}`},
+		"only text": {`<sObject>text</sObject>`, "", "<nil>", `{"#text":"text"}`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := decodeOne(t, record(c.xml), types(t))
+			fields := "<nil>"
+			if n.Fields != nil {
+				fields = string(n.Fields)
+			}
+			got := []string{textOf(n.ObjectType), textOf(n.RecordID), fields}
+			if diff := cmp.Diff([]string{c.objectType, c.recordID, c.fields}, got); diff != "" {
+				t.Errorf("type, record id, fields (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func textOf(text *string) string {
+	if text == nil {
+		return "<nil>"
+	}
+	return *text
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	plain := envelope(notification("04l1", "<sf:Company>Acme</sf:Company>"))
+	replace := func(old, replacement string) string { return strings.Replace(plain, old, replacement, 1) }
+	cases := map[string]struct {
+		body         string
+		cause        soap.Cause
+		line, column int
+	}{
+		"nothing":               {"", soap.CauseMalformed, 1, 1},
+		"no XML":                {"hello", soap.CauseShape, 1, 1},
+		"truncated":             {plain[:strings.Index(plain, "Acme")], soap.CauseMalformed, 14, 18},
+		"invalid UTF-8":         {replace("Acme", "Ac\xffme"), soap.CauseMalformed, 14, 20},
+		"character after ü":     {replace("Acme", "ü\x01"), soap.CauseMalformed, 14, 19},
+		"DTD":                   {replace("<soapenv:Env", `<!DOCTYPE x [<!ENTITY a "b">]><soapenv:Env`), soap.CauseForbidden, 2, 1},
+		"entity":                {replace("Acme", "&xxe;"), soap.CauseForbidden, 14, 18},
+		"processing":            {replace("<soapenv:Body>", "<?php x?><soapenv:Body>"), soap.CauseForbidden, 3, 2},
+		"encoding":              {replace("UTF-8", "ISO-8859-1"), soap.CauseEncoding, 1, 1},
+		"SOAP 1.2":              {replace(soap.EnvelopeNS, soap.Envelope12NS), soap.CauseVersion, 2, 1},
+		"wrong root":            {"<a/>", soap.CauseShape, 1, 1},
+		"wrong namespace":       {replace("2005/09/outbound", "2006/04/metadata"), soap.CauseShape, 4, 3},
+		"two envelopes":         {plain + plain[strings.Index(plain, "<soapenv"):], soap.CauseShape, 19, 20},
+		"two declarations":      {plain + plain, soap.CauseForbidden, 19, 20},
+		"two Bodies":            {replace("</soapenv:Body>", "</soapenv:Body><soapenv:Body/>"), soap.CauseShape, 18, 17},
+		"two messages":          {replace("</soapenv:Body>", "<x/></soapenv:Body>"), soap.CauseShape, 18, 2},
+		"no Body":               {`<e:Envelope xmlns:e="` + soap.EnvelopeNS + `"/>`, soap.CauseShape, 1, 66},
+		"no message":            {`<e:Envelope xmlns:e="` + soap.EnvelopeNS + `"><e:Body/></e:Envelope>`, soap.CauseShape, 1, 74},
+		"no OrganizationId":     {replace("<OrganizationId>00D5g00000ABCDEEA4</OrganizationId>", ""), soap.CauseIdentity, 17, 19},
+		"empty OrganizationId":  {replace("00D5g00000ABCDEEA4", ""), soap.CauseIdentity, 17, 19},
+		"two OrganizationIds":   {replace("<ActionId>", "<OrganizationId/><ActionId>"), soap.CauseShape, 6, 4},
+		"no Notification Id":    {replace("<Id>04l1</Id>", ""), soap.CauseIdentity, 10, 4},
+		"empty Notification Id": {replace("04l1", " "), soap.CauseIdentity, 10, 4},
+		"two sObjects":          {replace("</sObject>", "</sObject><sObject/>"), soap.CauseShape, 15, 15},
+		"no Notification":       {envelope(), soap.CauseCount, 10, 19},
+		"101 Notifications":     {envelope(many(101)...), soap.CauseCount, 710, 4},
+		"33 deep":               {replace("<sf:Company>Acme</sf:Company>", nested(33)), soap.CauseLimit, 14, 168},
+		"unbound prefix":        {replace("<sf:Company>", "<no:Company>"), soap.CauseMalformed, 14, 6},
+		"attribute twice":       {replace("<sf:Company>", "<sf:Company a='1' a='2'>"), soap.CauseMalformed, 14, 24},
+		"wrong end tag":         {replace("</sf:Company>", "</sf:Email>"), soap.CauseMalformed, 14, 22},
+		"many children": {replace("<sf:Company>Acme</sf:Company>", strings.Repeat("<sf:A/>", 10_000)),
+			soap.CauseLimit, 14, 6 + 7*9_999},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			message, err := soap.Decode([]byte(c.body), types(t))
+			var parse *soap.ParseError
+			if !errors.As(err, &parse) || message != nil {
+				t.Fatalf("got %v, %v; want a *ParseError alone", message, err)
+			}
+			got := soap.ParseError{Cause: parse.Cause, Line: parse.Line, Column: parse.Column}
+			if diff := cmp.Diff(soap.ParseError{Cause: c.cause, Line: c.line, Column: c.column}, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", parse.Problem, diff)
+			}
+		})
+	}
+}
+
+// TestDecodeErrorsHoldNothingOfTheBody refuses bodies at every place where a secret stands.
+func TestDecodeErrorsHoldNothingOfTheBody(t *testing.T) {
+	t.Parallel()
+	plain := strings.ReplaceAll(envelope(notification("04l1", "<sf:Company>hush</sf:Company>")), "xsi:nil=\"true\"", "hush='hush'")
+	for i := range len(plain) {
+		for _, odd := range []string{"\xff", "&", "<", "<hush", "hush", "<?", "hush='", "]]>"} {
+			_, err := soap.Decode([]byte(plain[:i]+odd+plain[i:]), nil)
+			if err != nil && strings.Contains(err.Error(), "hush") {
+				t.Fatalf("the error %q quotes the body", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package soap_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"ackbox/soap"
+)
+
+// compare fails the test when the decoder and the tree differ on a body.
+func compare(t *testing.T, body []byte) {
+	t.Helper()
+	doc, treeErr := parseTree(body)
+	message, err := soap.Decode(body, nil)
+	switch {
+	case err == nil && treeErr != nil:
+		t.Fatalf("the decoder accepts what encoding/xml refuses: %v\n%s", treeErr, body)
+	case err == nil && misshapen(doc) != "":
+		t.Fatalf("the decoder accepts a body with %s\n%s", misshapen(doc), body)
+	case err == nil:
+		if diff := diffMessages(t, readTree(doc), message); diff != "" {
+			t.Fatalf("(-tree +decoder):\n%s\n%s", diff, body)
+		}
+	case treeErr == nil:
+		if !ruled(body, doc) {
+			t.Fatalf("no rule says why the decoder refuses this (%v) and encoding/xml does not:\n%s", err, body)
+		}
+	}
+}
+
+func ruled(body []byte, doc *document) bool {
+	for _, rule := range refusalRules {
+		if rule.holds(body, doc) {
+			return true
+		}
+	}
+	return false
+}
+
+var oneLine = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ")
+
+func diffMessages(t *testing.T, want, got *soap.Message) string {
+	t.Helper()
+	asValues := cmp.Transformer("JSON", func(fields json.RawMessage) any {
+		if fields == nil {
+			return nil
+		}
+		var v any
+		if err := json.Unmarshal(fields, &v); err != nil {
+			t.Fatalf("fields are not JSON: %v: %s", err, fields)
+		}
+		return v
+	})
+	// A line end in an attribute is a space in XML; encoding/xml leaves it as it is.
+	asType := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".ObjectType" },
+		cmp.Comparer(func(a, b *string) bool {
+			return (a == nil) == (b == nil) && (a == nil || oneLine.Replace(*a) == oneLine.Replace(*b))
+		}))
+	return cmp.Diff(want, got, asValues, asType, cmpopts.IgnoreFields(soap.Notification{}, "Digest", "Drift"))
+}
+
+func TestDecodeAgreesWithEncodingXMLOnRealBodies(t *testing.T) {
+	t.Parallel()
+	for name, body := range corpus(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			compare(t, body)
+		})
+	}
+}
+
+func TestDecodeAgreesWithEncodingXML(t *testing.T) {
+	t.Parallel()
+	for _, body := range oddBodies() {
+		compare(t, body)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, body := range oddBodies() {
+		if len(body) < 4<<10 { // mutations of a long body find nothing that those of a short one do not
+			f.Add(body)
+		}
+	}
+	f.Fuzz(compare)
+}

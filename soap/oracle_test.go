@@ -1,0 +1,371 @@
+package soap_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"io"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"ackbox/soap"
+)
+
+// The first oracle: a tree made with encoding/xml's tokens. What the decoder accepts, the tree must accept and read the
+// same; what the decoder refuses although the tree would read it must fall under one of refusalRules.
+
+// node is an element: its children are nodes and runs of text, in order.
+type node struct {
+	name     xml.Name
+	attr     []xml.Attr
+	children []any
+	parent   *node
+}
+
+// document is what encoding/xml makes of a body, with what it let pass on the way.
+type document struct {
+	roots    []*node
+	outside  string // text around the roots
+	dtd      bool
+	procInst int // the XML declaration among them
+	comments string
+}
+
+func parseTree(body []byte) (*document, error) {
+	doc := &document{}
+	var open []*node
+	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return doc, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			n := &node{name: token.Name, attr: token.Attr}
+			if len(open) == 0 {
+				doc.roots = append(doc.roots, n)
+			} else {
+				n.parent = open[len(open)-1]
+				n.parent.children = append(n.parent.children, n)
+			}
+			open = append(open, n)
+		case xml.EndElement:
+			open = open[:len(open)-1]
+		case xml.CharData:
+			if len(open) == 0 {
+				doc.outside += string(token)
+			} else {
+				parent := open[len(open)-1]
+				parent.children = append(parent.children, string(token))
+			}
+		case xml.Directive:
+			doc.dtd = true
+		case xml.ProcInst:
+			doc.procInst++
+		case xml.Comment:
+			doc.comments += string(token)
+		}
+	}
+}
+
+func (n *node) is(space, local string) bool { return n.name == xml.Name{Space: space, Local: local} }
+
+func (n *node) elements() (elements []*node) {
+	for _, c := range n.children {
+		if e, ok := c.(*node); ok {
+			elements = append(elements, e)
+		}
+	}
+	return elements
+}
+
+func (n *node) named(space, local string) (elements []*node) {
+	for _, e := range n.elements() {
+		if e.is(space, local) {
+			elements = append(elements, e)
+		}
+	}
+	return elements
+}
+
+// runs are the runs of text directly in the element.
+func (n *node) runs() (runs []string) {
+	for _, c := range n.children {
+		if text, ok := c.(string); ok {
+			runs = append(runs, text)
+		}
+	}
+	return runs
+}
+
+func (n *node) text() string { return strings.Join(n.runs(), "") }
+
+func (n *node) xsi(local string) (string, bool) {
+	for _, a := range n.attr {
+		if a.Name == (xml.Name{Space: soap.XSINS, Local: local}) {
+			return strings.Trim(a.Value, " \t\r\n"), true
+		}
+	}
+	return "", false
+}
+
+func blank(text string) bool { return strings.Trim(text, " \t\r\n") == "" }
+
+// value is the JSON of the element's content, as design.md has it for an object without a WSDL.
+func (n *node) value() any {
+	if len(n.elements()) > 0 {
+		return n.object()
+	}
+	isNil, _ := n.xsi("nil")
+	if (isNil == "true" || isNil == "1") && blank(n.text()) {
+		return nil
+	}
+	return n.text()
+}
+
+// object has the children under their local names, the repeated ones in arrays, and other text than layout.
+func (n *node) object() map[string]any {
+	object, count := map[string]any{}, map[string]int{}
+	for _, e := range n.elements() {
+		name := e.name.Local
+		switch count[name]++; count[name] {
+		case 1:
+			object[name] = e.value()
+		case 2:
+			object[name] = []any{object[name], e.value()}
+		default:
+			object[name] = append(object[name].([]any), e.value())
+		}
+	}
+	var text string
+	for _, run := range n.runs() {
+		if !blank(run) {
+			text += run
+		}
+	}
+	if text != "" {
+		object["#text"] = text
+	}
+	return object
+}
+
+// readTree reads the message off a tree that has its shape.
+func readTree(doc *document) *soap.Message {
+	message := doc.roots[0].named(soap.EnvelopeNS, "Body")[0].named(soap.OutboundNS, "notifications")[0]
+	m := &soap.Message{OrganizationID: message.named(soap.OutboundNS, "OrganizationId")[0].text()}
+	for _, e := range message.named(soap.OutboundNS, "ActionId") {
+		m.ActionID = e.text()
+	}
+	for _, e := range message.named(soap.OutboundNS, "Notification") {
+		n := soap.Notification{ID: e.named(soap.OutboundNS, "Id")[0].text()}
+		for _, record := range e.named(soap.OutboundNS, "sObject") {
+			record.read(&n)
+		}
+		m.Notifications = append(m.Notifications, n)
+	}
+	return m
+}
+
+func (n *node) read(to *soap.Notification) {
+	object := n.object()
+	isNil, _ := n.xsi("nil")
+	if isNil != "true" && isNil != "1" || len(object) > 0 {
+		to.Fields, _ = json.Marshal(object)
+	}
+	for _, e := range n.named(soap.SObjectNS, "Id") {
+		if id, ok := e.value().(string); ok && to.RecordID == nil {
+			to.RecordID = &id
+		}
+	}
+	qname, _ := n.xsi("type")
+	local := qname
+	if prefix, rest, found := strings.Cut(qname, ":"); found && n.binds(prefix) && rest != "" && !strings.Contains(rest, ":") {
+		local = rest
+	}
+	to.ObjectType = &local
+}
+
+// binds tells whether a prefix is bound where the element stands.
+func (n *node) binds(prefix string) bool {
+	for ; n != nil; n = n.parent {
+		for _, a := range n.attr {
+			if a.Name == (xml.Name{Space: "xmlns", Local: prefix}) {
+				return true
+			}
+		}
+	}
+	return prefix == "xml"
+}
+
+// misshapen says what keeps a well-formed tree from being an outbound message.
+func misshapen(doc *document) string {
+	if len(doc.roots) != 1 || !doc.roots[0].is(soap.EnvelopeNS, "Envelope") {
+		return "not one Envelope"
+	}
+	root := doc.roots[0]
+	bodies, headers := root.named(soap.EnvelopeNS, "Body"), root.named(soap.EnvelopeNS, "Header")
+	if len(bodies) != 1 || len(headers) > 1 || len(root.elements()) != 1+len(headers) ||
+		root.elements()[len(headers)] != bodies[0] {
+		return "not one Body after a Header at most"
+	}
+	messages := bodies[0].named(soap.OutboundNS, "notifications")
+	if len(messages) != 1 || len(bodies[0].elements()) != 1 {
+		return "not one notifications"
+	}
+	message := messages[0]
+	notifications := message.named(soap.OutboundNS, "Notification")
+	inOne := append([]*node{root, bodies[0], message}, notifications...)
+	for _, n := range inOne {
+		if !blank(n.text()) {
+			return "text between elements"
+		}
+	}
+	if len(message.named(soap.OutboundNS, "ActionId")) > 1 {
+		return "ActionId twice"
+	}
+	if len(notifications) == 0 || len(notifications) > soap.MaxNotifications {
+		return "not 1 to 100 Notifications"
+	}
+	if !oneID(message.named(soap.OutboundNS, "OrganizationId")) {
+		return "not one OrganizationId"
+	}
+	for _, n := range notifications {
+		if !oneID(n.named(soap.OutboundNS, "Id")) || len(n.named(soap.OutboundNS, "sObject")) > 1 {
+			return "not one Id and one sObject at most"
+		}
+	}
+	for _, n := range message.named(soap.OutboundNS, "ActionId") {
+		if len(n.elements()) > 0 {
+			return "ActionId is no text"
+		}
+	}
+	return ""
+}
+
+func oneID(ids []*node) bool {
+	return len(ids) == 1 && len(ids[0].elements()) == 0 && !blank(ids[0].text())
+}
+
+// refusalRules are all the reasons for which the decoder may refuse what encoding/xml would read.
+var refusalRules = []struct {
+	name  string
+	holds func(body []byte, doc *document) bool
+}{
+	{"the shape of an outbound message", func(_ []byte, doc *document) bool { return misshapen(doc) != "" }},
+	{"no DTD", func(_ []byte, doc *document) bool { return doc.dtd }},
+	{"no processing instruction", func(_ []byte, doc *document) bool { return doc.procInst > 1 }},
+	{"the XML declaration first and by its grammar", func(body []byte, doc *document) bool {
+		return doc.procInst == 1 && !declarationForm.Match(body)
+	}},
+	{"no text around the root", func(_ []byte, doc *document) bool { return !blank(doc.outside) }},
+	{"CDATA around the root is text", func(_ []byte, doc *document) bool { return cdataOutside(doc) }},
+	{"characters of XML in comments", func(_ []byte, doc *document) bool { return !validChars(doc.comments) }},
+	{"white space between attributes", func(body []byte, _ *document) bool { return unspaced.Match(body) }},
+	{"no reference to a surrogate", func(body []byte, _ *document) bool { return surrogate.Match(body) }},
+	{"namespaces well-formed", func(body []byte, _ *document) bool { return badNamespaces(body) }},
+	{"bounded depth, attributes, prefixes and children", func(body []byte, doc *document) bool {
+		return overLimits(body, doc)
+	}},
+}
+
+var (
+	declarationForm = regexp.MustCompile(`^(\xef\xbb\xbf)?\s*<\?xml\s+version\s*=\s*("1\.0"|'1\.0')` +
+		`(\s+encoding\s*=\s*("[A-Za-z0-9._-]+"|'[A-Za-z0-9._-]+'))?(\s+standalone\s*=\s*("(yes|no)"|'(yes|no)'))?\s*\?>`)
+	unspaced  = regexp.MustCompile(`["'][^\s/>?]`)
+	surrogate = regexp.MustCompile(`(?i)&#(x0*d[89a-f][0-9a-f]{2}|0*5[5-7][0-9]{3});`)
+)
+
+func cdataOutside(doc *document) bool { return len(doc.outside) > 0 }
+
+func validChars(text string) bool {
+	for _, r := range text {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+			return false
+		}
+	}
+	return utf8.ValidString(text)
+}
+
+// badNamespaces tells whether "Namespaces in XML 1.0", of which encoding/xml checks nothing, is broken somewhere.
+func badNamespaces(body []byte) bool {
+	bad := false
+	walkRaw(body, func(start xml.StartElement, scope map[string]string) {
+		seen := map[xml.Name]bool{}
+		for _, a := range start.Attr {
+			name := a.Name
+			if space, ok := scope[name.Space]; ok && name.Space != "" {
+				name.Space = space
+			} else if name.Space != "" && name.Space != "xmlns" {
+				bad = true
+			}
+			bad = bad || seen[name] || strings.Contains(name.Local, ":") || badDeclaration(a)
+			seen[name] = true
+		}
+		_, bound := scope[start.Name.Space]
+		bad = bad || !bound && start.Name.Space != "" || strings.Contains(start.Name.Local, ":")
+	})
+	return bad
+}
+
+func badDeclaration(a xml.Attr) bool {
+	prefix := a.Name.Local
+	if a.Name.Space == "" && a.Name.Local == "xmlns" {
+		prefix = ""
+	} else if a.Name.Space != "xmlns" {
+		return false
+	}
+	const xmlNS, xmlnsNS = "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"
+	return prefix == "xmlns" || a.Value == xmlnsNS || (prefix == "xml") != (a.Value == xmlNS) ||
+		prefix != "" && a.Value == ""
+}
+
+func overLimits(body []byte, doc *document) bool {
+	over := false
+	walkRaw(body, func(start xml.StartElement, scope map[string]string) {
+		over = over || len(start.Attr) > 64 || len(scope) > 32
+	})
+	var walk func(n *node, depth int)
+	walk = func(n *node, depth int) {
+		over = over || depth > soap.MaxDepth || len(n.elements()) > 10_000
+		for _, e := range n.elements() {
+			walk(e, depth+1)
+		}
+	}
+	for _, root := range doc.roots {
+		walk(root, 1)
+	}
+	return over
+}
+
+// walkRaw calls visit with each start tag, names unresolved, and the prefixes bound there.
+func walkRaw(body []byte, visit func(start xml.StartElement, scope map[string]string)) {
+	scopes := []map[string]string{{"xml": "http://www.w3.org/XML/1998/namespace"}}
+	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
+	for {
+		token, err := d.RawToken()
+		if err != nil {
+			return
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			scope := map[string]string{}
+			for prefix, uri := range scopes[len(scopes)-1] {
+				scope[prefix] = uri
+			}
+			for _, a := range token.Attr {
+				if a.Name.Space == "xmlns" {
+					scope[a.Name.Local] = a.Value
+				}
+			}
+			scopes = append(scopes, scope)
+			visit(token, scope)
+		case xml.EndElement:
+			scopes = scopes[:max(1, len(scopes)-1)]
+		}
+	}
+}
