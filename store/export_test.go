@@ -1,0 +1,4 @@
+package store
+
+// For tests, as their effect shows only where there is another machine.
+var PostgresConfig = postgresConfig

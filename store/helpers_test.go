@@ -1,0 +1,98 @@
+package store_test
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/lib/pq" // the driver "postgres"
+	_ "modernc.org/sqlite"
+
+	"ackbox/soap"
+	"ackbox/store"
+	"ackbox/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+const organization = "00Dxx0000001gPLEAY"
+
+var now = time.Date(2026, 11, 22, 1, 2, 3, 456789123, time.UTC)
+
+// addSource adds a source that any organization may post to.
+func addSource(tb testing.TB, db *store.Store, name string) store.Source {
+	tb.Helper()
+	name = strings.NewReplacer("/", ".", "#", "_").Replace(name)
+	source, _, err := db.AddSource(tb.Context(), name, nil, now)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return source
+}
+
+// digestOf is not the decoder's, but tells contents apart as well.
+func digestOf(content string) (digest soap.Digest) {
+	sum := sha256.Sum256([]byte(content))
+	copy(digest[:], sum[:])
+	return digest
+}
+
+// notification is one with an object type, a record id and fields.
+func notification(id, fields string) soap.Notification {
+	objectType, recordID := "Lead", "00Qxx0000001gPLEAY"
+	return soap.Notification{
+		ID: id, ObjectType: &objectType, RecordID: &recordID, Fields: json.RawMessage(fields), Digest: digestOf(fields),
+	}
+}
+
+// message is one of [organization] with the notifications.
+func message(notifications ...soap.Notification) *soap.Message {
+	return &soap.Message{OrganizationID: organization, ActionID: "04kxx0000004C92AAE", Notifications: notifications}
+}
+
+// save saves a message that was received at a time.
+func save(tb testing.TB, db *store.Store, source store.Source, m *soap.Message, at time.Time) store.Saved {
+	tb.Helper()
+	saved, err := db.Save(tb.Context(), store.Inbound{SourceID: source.ID, Message: m, ReceivedAt: at})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return saved
+}
+
+// export reads the notifications that a filter selects.
+func export(tb testing.TB, db *store.Store, filter store.NotificationFilter) []store.Notification {
+	tb.Helper()
+	var found []store.Notification
+	err := db.Notifications(tb.Context(), filter, func(n store.Notification) error {
+		found = append(found, n)
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return found
+}
+
+// openRaw opens a test's database past the store.
+func openRaw(tb testing.TB, db *storetest.Database) *sql.DB {
+	tb.Helper()
+	path, isSQLite := strings.CutPrefix(db.URL, "sqlite:")
+	driver, source := storetest.Postgres, db.URL+"&binary_parameters=yes"
+	if !strings.Contains(db.URL, "?") {
+		source = db.URL + "?binary_parameters=yes"
+	}
+	if isSQLite {
+		driver, source = storetest.SQLite,
+			path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(full)&_pragma=foreign_keys(1)&_txlock=immediate"
+	}
+	conn, err := sql.Open(driver, source)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { conn.Close() })
+	return conn
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*/*.sql
+var migrations embed.FS
+
+// Migrate brings the schema up to this binary's. It does so under a lock, so any number of processes may call it at
+// once. A schema that is newer is fine: this binary is the old one of a rolling deploy.
+func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.await(ctx, func() error { return s.migrate(ctx) }); err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	want, err := wantedVersion(s.driver)
+	if err != nil {
+		return err
+	}
+	have, err := s.version(ctx, s.write.DB)
+	if err != nil || have >= want {
+		return err
+	}
+	if s.driver == driverSQLite {
+		return s.migrateSQLite(ctx)
+	}
+	locker, err := lock.NewPostgresTableLocker(
+		lock.WithTableLockTimeout(250*time.Millisecond, 4*300), // 5 minutes: a migration may take long
+		lock.WithTableRetryPolicy(func(err error) bool { return !isUnavailable(err) }),
+		lock.WithTableLogger(slog.New(slog.DiscardHandler)),
+	)
+	if err != nil {
+		return err
+	}
+	return s.up(ctx, goose.DialectPostgres, goose.WithLocker(locker))
+}
+
+// migrateSQLite also switches the file to a write-ahead log, once and for all, under the same lock: SQLite does not
+// wait for others there.
+func (s *Store) migrateSQLite(ctx context.Context) (err error) {
+	unlock, err := lockFile(ctx, s.path+".lock")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	var mode string
+	if err := s.write.GetContext(ctx, &mode, "pragma journal_mode = wal"); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("the journal mode of %s is %s, not wal: is the folder on a network drive?", s.path, mode)
+	}
+	return s.up(ctx, goose.DialectSQLite3)
+}
+
+func (s *Store) up(ctx context.Context, dialect goose.Dialect, options ...goose.ProviderOption) error {
+	folder, err := fs.Sub(migrations, "migrations/"+s.driver)
+	if err != nil {
+		return err
+	}
+	options = append(options, goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(dialect, s.write.DB, folder, options...)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// version is the number of the newest migration that the database has, 0 for none.
+func (s *Store) version(ctx context.Context, db *sql.DB) (int64, error) {
+	exists := "select count(*) from sqlite_master where name = 'goose_db_version'"
+	if s.driver == driverPostgres { // each keeps its own list of tables
+		exists = "select count(to_regclass('goose_db_version'))"
+	}
+	var tables, version int64
+	if err := db.QueryRowContext(ctx, exists).Scan(&tables); err != nil || tables == 0 {
+		return 0, err
+	}
+	err := db.QueryRowContext(ctx, "select coalesce(max(version_id), 0) from goose_db_version").Scan(&version)
+	return version, err
+}
+
+// wantedVersion is the number of this binary's newest migration.
+func wantedVersion(driver string) (int64, error) {
+	files, err := fs.Glob(migrations, "migrations/"+driver+"/*.sql")
+	if err != nil {
+		return 0, err
+	}
+	last := strings.TrimPrefix(files[len(files)-1], "migrations/"+driver+"/")
+	number, _, _ := strings.Cut(last, "_")
+	return strconv.ParseInt(number, 10, 64)
+}
+
+// lockRetry is how often a lock file is tried again.
+const lockRetry = 20 * time.Millisecond
+
+// lockFile takes the lock of a file, which it makes and leaves, as soon as no other process or call has it. The lock
+// ends with the process at the latest.
+func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	ticker := time.NewTicker(lockRetry)
+	defer ticker.Stop()
+	for {
+		locked, err := tryLock(file)
+		if locked {
+			return file.Close, nil
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, ctx.Err()), file.Close())
+		case <-ticker.C:
+		}
+	}
+}

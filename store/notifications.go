@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Notification is one that was stored.
+type Notification struct {
+	// ID rises in the order in which notifications are stored, has gaps, and is never used again. With several at work
+	// a lower one may appear a little later than a higher one.
+	ID int64
+	// Source is the source's name.
+	Source string
+	// OrganizationID, ActionID and NotificationID are as they were sent.
+	OrganizationID, ActionID, NotificationID string
+	// Revision counts the contents that came under the same identity, from 1.
+	Revision int
+	// ObjectType and RecordID are nil as they are in [ackbox/soap.Notification].
+	ObjectType, RecordID *string
+	// Fields is a JSON object with digits and order as they were sent; nil without a record.
+	Fields     json.RawMessage
+	ReceivedAt time.Time
+}
+
+// NotificationFilter selects notifications; its zero value selects all.
+type NotificationFilter struct {
+	// Source is a source's name, Object an object type, Record a record's id as it was sent.
+	Source, Object, Record string
+	// After is the id that all are greater than.
+	After int64
+	// Since and Until bound the time of receipt; Since is inclusive, Until is not.
+	Since, Until time.Time
+}
+
+// Notifications gives the notifications to yield, in order of their ids, until it fails. It holds about a megabyte of
+// them at a time, and no query is open while yield runs, so one that is added meanwhile may be among them or not.
+// [ErrNotFound] is for the filter's source.
+func (s *Store) Notifications(
+	ctx context.Context, filter NotificationFilter, yield func(Notification) error,
+) error {
+	where, err := s.notificationConditions(ctx, filter)
+	if err != nil {
+		return fmt.Errorf("read notifications: %w", s.failure(err))
+	}
+	return pages(filter.After, yield, func(after int64, limit int) (page[Notification], error) {
+		return s.notificationPage(ctx, where.with("n.id > ?", after), limit)
+	})
+}
+
+func (s *Store) notificationConditions(ctx context.Context, filter NotificationFilter) (conditions, error) {
+	var where conditions
+	if filter.Source != "" {
+		id, err := s.sourceID(ctx, filter.Source)
+		if err != nil {
+			return where, err
+		}
+		where = where.with("n.source_id = ?", id)
+	}
+	if filter.Object != "" {
+		where = where.with("n.object_type = ?", filter.Object)
+	}
+	if filter.Record != "" {
+		where = where.with("n.record_id = ?", filter.Record)
+	}
+	if !filter.Since.IsZero() {
+		where = where.with("n.received_at >= ?", timestamp{filter.Since})
+	}
+	if !filter.Until.IsZero() {
+		where = where.with("n.received_at < ?", timestamp{filter.Until})
+	}
+	return where, nil
+}
+
+// notificationPage ranks each row among those of its identity. The unique index finds them; they are mostly one.
+func (s *Store) notificationPage(ctx context.Context, where conditions, limit int) (page[Notification], error) {
+	rows, err := s.read.QueryContext(ctx, s.read.Rebind(`
+		select n.id, s.name, n.organization || n.organization_suffix, n.action_id, n.notification_id,
+			(select count(*) from notifications p
+				where p.source_id = n.source_id and p.organization = n.organization
+					and p.notification_id = n.notification_id and p.id <= n.id),
+			n.object_type, n.record_id, n.fields, n.received_at
+		from notifications n join sources s on s.id = n.source_id
+		where `+where.sql()+` order by n.id limit ?`), append(where.args, limit)...)
+	return collect(s, rows, err, limit, func(n *Notification) (id int64, size int, err error) {
+		var fields []byte // a json.RawMessage is not scanned from text, nor from null
+		var receivedAt timestamp
+		err = rows.Scan(&n.ID, &n.Source, &n.OrganizationID, &n.ActionID, &n.NotificationID, &n.Revision,
+			&n.ObjectType, &n.RecordID, &fields, &receivedAt)
+		n.Fields, n.ReceivedAt = fields, receivedAt.Time
+		return n.ID, len(fields), err
+	})
+}

@@ -1,0 +1,123 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ackbox/soap"
+	"ackbox/store"
+	"ackbox/store/storetest"
+)
+
+func TestNotificationsFilters(t *testing.T) {
+	t.Parallel()
+	hour := func(n int) time.Time { return now.Add(time.Duration(n) * time.Hour) }
+	contact := notification("04l3", "{}")
+	contact.ObjectType, contact.RecordID = new("Contact"), new("003")
+	tests := []struct {
+		name   string
+		filter store.NotificationFilter
+		want   []string
+	}{
+		{"all", store.NotificationFilter{}, []string{"04l1", "04l2", "04l3", "04l4"}},
+		{"source", store.NotificationFilter{Source: "two"}, []string{"04l4"}},
+		{"object", store.NotificationFilter{Object: "Contact"}, []string{"04l3"}},
+		{"record", store.NotificationFilter{Record: "003"}, []string{"04l3"}},
+		{"no such record", store.NotificationFilter{Record: "004"}, nil},
+		{"after", store.NotificationFilter{After: 2}, []string{"04l3", "04l4"}},
+		{"since", store.NotificationFilter{Since: hour(2)}, []string{"04l3", "04l4"}},
+		{"since, in another zone", store.NotificationFilter{Since: hour(2).In(time.FixedZone("", 7200))},
+			[]string{"04l3", "04l4"}},
+		{"until", store.NotificationFilter{Until: hour(1)}, []string{"04l1"}},
+		{"together", store.NotificationFilter{Source: "one", Object: "Lead", After: 1, Since: hour(0), Until: hour(9)},
+			[]string{"04l2"}},
+	}
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		one, two := addSource(t, db.Store, "one"), addSource(t, db.Store, "two")
+		save(t, db.Store, one, message(notification("04l1", "{}")), hour(0))
+		save(t, db.Store, one, message(notification("04l2", "{}")), hour(1))
+		save(t, db.Store, one, message(contact), hour(2))
+		save(t, db.Store, two, message(notification("04l4", "{}")), hour(3))
+		for _, test := range tests {
+			var got []string
+			for _, n := range export(t, db.Store, test.filter) {
+				got = append(got, n.NotificationID)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
+		}
+	})
+}
+
+func TestNotificationsOfUnknownSource(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		err := db.Store.Notifications(t.Context(), store.NotificationFilter{Source: "none"}, nil)
+		if !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("got %v, want %v", err, store.ErrNotFound)
+		}
+	})
+}
+
+func TestNotificationsComeByPagesInOrder(t *testing.T) {
+	t.Parallel()
+	const total = 2345
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		source := addSource(t, db.Store, "one")
+		save(t, db.Store, source, benchmarkMessage(0, total), now)
+		var last, count int64
+		err := db.Store.Notifications(t.Context(), store.NotificationFilter{}, func(n store.Notification) error {
+			if n.ID <= last {
+				t.Errorf("id %d after %d", n.ID, last)
+			}
+			last, count = n.ID, count+1
+			// Nothing is open meanwhile: the store can be used.
+			return db.Store.DisableSource(t.Context(), source.Name, now)
+		})
+		if err != nil || count != total {
+			t.Errorf("got %d, %v, want %d", count, err, total)
+		}
+	})
+}
+
+func TestNotificationsThatAreLarge(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		source := addSource(t, db.Store, "one")
+		var all []soap.Notification
+		for i := range 20 {
+			all = append(all, notification(fmt.Sprintf("04l%02d", i), `"`+strings.Repeat("x", 300_000+i)+`"`))
+		}
+		save(t, db.Store, source, message(all...), now)
+		found := export(t, db.Store, store.NotificationFilter{})
+		if len(found) != len(all) {
+			t.Fatalf("got %d notifications, want %d", len(found), len(all))
+		}
+		for i, n := range found {
+			if string(n.Fields) != string(all[i].Fields) {
+				t.Errorf("the fields of %s differ", n.NotificationID)
+			}
+		}
+	})
+}
+
+func TestNotificationsEndWithTheErrorOfYield(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		save(t, db.Store, addSource(t, db.Store, "one"), benchmarkMessage(0, 3), now)
+		want, calls := errors.New("pipe closed"), 0
+		got := db.Store.Notifications(t.Context(), store.NotificationFilter{}, func(store.Notification) error {
+			calls++
+			return want
+		})
+		if got != want || calls != 1 {
+			t.Errorf("got %v after %d calls, want %v after 1", got, calls, want)
+		}
+	})
+}

@@ -1,0 +1,30 @@
+package store
+
+// SameOrganization tells whether two ids name one organization. Salesforce writes an id with 15 characters, or with 18,
+// where the last three are a checksum; such ids are compared by their first 15. Any other id is compared byte for byte.
+func SameOrganization(a, b string) bool {
+	keyA, _ := organizationKey(a)
+	keyB, _ := organizationKey(b)
+	return keyA == keyB
+}
+
+// organizationKey splits an organization's id into what tells it apart and the rest of it: both together are the id as
+// it was given.
+func organizationKey(id string) (key, suffix string) {
+	if len(id) == 18 && isAlphanumeric(id) {
+		return id[:15], id[15:]
+	}
+	return id, ""
+}
+
+// isAlphanumeric tells whether a text is of ASCII letters and digits only.
+func isAlphanumeric(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
+		default:
+			return false
+		}
+	}
+	return true
+}

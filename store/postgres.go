@@ -1,0 +1,113 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// maxPostgresConnections leaves most of the 20 of Heroku's smallest plan to others, such as a second process.
+const maxPostgresConnections = 8
+
+func openPostgres(databaseURL string) (*Store, error) {
+	config, err := postgresConfig(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	connector, err := pq.NewConnectorConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	connector.Dialer(dialer{})
+	db := sqlx.NewDb(sql.OpenDB(connector), driverPostgres)
+	db.SetMaxOpenConns(maxPostgresConnections)
+	db.SetMaxIdleConns(maxPostgresConnections)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	db.SetConnMaxLifetime(time.Hour) // so that connections move to where the name of the server points by now
+	return &Store{driver: driverPostgres, write: db, read: db}, nil
+}
+
+// postgresConfig reads a DATABASE_URL. BinaryParameters sends a query and its arguments at once, without a statement
+// that is prepared and would outlive the transaction: PgBouncer's transaction mode breaks such. It stays in the client.
+func postgresConfig(databaseURL string) (pq.Config, error) {
+	parsed, err := url.Parse(databaseURL)
+	if err != nil {
+		// The reason that net/url gives may quote the password.
+		return pq.Config{}, errors.New("DATABASE_URL cannot be read as a URL; " +
+			"characters such as @ : / ? # % in its password must be escaped, as in %40 for @")
+	}
+	if parsed.Scheme != "postgres" && parsed.Scheme != "postgresql" {
+		return pq.Config{}, errors.New("DATABASE_URL must begin with sqlite:, postgres:// or postgresql://")
+	}
+	config, err := pq.NewConfig(databaseURL)
+	if err != nil {
+		return pq.Config{}, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	config.Host = strings.Trim(config.Host, "[]") // lib/pq leaves those of an IPv6 address without a port
+	config.BinaryParameters = true
+	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, 10*time.Second)
+	if given := parsed.Query(); given.Has("sslmode") || given.Has("sslrootcert") || os.Getenv("PGSSLMODE") != "" {
+		return config, nil
+	}
+	config.SSLMode = pq.SSLModeRequire
+	if isLocal(config) {
+		config.SSLMode = pq.SSLModeDisable
+	}
+	return config, nil
+}
+
+// isLocal tells whether every host of the configuration is on this machine.
+func isLocal(config pq.Config) bool {
+	first := pq.ConfigMultihost{Host: config.Host, Hostaddr: config.Hostaddr}
+	for _, host := range append(slices.Clip(config.Multi), first) {
+		isSocket := filepath.IsAbs(host.Host) || strings.HasPrefix(host.Host, "@")
+		addr := host.Hostaddr
+		if !addr.IsValid() {
+			addr, _ = netip.ParseAddr(host.Host)
+		}
+		isName := !host.Hostaddr.IsValid() && host.Host == "localhost"
+		if !isSocket && !isName && !addr.Unmap().IsLoopback() {
+			return false
+		}
+	}
+	return true
+}
+
+// deadPeer is how long a server may leave a packet without an answer, of its kernel at least, to count as gone. The
+// kernel's own limit is some 15 minutes.
+const deadPeer = 30 * time.Second
+
+// dialer is pq.Dialer and pq.DialerContext.
+type dialer struct{}
+
+func (d dialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
+}
+
+func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	keepAlive := net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+	conn, err := (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext(ctx, network, address)
+	if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
+		setUserTimeout(tcp, deadPeer)
+	}
+	return conn, err
+}

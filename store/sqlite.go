@@ -1,0 +1,72 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+	"modernc.org/sqlite"
+)
+
+// maxSQLiteReaders is how many queries may read at once; they do not wait for the writer, nor it for them.
+const maxSQLiteReaders = 4
+
+// sqlitePath gives the file of a DATABASE_URL that begins with sqlite:.
+func sqlitePath(databaseURL string) (path string, ok bool, err error) {
+	path, ok = strings.CutPrefix(databaseURL, "sqlite:")
+	switch {
+	case !ok:
+		return "", false, nil
+	case path == "", strings.HasPrefix(path, ":memory:"), strings.HasPrefix(path, "file:"):
+		return "", true, errors.New("DATABASE_URL needs the path of a file, as in sqlite:ackbox.db")
+	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
+		return "", true, errors.New("DATABASE_URL is sqlite:ackbox.db for a file in the working folder, " +
+			"sqlite:/var/lib/ackbox.db for another, without //")
+	}
+	path, err = filepath.Abs(path)
+	return path, true, err
+}
+
+// openSQLite makes two pools over one file. SQLite has one writer at a time anyway; when it is one connection, writers
+// queue in Go, where a context ends the wait, and only other processes are waited for by busy_timeout.
+func openSQLite(path string) (*Store, error) {
+	write, err := sqlitePool(path, url.Values{
+		"mode":    {"rwc"},
+		"_txlock": {"immediate"},
+		// fullfsync is for macOS, whose fsync does not reach the disk.
+		"_pragma": {"busy_timeout(5000)", "synchronous(full)", "fullfsync(1)", "foreign_keys(1)"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Not mode=ro: the last one to leave must be able to bring the write-ahead log home.
+	read, err := sqlitePool(path, url.Values{
+		"mode":    {"rw"},
+		"_pragma": {"busy_timeout(5000)", "query_only(1)"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	read.SetMaxOpenConns(maxSQLiteReaders)
+	read.SetMaxIdleConns(maxSQLiteReaders)
+	return &Store{driver: driverSQLite, path: path, write: write, read: read}, nil
+}
+
+// sqlitePool opens no connection yet. The path is escaped: in the URI that SQLite reads, ?, # and % have a meaning.
+func sqlitePool(path string, parameters url.Values) (*sqlx.DB, error) {
+	uri := url.URL{Path: filepath.ToSlash(path)}
+	if !strings.HasPrefix(uri.Path, "/") {
+		uri.Path = "/" + uri.Path // as C:/ackbox.db
+	}
+	connector, err := sqlite.NewConnector("file://" + uri.EscapedPath() + "?" + parameters.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	// sqlx knows the bind type of question marks by this name.
+	return sqlx.NewDb(sql.OpenDB(connector), "sqlite3"), nil
+}

@@ -1,0 +1,106 @@
+// Package store knows the domain (Source, Notification, Refusal) and every SQL statement, for PostgreSQL and SQLite
+// alike: what is stored, under which identity, and for how long. It does not know HTTP, nor who may post what: it gives
+// the sources with their tokens and organizations to those who decide.
+//
+// Times are UTC, cut to microseconds, and come from the caller. Errors of the drivers leave the package as the
+// sentinels in errors.go wherever a caller would branch on them.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// The databases, as [Store.Driver] names them.
+const (
+	driverSQLite   = "sqlite"
+	driverPostgres = "postgres"
+)
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	driver string
+	path   string   // of SQLite's file, absolute; "" on PostgreSQL
+	write  *sqlx.DB // one connection on SQLite
+	read   *sqlx.DB // read-only on SQLite, the same as write on PostgreSQL
+	closed atomic.Bool
+}
+
+// Open opens the database at url, a DATABASE_URL: sqlite:FILE, postgres:// or postgresql://. It only checks the url:
+// the database may be down, a SQLite file is made by [Store.Migrate]. Its errors never hold the url.
+//
+// FILE is a path as it is, without escapes. A PostgreSQL url without sslmode means disable for a loopback address or a
+// socket, else require; connect_timeout is 10 s if not given.
+func Open(url string) (*Store, error) {
+	path, isSQLite, err := sqlitePath(url)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("open database: %w", err)
+	case isSQLite:
+		return openSQLite(path)
+	}
+	return openPostgres(url)
+}
+
+// Close closes all connections. Whatever runs is ended, and what is called later fails with [ErrUnavailable].
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	if s.read == s.write {
+		return s.write.Close()
+	}
+	return errors.Join(s.read.Close(), s.write.Close())
+}
+
+// Driver is the kind of the database, "sqlite" or "postgres".
+func (s *Store) Driver() string { return s.driver }
+
+// inTx runs do in a transaction that may write, and commits it unless do fails. The outcome of a commit that fails is
+// unknown: it is [ErrUnavailable]. Nothing that do writes to may be read when inTx fails: do may still be running then.
+func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
+	return s.await(ctx, func() error {
+		tx, err := s.write.BeginTxx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // nothing is left of it after a commit, and do's error counts else
+		if err := do(tx); err != nil {
+			return err
+		}
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("commit: %w: %w", ErrUnavailable, err)
+		}
+		return nil
+	})
+}
+
+// grace is how long a call waits after the end of its context for the driver to give up by itself.
+const grace = 250 * time.Millisecond
+
+// await returns what do does, or [ErrUnavailable] when the context ends first. Neither driver can be relied on for
+// that: lib/pq waits for the answer of a server that does not speak any more. The connection that do holds stays taken,
+// so there are at most as many of those left running as there are connections.
+func (s *Store) await(ctx context.Context, do func() error) error {
+	if err := ctx.Err(); err != nil {
+		return s.failure(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return s.failure(err)
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return s.failure(err)
+	case <-timer.C:
+		return s.failure(ctx.Err())
+	}
+}
