@@ -1,0 +1,64 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"ackbox/store"
+)
+
+// readyTimeout is how long the database may take to answer when readiness is asked for.
+const readyTimeout = 2 * time.Second
+
+// readiness is the body of /readyz.
+type readiness struct {
+	// Status is ready, stopping, unavailable (the database) or outdated (its schema).
+	Status   string   `json:"status"`
+	Database string   `json:"database"` // up or down
+	Schema   schema   `json:"schema"`
+	Warnings []string `json:"warnings"`
+}
+
+type schema struct {
+	Have int64 `json:"have"`
+	Want int64 `json:"want"`
+}
+
+// healthz tells that the process is alive, which says nothing of the database.
+func (h *Handlers) healthz(c echo.Context) error { return c.String(http.StatusOK, "alive\n") }
+
+// readyz tells whether a message that is posted now would be stored.
+func (h *Handlers) readyz(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
+	defer cancel()
+	health, err := h.Store.Health(ctx)
+	if err != nil {
+		h.Log.Warn("not ready", "request_id", requestID(c), "error", err)
+	}
+	r := h.readiness(health, err)
+	status := http.StatusOK
+	if r.Status != "ready" {
+		status = http.StatusServiceUnavailable
+	}
+	return c.JSON(status, r)
+}
+
+func (h *Handlers) readiness(health store.Health, err error) readiness {
+	r := readiness{Status: "ready", Database: "up", Schema: schema{health.Have, health.Want}, Warnings: []string{}}
+	r.Warnings = append(r.Warnings, health.Warnings...)
+	switch {
+	case h.stopping.Load():
+		r.Status = "stopping"
+	case err != nil:
+		r.Status = "unavailable"
+	case health.Have < health.Want:
+		r.Status = "outdated"
+	}
+	if err != nil {
+		r.Database = "down"
+	}
+	return r
+}

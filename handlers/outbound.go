@@ -1,0 +1,103 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"ackbox/soap"
+	"ackbox/store"
+)
+
+// receive takes one message: it is acked when it is committed, and never otherwise.
+func (h *Handlers) receive(c echo.Context) error {
+	started := time.Now()
+	source, err := h.source(c)
+	if err != nil {
+		return err
+	}
+	message, err := h.read(c, source)
+	if err != nil {
+		return err
+	}
+	saved, err := h.save(c, source, message)
+	if err != nil {
+		return err
+	}
+	h.metrics.acked(source.Name, saved, time.Since(started))
+	h.Log.Info("message acked", "request_id", requestID(c), "source", source.Name,
+		"notifications", len(message.Notifications), "stored", saved.Stored, "revisions", saved.Revisions,
+		"duplicates", saved.Duplicates, "duration", time.Since(started))
+	return c.Blob(http.StatusOK, contentType, ack)
+}
+
+var ack = []byte(soap.Ack)
+
+// source is the one that the URL's token opens.
+func (h *Handlers) source(c echo.Context) (store.Source, error) {
+	source, found, err := h.sources.find(c.Request().Context(), c.Param("token"))
+	switch {
+	case err != nil:
+		return store.Source{}, refuse(causeUnavailable).because(err)
+	case !found:
+		return store.Source{}, refuse(causeUnknownToken)
+	case source.DisabledAt != nil:
+		return store.Source{}, refuse(causeDisabled).of(source)
+	}
+	return source, nil
+}
+
+// read decodes the message of a request and makes sure that its organization may post to the source.
+func (h *Handlers) read(c echo.Context, source store.Source) (*soap.Message, error) {
+	if cause := encodingOf(c.Request().Header); cause != "" {
+		return nil, refuse(cause).of(source)
+	}
+	body, release, err := h.readBody(c)
+	defer release()
+	if err != nil {
+		return nil, err.of(source)
+	}
+	message, parseErr := soap.Decode(body, h.Types)
+	if parseErr != nil {
+		return nil, refuseParse(parseErr).of(source).sized(len(body))
+	}
+	if !source.Allows(message.OrganizationID) {
+		return nil, refuse(causeOrganization).of(source).sized(len(body))
+	}
+	h.metrics.drifted(message)
+	return message, nil
+}
+
+// encodingOf finds what keeps a body's bytes from being XML in UTF-8, by its headers alone: a cause or nothing.
+func encodingOf(header http.Header) cause {
+	if coding := header.Get(echo.HeaderContentEncoding); coding != "" && !strings.EqualFold(coding, "identity") {
+		return causeContentEncoding
+	}
+	mediaType, parameters, err := mime.ParseMediaType(header.Get(echo.HeaderContentType))
+	if mediaType == "application/soap+xml" {
+		return causeContentType
+	}
+	if charset, given := parameters["charset"]; err == nil && given && !strings.EqualFold(charset, "utf-8") {
+		return causeCharset
+	}
+	return ""
+}
+
+// save stores the message, even when the sender goes away meanwhile: it will come again, and add nothing.
+func (h *Handlers) save(c echo.Context, source store.Source, message *soap.Message) (store.Saved, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), h.SaveTimeout)
+	defer cancel()
+	saved, err := h.Store.Save(ctx, store.Inbound{SourceID: source.ID, Message: message, ReceivedAt: time.Now()})
+	switch {
+	case errors.Is(err, store.ErrUnavailable):
+		return saved, refuse(causeUnavailable).of(source).because(err)
+	case err != nil:
+		return saved, refuse(causeInternal).of(source).because(err)
+	}
+	return saved, nil
+}
