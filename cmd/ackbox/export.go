@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"ackbox/store"
+)
+
+// exportCmd is the command export.
+type exportCmd struct {
+	Database databaseFlags `embed:""`
+	Object   string        `placeholder:"TYPE" help:"Only records of this object type, such as Lead."`
+	Record   string        `placeholder:"ID" help:"Only the record with this id."`
+	Source   string        `placeholder:"NAME" help:"Only this source."`
+	After    int64         `placeholder:"ID" help:"Only notifications with a higher id. For increments look back a minute: with several at work a lower id may appear a little later."`
+	Since    moment        `placeholder:"TIME" help:"Only what was received from then on: 2026-11-22, 2026-11-22T01:02:03Z, or 24h for the last 24 hours."`
+	Until    moment        `placeholder:"TIME" help:"Only what was received before then."`
+	Format   string        `enum:"ndjson,csv" default:"ndjson" help:"${enum}."`
+}
+
+// Run implements the command.
+func (c *exportCmd) Run(ctx context.Context, t terminal) error {
+	filter := store.NotificationFilter{
+		Source: c.Source, Object: c.Object, Record: c.Record, After: c.After, Since: c.Since.Time, Until: c.Until.Time,
+	}
+	return c.Database.with(ctx, func(s *store.Store) error {
+		out := bufio.NewWriterSize(t.out, 64<<10)
+		write, flush := writeNDJSON(out), func() error { return nil }
+		if c.Format == "csv" {
+			write, flush = writeCSV(out)
+		}
+		err := s.Notifications(ctx, filter, write)
+		return errors.Join(err, flush(), out.Flush())
+	})
+}
+
+// exported is a line of the export.
+type exported struct {
+	ID             int64           `json:"id"`
+	Source         string          `json:"source"`
+	OrganizationID string          `json:"organization_id"`
+	ActionID       string          `json:"action_id"`
+	NotificationID string          `json:"notification_id"`
+	Revision       int             `json:"revision"`
+	ObjectType     *string         `json:"object_type"`
+	RecordID       *string         `json:"record_id"`
+	Fields         json.RawMessage `json:"fields"`
+	ReceivedAt     string          `json:"received_at"`
+}
+
+func newExported(n store.Notification) exported {
+	return exported{n.ID, n.Source, n.OrganizationID, n.ActionID, n.NotificationID, n.Revision, n.ObjectType, n.RecordID,
+		n.Fields, formatTime(n.ReceivedAt)}
+}
+
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+func writeNDJSON(w io.Writer) func(store.Notification) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // text as it was sent
+	return func(n store.Notification) error { return encoder.Encode(newExported(n)) }
+}
+
+// writeCSV writes the same columns; what is null in JSON is empty.
+func writeCSV(to io.Writer) (write func(store.Notification) error, flush func() error) {
+	w := csv.NewWriter(to)
+	err := w.Write([]string{"id", "source", "organization_id", "action_id", "notification_id", "revision", "object_type",
+		"record_id", "fields", "received_at"})
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	write = func(n store.Notification) error {
+		e := newExported(n)
+		return w.Write([]string{strconv.FormatInt(e.ID, 10), e.Source, e.OrganizationID, e.ActionID, e.NotificationID,
+			strconv.Itoa(e.Revision), text(e.ObjectType), text(e.RecordID), string(e.Fields), e.ReceivedAt})
+	}
+	return write, func() error {
+		w.Flush()
+		return errors.Join(err, w.Error())
+	}
+}
+
+// moment is a time on the command line: a day, a time, or how long ago.
+type moment struct{ time.Time }
+
+// UnmarshalText reads 2026-11-22 (midnight UTC), a time by RFC 3339, or a duration before now such as 24h.
+func (m *moment) UnmarshalText(text []byte) error {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, string(text)); err == nil {
+			m.Time = t
+			return nil
+		}
+	}
+	if ago, err := time.ParseDuration(string(text)); err == nil {
+		m.Time = time.Now().Add(-ago)
+		return nil
+	}
+	return fmt.Errorf("%q is no time such as 2026-11-22, 2026-11-22T01:02:03Z or 24h", text)
+}

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"ackbox/store"
+)
+
+// pruneCmd is the command prune.
+type pruneCmd struct {
+	Database  databaseFlags `embed:""`
+	OlderThan time.Duration `required:"" placeholder:"720h" help:"Delete what has had no new revision for so long; 72h at least."`
+}
+
+// Run implements the command.
+func (c *pruneCmd) Run(ctx context.Context, t terminal) error {
+	return c.Database.with(ctx, func(s *store.Store) error {
+		deleted, err := s.Prune(ctx, time.Now(), c.OlderThan)
+		t.say("%d notifications deleted", deleted)
+		return err
+	})
+}

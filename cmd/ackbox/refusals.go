@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"ackbox/store"
+)
+
+// refusalsCmd is the command refusals.
+type refusalsCmd struct {
+	Database databaseFlags `embed:""`
+	Source   string        `placeholder:"NAME" help:"Only this source."`
+	Since    moment        `placeholder:"TIME" help:"Only from then on: 2026-11-22, 2026-11-22T01:02:03Z, or 24h for the last 24 hours."`
+	JSON     bool          `name:"json" help:"Print a line of JSON for each refusal."`
+}
+
+// listedRefusal is a refusal as it is printed.
+type listedRefusal struct {
+	ID         int64  `json:"id"`
+	Source     string `json:"source"`
+	Cause      string `json:"cause"`
+	Status     int    `json:"status"`
+	Detail     string `json:"detail"`
+	Line       int    `json:"line"`
+	Column     int    `json:"column"`
+	Size       int64  `json:"size"`
+	RequestID  string `json:"request_id"`
+	RemoteAddr string `json:"remote_addr"`
+	RefusedAt  string `json:"refused_at"`
+}
+
+// Run implements the command.
+func (c *refusalsCmd) Run(ctx context.Context, t terminal) error {
+	filter := store.RefusalFilter{Source: c.Source, Since: c.Since.Time}
+	return c.Database.with(ctx, func(s *store.Store) error {
+		if c.JSON {
+			encoder := json.NewEncoder(t.out)
+			return s.Refusals(ctx, filter, func(r store.Refusal) error { return encoder.Encode(newListedRefusal(r)) })
+		}
+		w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "TIME\tSOURCE\tSTATUS\tCAUSE\tFROM\tREQUEST\tDETAIL")
+		err := s.Refusals(ctx, filter, func(r store.Refusal) error {
+			_, err := fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", formatTime(r.At), r.Source, r.Status, r.Cause,
+				r.RemoteAddr, r.RequestID, place(r)+r.Detail)
+			return err
+		})
+		return errors.Join(err, w.Flush())
+	})
+}
+
+func place(r store.Refusal) string {
+	if r.Line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("line %d, column %d: ", r.Line, r.Column)
+}
+
+func newListedRefusal(r store.Refusal) listedRefusal {
+	return listedRefusal{r.ID, r.Source, r.Cause, r.Status, r.Detail, r.Line, r.Column, r.Size, r.RequestID, r.RemoteAddr,
+		formatTime(r.At)}
+}

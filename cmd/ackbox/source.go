@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"ackbox/simulate"
+	"ackbox/store"
+)
+
+// sourceCmd is the command source.
+type sourceCmd struct {
+	Add     sourceAddCmd     `cmd:"" help:"Make a source and print its URL, once."`
+	List    sourceListCmd    `cmd:"" help:"List the sources."`
+	Rotate  sourceRotateCmd  `cmd:"" help:"Give a source a new URL; the old one works on for a while."`
+	Disable sourceDisableCmd `cmd:"" help:"Refuse what is posted to a source, until it is enabled."`
+	Enable  sourceEnableCmd  `cmd:"" help:"Take again what is posted to a source."`
+	Allow   sourceAllowCmd   `cmd:"" help:"Let an organization post to a source; others then may not."`
+	Deny    sourceDenyCmd    `cmd:"" help:"Take an organization off those that may post to a source."`
+	Remove  sourceRemoveCmd  `cmd:"" help:"Remove a source that has no notifications."`
+}
+
+// namedSource is what every verb but list needs.
+type namedSource struct {
+	Database databaseFlags `embed:""`
+	Name     string        `arg:"" help:"The source's name."`
+}
+
+// change runs do and says what it did.
+func (n *namedSource) change(ctx context.Context, t terminal, done string, do func(s *store.Store) error) error {
+	return n.Database.with(ctx, func(s *store.Store) error {
+		if err := do(s); err != nil {
+			return err
+		}
+		t.say("source %s %s", n.Name, done)
+		return nil
+	})
+}
+
+type sourceAddCmd struct {
+	namedSource `embed:""`
+	Public      publicFlags `embed:""`
+	Org         []string    `placeholder:"ID" sep:"none" help:"Only this organization may post (00D…; several are possible)."`
+	JSON        bool        `name:"json" help:"Print one line of JSON: name, path and token."`
+}
+
+// Run implements the command.
+func (c *sourceAddCmd) Run(ctx context.Context, t terminal) error {
+	warnOrganizations(t, c.Org)
+	return c.Database.with(ctx, func(s *store.Store) error {
+		source, token, err := s.AddSource(ctx, c.Name, c.Org, time.Now())
+		if err != nil {
+			return err
+		}
+		if len(source.Organizations) == 0 {
+			t.say("any organization may post until one is allowed: ackbox source allow %s --org ID", c.Name)
+		}
+		return printToken(t, c.Name, token, c.Public, c.JSON)
+	})
+}
+
+// printToken prints the URL with a new token, which nothing can print again.
+func printToken(t terminal, name, token string, public publicFlags, asJSON bool) error {
+	t.say("paste the URL into Setup > Outbound Messages > Endpoint URL; it is not shown again:")
+	if !asJSON {
+		_, err := fmt.Fprintln(t.out, public.url(token))
+		return err
+	}
+	return json.NewEncoder(t.out).Encode(struct {
+		Name  string `json:"name"`
+		Path  string `json:"path"`
+		Token string `json:"token"`
+	}{name, path(token), token})
+}
+
+type sourceRotateCmd struct {
+	namedSource `embed:""`
+	Public      publicFlags   `embed:""`
+	Keep        time.Duration `default:"48h" help:"How long the old URL still works; 0 ends it at once."`
+	JSON        bool          `name:"json" help:"Print one line of JSON: name, path and token."`
+}
+
+// Run implements the command.
+func (c *sourceRotateCmd) Run(ctx context.Context, t terminal) error {
+	return c.Database.with(ctx, func(s *store.Store) error {
+		token, err := s.RotateToken(ctx, c.Name, c.Keep, time.Now())
+		if err != nil {
+			return err
+		}
+		t.say("the old URL of %s works until %s", c.Name, time.Now().Add(c.Keep).UTC().Format(time.RFC3339))
+		return printToken(t, c.Name, token, c.Public, c.JSON)
+	})
+}
+
+type sourceDisableCmd struct {
+	namedSource `embed:""`
+}
+
+// Run implements the command.
+func (c *sourceDisableCmd) Run(ctx context.Context, t terminal) error {
+	return c.change(ctx, t, "disabled", func(s *store.Store) error { return s.DisableSource(ctx, c.Name, time.Now()) })
+}
+
+type sourceEnableCmd struct {
+	namedSource `embed:""`
+}
+
+// Run implements the command.
+func (c *sourceEnableCmd) Run(ctx context.Context, t terminal) error {
+	return c.change(ctx, t, "enabled", func(s *store.Store) error { return s.EnableSource(ctx, c.Name, time.Now()) })
+}
+
+type sourceAllowCmd struct {
+	namedSource `embed:""`
+	Org         []string `required:"" placeholder:"ID" sep:"none" help:"The organization's id (00D…)."`
+}
+
+// Run implements the command.
+func (c *sourceAllowCmd) Run(ctx context.Context, t terminal) error {
+	warnOrganizations(t, c.Org)
+	return c.change(ctx, t, "allows "+strings.Join(c.Org, ", "), func(s *store.Store) error {
+		return each(c.Org, func(org string) error { return s.AllowOrganization(ctx, c.Name, org) })
+	})
+}
+
+type sourceDenyCmd struct {
+	namedSource `embed:""`
+	Org         []string `required:"" placeholder:"ID" sep:"none" help:"The organization's id (00D…)."`
+}
+
+// Run implements the command.
+func (c *sourceDenyCmd) Run(ctx context.Context, t terminal) error {
+	return c.change(ctx, t, "does not list "+strings.Join(c.Org, ", ")+" any more", func(s *store.Store) error {
+		err := each(c.Org, func(org string) error { return s.DenyOrganization(ctx, c.Name, org) })
+		if err != nil {
+			return err
+		}
+		return warnIfOpen(ctx, t, s, c.Name)
+	})
+}
+
+// warnIfOpen says so when the last organization is off the list: the source then accepts any.
+func warnIfOpen(ctx context.Context, t terminal, s *store.Store, name string) error {
+	sources, err := s.Sources(ctx)
+	for _, source := range sources {
+		if source.Name == name && len(source.Organizations) == 0 {
+			t.say("warning: no organization is listed any more, so any may post to %s; "+
+				"allow one, or run ackbox source disable %s", name, name)
+		}
+	}
+	return err
+}
+
+type sourceRemoveCmd struct {
+	namedSource `embed:""`
+}
+
+// Run implements the command.
+func (c *sourceRemoveCmd) Run(ctx context.Context, t terminal) error {
+	return c.change(ctx, t, "removed", func(s *store.Store) error { return s.RemoveSource(ctx, c.Name) })
+}
+
+func each[T any](items []T, do func(T) error) error {
+	for _, item := range items {
+		if err := do(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warnOrganizations says which ids do not look like those of organizations: they are compared byte for byte.
+func warnOrganizations(t terminal, ids []string) {
+	for _, id := range ids {
+		isID := strings.HasPrefix(id, "00D") && (len(id) == 15 || len(id) == 18)
+		if !isID || len(id) == 18 && simulate.FullID(id[:15]) != id {
+			t.say("warning: %q has not the form or the check characters of an organization's id (00D…, 15 or 18 characters); "+
+				"it is taken as it is", id)
+		}
+	}
+}
+
+type sourceListCmd struct {
+	Database databaseFlags `embed:""`
+	JSON     bool          `name:"json" help:"Print a line of JSON for each source."`
+}
+
+// listedSource is a source as list prints it, without anything of its tokens but how long they work.
+type listedSource struct {
+	Name          string     `json:"name"`
+	Enabled       bool       `json:"enabled"`
+	Organizations []string   `json:"organizations"`
+	URLs          int        `json:"urls"`
+	OldURLEnds    *time.Time `json:"old_url_ends"`
+	CreatedAt     time.Time  `json:"created_at"`
+}
+
+// Run implements the command.
+func (c *sourceListCmd) Run(ctx context.Context, t terminal) error {
+	return c.Database.with(ctx, func(s *store.Store) error {
+		sources, err := s.Sources(ctx)
+		if err != nil {
+			return err
+		}
+		listed := make([]listedSource, len(sources))
+		for i, source := range sources {
+			listed[i] = listSource(source, time.Now())
+		}
+		if c.JSON {
+			encoder := json.NewEncoder(t.out)
+			return each(listed, func(l listedSource) error { return encoder.Encode(l) })
+		}
+		if len(listed) == 0 {
+			t.say("no source yet: run ackbox source add NAME")
+		}
+		return printSources(t, listed)
+	})
+}
+
+func listSource(s store.Source, now time.Time) listedSource {
+	l := listedSource{Name: s.Name, Enabled: s.DisabledAt == nil, Organizations: []string{}, CreatedAt: s.CreatedAt}
+	l.Organizations = append(l.Organizations, s.Organizations...)
+	for _, token := range s.Tokens {
+		if !token.Valid(now) {
+			continue
+		}
+		l.URLs++
+		if end := token.ExpiresAt; end != nil && (l.OldURLEnds == nil || end.After(*l.OldURLEnds)) {
+			l.OldURLEnds = end
+		}
+	}
+	return l
+}
+
+func printSources(t terminal, sources []listedSource) error {
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tSTATE\tORGANIZATIONS\tURLS\tOLD URL ENDS\tCREATED")
+	for _, s := range sources {
+		state, organizations, ends := "enabled", strings.Join(s.Organizations, ","), "-"
+		if !s.Enabled {
+			state = "disabled"
+		}
+		if organizations == "" {
+			organizations = "any"
+		}
+		if s.OldURLEnds != nil {
+			ends = s.OldURLEnds.Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", s.Name, state, organizations, s.URLs, ends,
+			s.CreatedAt.Format(time.RFC3339))
+	}
+	return w.Flush()
+}

@@ -1,0 +1,166 @@
+package simulate
+
+import (
+	"time"
+
+	"ackbox/soap"
+)
+
+// maxHeld is how many messages are held back at most for others to overtake them.
+const maxHeld = 32
+
+// source is where new messages come from.
+type source interface {
+	// produce makes the next message.
+	produce(q *queue, now time.Time) *batch
+	// redeliver brings a notification up to date that is sent again.
+	redeliver(q *queue, i *item)
+}
+
+// takeNew gives a new message if one has come into the queue, or one that was held back.
+func (q *queue) takeNew(now time.Time) *batch {
+	open := q.exists(q.made, now)
+	if n := len(q.held); n > 0 && (!open || n >= maxHeld || q.chance(0.3)) {
+		i := q.random.IntN(n)
+		b := q.held[i]
+		q.held[i] = q.held[n-1]
+		q.held = q.held[:n-1]
+		return b
+	}
+	for open && q.arrival(q.made) <= now.Sub(q.start) && q.hasRoom() {
+		b := q.source.produce(q, now)
+		q.made++
+		q.numbers.Messages++
+		q.numbers.Notifications += int64(len(b.items))
+		if len(q.held) >= maxHeld || !q.chance(q.options.Disorder) {
+			return b
+		}
+		q.held = append(q.held, b)
+		open = q.exists(q.made, now)
+	}
+	if !open && len(q.held) > 0 {
+		return q.takeNew(now)
+	}
+	return nil
+}
+
+// exists tells whether there is, or will be, a message of a number from 0 on.
+func (q *queue) exists(number int, now time.Time) bool {
+	o := q.options
+	switch {
+	case o.Count > 0 && number >= o.Count:
+		return false
+	case o.For == 0:
+		return true
+	case o.Rate > 0:
+		return q.arrival(number) < o.For
+	}
+	return now.Sub(q.start) < o.For
+}
+
+// hasRoom tells whether so few wait for their next try that new ones may be made.
+func (q *queue) hasRoom() bool { return q.waiting < q.options.MaxRetrying }
+
+// arrival is when a message comes into the queue, from the start on.
+func (q *queue) arrival(number int) time.Duration {
+	o := q.options
+	if o.Rate == 0 {
+		return 0
+	}
+	return time.Duration(float64(number/o.Burst*o.Burst) / o.Rate * float64(time.Second))
+}
+
+// pending is how many new messages have come into the queue and were not made yet.
+func (q *queue) pending() int {
+	o := q.options
+	if q.started.IsZero() || o.Rate == 0 {
+		return max(0, o.Count-q.made) // or unknown, without a Count
+	}
+	elapsed := o.Clock.Now().Sub(q.start)
+	if o.For > 0 {
+		elapsed = min(elapsed, o.For)
+	}
+	arrived := (int(elapsed.Seconds()*o.Rate)/o.Burst + 1) * o.Burst
+	if o.Count > 0 {
+		arrived = min(arrived, o.Count)
+	}
+	return max(0, arrived-q.made)
+}
+
+// generated are the messages of a generator.
+type generated struct {
+	generator *Generator
+	options   *SenderOptions
+}
+
+func (g *generated) produce(q *queue, now time.Time) *batch {
+	size := g.options.Notifications
+	n := size.Min
+	if size.Max > size.Min {
+		n += g.generator.random.IntN(size.Max - size.Min + 1)
+	}
+	b := &batch{items: make([]item, n)}
+	for i := range b.items {
+		id, record := g.generator.notification()
+		b.items[i] = item{Notification: Notification{ID: id, Record: record.now}, record: record, born: now}
+		g.delete(q, &b.items[i])
+	}
+	if q.chance(g.options.Disorder) {
+		q.random.Shuffle(n, func(i, j int) { b.items[i], b.items[j] = b.items[j], b.items[i] })
+	}
+	return b
+}
+
+func (g *generated) redeliver(q *queue, i *item) {
+	if q.chance(g.options.NewerData) {
+		g.generator.change(i.record)
+		i.Record = i.record.now
+	}
+	g.delete(q, i)
+}
+
+// delete deletes the record of a notification by chance. It stays deleted.
+func (g *generated) delete(q *queue, i *item) {
+	if !q.chance(g.options.Deleted) {
+		return
+	}
+	switch g.options.DeletedForm {
+	case DeletedAbsent:
+		i.Record = nil
+	case DeletedEmpty:
+		i.Record = &Record{Object: i.Record.Object}
+	case DeletedID:
+		i.Record = &Record{Object: i.Record.Object, ID: i.Record.ID}
+	}
+	i.record = nil
+}
+
+// bodies are messages from files.
+type bodies struct{ messages []batch }
+
+func newBodies(files [][]byte) *bodies {
+	b := &bodies{messages: make([]batch, len(files))}
+	for i, file := range files {
+		b.messages[i].raw = append([]byte{}, file...) // never nil
+		message, err := soap.Decode(file, nil)
+		if err != nil { // a broken body is for the listener to refuse
+			b.messages[i].items = []item{{}}
+			continue
+		}
+		for _, n := range message.Notifications {
+			b.messages[i].items = append(b.messages[i].items, item{Notification: Notification{ID: n.ID}})
+		}
+	}
+	return b
+}
+
+func (b *bodies) produce(q *queue, now time.Time) *batch {
+	m := b.messages[q.made%len(b.messages)]
+	made := &batch{raw: m.raw, items: append([]item{}, m.items...)}
+	for i := range made.items {
+		made.items[i].born = now
+	}
+	return made
+}
+
+func (b *bodies) redeliver(*queue, *item) {}

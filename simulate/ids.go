@@ -1,0 +1,74 @@
+package simulate
+
+import "math/rand/v2"
+
+// Prefixes of ids, which say what the id is of.
+const (
+	prefixOrganization = "00D"
+	prefixAction       = "04k"
+	prefixNotification = "04l"
+)
+
+// recordPrefixes are those of the standard objects that outbound messages are mostly made of.
+var recordPrefixes = map[string]string{
+	"Account": "001", "Campaign": "701", "Case": "500", "Contact": "003", "Contract": "800", "Event": "00U",
+	"Lead": "00Q", "Opportunity": "006", "OpportunityLineItem": "00k", "Order": "801", "Quote": "0Q0",
+	"Solution": "501", "Task": "00T", "User": "005",
+}
+
+// customPrefix is one of those that custom objects have; an organization hands them out from a00 on.
+const customPrefix = "a0X"
+
+func recordPrefix(object string) string {
+	if prefix, ok := recordPrefixes[object]; ok {
+		return prefix
+	}
+	return customPrefix
+}
+
+// FullID adds the three characters to a 15-character id that make it the 18-character form, which can be told apart
+// without regard to case. An id of another length is returned as it is.
+func FullID(id string) string {
+	if len(id) != 15 {
+		return id
+	}
+	full := append(make([]byte, 0, 18), id...)
+	for part := range 3 {
+		bits := 0
+		for i, c := range []byte(id[part*5 : part*5+5]) {
+			if 'A' <= c && c <= 'Z' {
+				bits |= 1 << i
+			}
+		}
+		full = append(full, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits])
+	}
+	return string(full)
+}
+
+func first15(id string) string { return id[:min(15, len(id))] }
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// maxSerial is how many ids an instance can hand out under one prefix: nine base-62 digits.
+const maxSerial = 62 * 62 * 62 * 62 * 62 * 62 * 62 * 62 * 62
+
+// ids hands out the ids of one kind: they count up from somewhere, as in a real organization.
+type ids struct {
+	prefix string // with the instance: 6 characters
+	serial uint64
+}
+
+func newIDs(random *rand.Rand, prefix, instance string) ids {
+	return ids{prefix: prefix + instance, serial: random.Uint64N(maxSerial)}
+}
+
+func (s *ids) next() string {
+	s.serial = (s.serial + 1) % maxSerial
+	var id [15]byte
+	copy(id[:], s.prefix)
+	for i, rest := 14, s.serial; i >= 6; i-- {
+		id[i] = base62[rest%62]
+		rest /= 62
+	}
+	return FullID(string(id[:]))
+}

@@ -1,0 +1,386 @@
+package simulate_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ackbox/simulate"
+	"ackbox/soap"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// inbox is a listener that keeps what it acked, as often as it came.
+type inbox struct {
+	mutex     sync.Mutex
+	messages  []decoded
+	contents  map[string][]string // the bodies' records by notification id, in the order they came
+	trouble   func(w http.ResponseWriter, r *http.Request, number int) (handled bool)
+	delivered int
+}
+
+func (i *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	i.mutex.Lock()
+	number := i.delivered
+	i.delivered++
+	i.mutex.Unlock()
+	if i.trouble != nil && i.trouble(w, r, number) {
+		return
+	}
+	i.store(body)
+	writeAck(w)
+}
+
+func (i *inbox) store(body []byte) {
+	message, err := soap.Decode(body, nil)
+	if err != nil {
+		return
+	}
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	if i.contents == nil {
+		i.contents = map[string][]string{}
+	}
+	d := decoded{organization: message.OrganizationID, action: message.ActionID}
+	for _, n := range message.Notifications {
+		i.contents[n.ID] = append(i.contents[n.ID], string(n.Fields))
+		d.notifications = append(d.notifications, decodedNotification{id: n.ID, hasData: n.Fields != nil})
+	}
+	i.messages = append(i.messages, d)
+}
+
+// ledger writes down what a Sender was told.
+type ledger struct {
+	acked, dropped map[string]int
+	failures       map[string]int
+}
+
+// run sends to an inbox and gives what became of it.
+func run(t *testing.T, i *inbox, o simulate.SenderOptions) (simulate.Stats, ledger) {
+	t.Helper()
+	server := listener(t, i.ServeHTTP)
+	server.Config.ErrorLog = quiet()
+	l := ledger{acked: map[string]int{}, dropped: map[string]int{}, failures: map[string]int{}}
+	o.OnAck = func(notifications []simulate.Notification) {
+		for _, n := range notifications {
+			l.acked[n.ID]++
+		}
+	}
+	o.OnDrop = func(notifications []simulate.Notification) {
+		for _, n := range notifications {
+			l.dropped[n.ID]++
+		}
+	}
+	o.OnFailure = func(_ []simulate.Notification, f *simulate.Failure) { l.failures[f.Reason]++ }
+	client := newClient(t, server.URL, simulate.ClientOptions{Connections: o.Concurrency, Timeout: 5 * time.Second})
+	sender, err := simulate.NewSender(client, newGenerator(t, simulate.GeneratorOptions{Seed: 5}), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats, err := sender.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stats, l
+}
+
+// checkSettled checks that each notification was acked or dropped, once, and that what was acked was stored.
+func checkSettled(t *testing.T, i *inbox, stats simulate.Stats, l ledger) {
+	t.Helper()
+	if stats.Acked+stats.Dropped+stats.Failed != stats.Notifications || stats.Queued != 0 || stats.InFlight != 0 {
+		t.Errorf("not settled: %s of %d", stats, stats.Notifications)
+	}
+	if len(l.acked) != int(stats.Acked) || len(l.dropped) != int(stats.Dropped+stats.Failed) {
+		t.Errorf("told of %d acked and %d dropped: %s", len(l.acked), len(l.dropped), stats)
+	}
+	for id, times := range l.acked {
+		if times != 1 || l.dropped[id] != 0 || len(i.contents[id]) == 0 {
+			t.Errorf("%s: acked %d times, dropped %d times, stored %d times", id, times, l.dropped[id], len(i.contents[id]))
+		}
+	}
+}
+
+func TestSenderSendsEachMessageOnce(t *testing.T) {
+	t.Parallel()
+	for _, concurrency := range []int{0, 1, 8} {
+		i := &inbox{}
+		stats, l := run(t, i, simulate.SenderOptions{
+			Count: 200, Concurrency: concurrency, Notifications: simulate.Range{Min: 3, Max: 3},
+		})
+		checkSettled(t, i, stats, l)
+		if !stats.AllAcked() || stats.Messages != 200 || stats.Posts != 200 || stats.Retried != 0 || len(i.contents) != 600 {
+			t.Errorf("%s, %d stored", stats, len(i.contents))
+		}
+		if stats.P50 <= 0 || stats.P50 > stats.P99 || stats.Rate <= 0 || stats.Elapsed <= 0 {
+			t.Errorf("times: %s in %s", stats, stats.Elapsed)
+		}
+	}
+}
+
+func TestMessagesHaveFromOneToAHundredNotifications(t *testing.T) {
+	t.Parallel()
+	i := &inbox{}
+	run(t, i, simulate.SenderOptions{Count: 400, Concurrency: 2, Notifications: simulate.Range{Min: 1, Max: 100}})
+	sizes := map[int]bool{}
+	for _, m := range i.messages {
+		sizes[len(m.notifications)] = true
+		if m.action != i.messages[0].action || m.organization != simulate.DefaultOrganizationID {
+			t.Fatalf("organization %s, action %s: want one definition", m.organization, m.action)
+		}
+	}
+	if len(sizes) < 80 {
+		t.Errorf("400 messages have only %d sizes", len(sizes))
+	}
+}
+
+func TestWithoutRetryAMessageFails(t *testing.T) {
+	t.Parallel()
+	i := &inbox{trouble: func(w http.ResponseWriter, _ *http.Request, number int) bool {
+		if number%2 == 0 {
+			_, _ = io.WriteString(w, ackOf("false"))
+		}
+		return number%2 == 0
+	}}
+	stats, l := run(t, i, simulate.SenderOptions{Count: 10, Notifications: simulate.Range{Min: 2, Max: 2}})
+	checkSettled(t, i, stats, l)
+	if stats.AllAcked() || stats.Failed != 10 || stats.Reasons[simulate.ReasonNack] != 5 || stats.Posts != 10 {
+		t.Errorf("%s; %v", stats, stats.Reasons)
+	}
+}
+
+func TestALostAckBringsTheMessageAgain(t *testing.T) {
+	t.Parallel()
+	for _, newer := range []float64{0, 1} {
+		i := &inbox{}
+		stats, l := run(t, i, simulate.SenderOptions{Count: 20, LostAck: 1, NewerData: newer, Concurrency: 2})
+		checkSettled(t, i, stats, l)
+		if !stats.AllAcked() || stats.Posts != 40 || l.failures[simulate.ReasonLostAck] != 20 {
+			t.Errorf("%s; %v", stats, l.failures)
+		}
+		for id, contents := range i.contents {
+			if len(contents) != 2 || (contents[0] == contents[1]) != (newer == 0) {
+				t.Errorf("%s came %d times, newer data %t", id, len(contents), contents[0] != contents[1])
+			}
+		}
+	}
+}
+
+func TestBadDayLosesNothing(t *testing.T) {
+	t.Parallel()
+	for _, o := range []simulate.SenderOptions{
+		{},
+		{Rebatch: 0.5, NewerData: 0.3, Deleted: 0.1, Disorder: 0.5, LostAck: 0.2},
+		{Rebatch: 1, LostAck: 1, Deleted: 0.5, DeletedForm: simulate.DeletedEmpty},
+	} {
+		i := &inbox{trouble: badDay}
+		o.Count, o.Concurrency, o.Notifications = 300, 8, simulate.Range{Min: 1, Max: 10}
+		o.Retry = simulate.Curve{DropAfter: 24 * time.Hour, First: time.Second, Max: time.Minute}
+		o.Clock = simulate.NewClock(1000)
+		stats, l := run(t, i, o)
+		checkSettled(t, i, stats, l)
+		if !stats.AllAcked() || stats.Retried == 0 || stats.Posts <= 300 {
+			t.Errorf("%+v: %s", o, stats.Summary())
+		}
+		if len(i.contents) != int(stats.Notifications) {
+			t.Errorf("%d notifications, %d stored", stats.Notifications, len(i.contents))
+		}
+	}
+}
+
+// badDay goes wrong every other time, each time otherwise.
+func badDay(w http.ResponseWriter, _ *http.Request, _ int) bool {
+	switch rand.IntN(10) {
+	case 0:
+		_, _ = io.WriteString(w, ackOf("false"))
+	case 1:
+		panic(http.ErrAbortHandler)
+	case 2:
+		http.Error(w, "<html>Bad Gateway</html>", http.StatusBadGateway)
+	case 3:
+		w.Header().Set("Location", "/login")
+		w.WriteHeader(http.StatusFound)
+	case 4:
+		_, _ = w.Write(soap.Fault(soap.FaultServer, "database down"))
+	default:
+		return false
+	}
+	return true
+}
+
+func TestRebatchingCutsElsewhere(t *testing.T) {
+	t.Parallel()
+	i := &inbox{}
+	stats, l := run(t, i, simulate.SenderOptions{
+		Count: 20, LostAck: 1, Rebatch: 1, Notifications: simulate.Range{Min: 10, Max: 10},
+		Retry: simulate.DefaultCurve(), Clock: simulate.NewClock(100_000), Concurrency: 2,
+	})
+	checkSettled(t, i, stats, l)
+	sizes := map[int]int{}
+	for _, m := range i.messages {
+		sizes[len(m.notifications)]++
+	}
+	if !stats.AllAcked() || len(sizes) < 3 || len(i.contents) != 200 {
+		t.Errorf("%s; sizes %v", stats, sizes)
+	}
+}
+
+func TestDeletedRecordsHaveNoData(t *testing.T) {
+	t.Parallel()
+	for form, want := range map[simulate.DeletedForm]string{
+		simulate.DeletedAbsent: "", simulate.DeletedEmpty: "{}", simulate.DeletedID: `{"Id":"00Q`,
+	} {
+		i := &inbox{}
+		stats, _ := run(t, i, simulate.SenderOptions{Count: 5, Deleted: 1, DeletedForm: form})
+		for id, contents := range i.contents {
+			if len(contents[0]) > 30 || !strings.HasPrefix(contents[0], want) {
+				t.Errorf("form %d: %s has %q, want %q", form, id, contents[0], want)
+			}
+		}
+		if !stats.AllAcked() || len(i.contents) != 5 {
+			t.Error(stats)
+		}
+	}
+}
+
+func TestDisorderChangesTheOrder(t *testing.T) {
+	t.Parallel()
+	order := func(disorder float64) (ids []string) {
+		i := &inbox{}
+		stats, _ := run(t, i, simulate.SenderOptions{Count: 50, Disorder: disorder})
+		if !stats.AllAcked() || stats.Messages != 50 {
+			t.Error(stats)
+		}
+		for _, m := range i.messages {
+			ids = append(ids, m.notifications[0].id)
+		}
+		return ids
+	}
+	straight := order(0)
+	for _, disorder := range []float64{0.3, 1} {
+		mixed := order(disorder)
+		if cmp.Equal(straight, mixed) {
+			t.Errorf("disorder %g: the order is as it was", disorder)
+		}
+	}
+}
+
+func TestBodiesArePostedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	m := newGenerator(t, simulate.GeneratorOptions{Seed: 9}).Message(2)
+	body := string(m.Append(nil))
+	var got []string
+	server := listener(t, func(w http.ResponseWriter, r *http.Request) {
+		sent, _ := io.ReadAll(r.Body)
+		got = append(got, string(sent))
+		if string(sent) == "broken" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		writeAck(w)
+	})
+	var acked []string
+	sender, err := simulate.NewSender(newClient(t, server.URL, simulate.ClientOptions{}), nil, simulate.SenderOptions{
+		Bodies: [][]byte{[]byte(body), []byte("broken")}, Count: 3, LostAck: 1,
+		OnAck: func(notifications []simulate.Notification) {
+			for _, n := range notifications {
+				acked = append(acked, n.ID)
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats, err := sender.Run(t.Context())
+	if err != nil || stats.AllAcked() || stats.Failed != 1 || len(acked) != 4 || acked[0] != m.Notifications[0].ID {
+		t.Errorf("%s, %v; acked %v", stats, err, acked)
+	}
+	for _, sent := range got {
+		if sent != body && sent != "broken" {
+			t.Errorf("another body was sent: %s", sent)
+		}
+	}
+}
+
+func TestStoppingLeavesTheRestInTheQueue(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	started := make(chan bool, 1)
+	server := listener(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		started <- true
+		<-r.Context().Done()
+	})
+	sender, err := simulate.NewSender(newClient(t, server.URL, simulate.ClientOptions{}),
+		newGenerator(t, simulate.GeneratorOptions{}), simulate.SenderOptions{Count: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stats := sender.Stats(); stats.Queued != 3 {
+		t.Errorf("before: %s", stats)
+	}
+	go func() {
+		<-started
+		if stats := sender.Stats(); stats.InFlight != 1 || stats.Queued != 2 {
+			t.Errorf("meanwhile: %s", stats)
+		}
+		cancel()
+	}()
+	stats, err := sender.Run(ctx)
+	if !errors.Is(err, context.Canceled) || stats.Queued != 3 || stats.Acked+stats.Failed != 0 || stats.AllAcked() {
+		t.Errorf("%s, %v", stats, err)
+	}
+}
+
+func TestImpossibleOptionsAreRefused(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, "http://127.0.0.1:1", simulate.ClientOptions{})
+	for _, o := range []simulate.SenderOptions{
+		{Notifications: simulate.Range{Min: 0, Max: 5}}, {Notifications: simulate.Range{Min: 5, Max: 4}},
+		{Notifications: simulate.Range{Min: 1, Max: 101}}, {LostAck: 1.5}, {Rate: -1}, {Count: -1},
+	} {
+		if _, err := simulate.NewSender(client, newGenerator(t, simulate.GeneratorOptions{}), o); err == nil {
+			t.Errorf("%+v was taken", o)
+		}
+	}
+	if _, err := simulate.NewSender(client, nil, simulate.SenderOptions{}); err == nil {
+		t.Error("nothing to send was taken")
+	}
+}
+
+func TestStatsAsTextAndJSON(t *testing.T) {
+	t.Parallel()
+	stats := simulate.Stats{
+		Messages: 3, Notifications: 30, Posts: 4, Retried: 1, Acked: 20, Failed: 10, Elapsed: 1500 * time.Millisecond,
+		Rate: 13.3, P50: 1234567 * time.Nanosecond, P99: 2 * time.Second,
+		Reasons: map[string]int64{simulate.ReasonNack: 1},
+	}
+	const line = "queued 0, in flight 0, acked 20, retried 1, dropped 0, failed 10, 13/s, p50 1.23ms, p99 2s"
+	if got := stats.String(); got != line {
+		t.Errorf("got %q, want %q", got, line)
+	}
+	if got := stats.Summary(); !strings.Contains(got, "1 × SOAP response was a nack\n") {
+		t.Errorf("summary:\n%s", got)
+	}
+	text, err := json.Marshal(stats)
+	const want = `{"messages":3,"notifications":30,"queued":0,"in_flight":0,"posts":4,"retried":1,"acked":20,"dropped":0,` +
+		`"failed":10,"reasons":{"SOAP response was a nack":1},"elapsed_seconds":1.5,"acked_per_second":13.3,` +
+		`"p50_ms":1.234567,"p99_ms":2000}`
+	if err != nil || string(text) != want {
+		t.Errorf("got %s (%v)", text, err)
+	}
+}

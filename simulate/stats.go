@@ -1,0 +1,140 @@
+package simulate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Stats are a Sender's numbers at one moment.
+type Stats struct {
+	// Queued is how many messages wait for a connection, for their time or for their next try. New ones count when it
+	// is known how many there will be, or from when they are due by the rate.
+	Queued int64
+	// InFlight is how many messages are on their way just now.
+	InFlight int64
+	// Messages is how many messages were made, each with new ids, and Notifications how many are in them.
+	Messages, Notifications int64
+	// Posts is how many deliveries came to an end, and Retried how many were started of messages that had been tried
+	// before.
+	Posts, Retried int64
+	// Acked, Dropped and Failed count notifications: Acked by the listener, Dropped at the end of the retry curve,
+	// Failed when there was one try only. What is in none of them is still in the queue.
+	Acked, Dropped, Failed int64
+	// Reasons counts the deliveries without an Ack by the Reason of their [Failure].
+	Reasons map[string]int64
+	// Elapsed is the real time since the start.
+	Elapsed time.Duration
+	// Rate is how many notifications were acked in a real second.
+	Rate float64
+	// P50 and P99 are within what time half and 99 % of the deliveries came to an end, to within 6 %.
+	P50, P99 time.Duration
+}
+
+// AllAcked tells whether every notification that was made has been acked.
+func (s *Stats) AllAcked() bool { return s.Acked == s.Notifications }
+
+// String is one line for a terminal.
+func (s Stats) String() string {
+	return fmt.Sprintf("queued %d, in flight %d, acked %d, retried %d, dropped %d, failed %d, %.0f/s, p50 %s, p99 %s",
+		s.Queued, s.InFlight, s.Acked, s.Retried, s.Dropped, s.Failed, s.Rate, round(s.P50), round(s.P99))
+}
+
+// Summary is what happened, in several lines.
+func (s *Stats) Summary() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d messages with %d notifications in %s\n", s.Messages, s.Notifications, round(s.Elapsed))
+	fmt.Fprintf(&b, "%d acked, %d dropped, %d failed, %d left\n",
+		s.Acked, s.Dropped, s.Failed, s.Notifications-s.Acked-s.Dropped-s.Failed)
+	fmt.Fprintf(&b, "%d deliveries, %d of them again; %.0f notifications/s, p50 %s, p99 %s\n",
+		s.Posts, s.Retried, s.Rate, round(s.P50), round(s.P99))
+	for _, reason := range slices.Sorted(maps.Keys(s.Reasons)) {
+		fmt.Fprintf(&b, "%d × %s\n", s.Reasons[reason], reason)
+	}
+	return b.String()
+}
+
+// round keeps about three digits.
+func round(d time.Duration) time.Duration {
+	for unit := time.Microsecond; unit < time.Second; unit *= 10 {
+		if d < 1000*unit {
+			return d.Round(unit)
+		}
+	}
+	return d.Round(time.Second / 10)
+}
+
+// MarshalJSON writes the numbers under names of their own, times in milliseconds and seconds.
+func (s Stats) MarshalJSON() ([]byte, error) {
+	const millisecond = float64(time.Millisecond)
+	return json.Marshal(struct {
+		Messages      int64            `json:"messages"`
+		Notifications int64            `json:"notifications"`
+		Queued        int64            `json:"queued"`
+		InFlight      int64            `json:"in_flight"`
+		Posts         int64            `json:"posts"`
+		Retried       int64            `json:"retried"`
+		Acked         int64            `json:"acked"`
+		Dropped       int64            `json:"dropped"`
+		Failed        int64            `json:"failed"`
+		Reasons       map[string]int64 `json:"reasons"`
+		Elapsed       float64          `json:"elapsed_seconds"`
+		Rate          float64          `json:"acked_per_second"`
+		P50           float64          `json:"p50_ms"`
+		P99           float64          `json:"p99_ms"`
+	}{
+		s.Messages, s.Notifications, s.Queued, s.InFlight, s.Posts, s.Retried, s.Acked, s.Dropped, s.Failed, s.Reasons,
+		s.Elapsed.Seconds(), s.Rate, float64(s.P50) / millisecond, float64(s.P99) / millisecond,
+	})
+}
+
+// histogram counts times in buckets of 1/16 of a power of two: bounded, whatever is put in.
+type histogram struct {
+	counts [64 * subBuckets]int64
+	total  int64
+}
+
+const (
+	subBits    = 4
+	subBuckets = 1 << subBits
+)
+
+func (h *histogram) add(d time.Duration) {
+	h.counts[bucketOf(uint64(max(d, 0)))]++
+	h.total++
+}
+
+func bucketOf(v uint64) int {
+	if v < subBuckets {
+		return int(v)
+	}
+	shift := bits.Len64(v) - subBits - 1
+	return (shift+1)*subBuckets + int(v>>shift) - subBuckets
+}
+
+// upperBound is the largest time of a bucket.
+func upperBound(bucket int) time.Duration {
+	if bucket < subBuckets {
+		return time.Duration(bucket)
+	}
+	shift := bucket/subBuckets - 1
+	return time.Duration((uint64(bucket%subBuckets+subBuckets+1) << shift) - 1)
+}
+
+// quantile gives the time within which a part of all lies, between 0 and 1; 0 when there is none.
+func (h *histogram) quantile(part float64) time.Duration {
+	if h.total == 0 {
+		return 0
+	}
+	left := max(1, int64(part*float64(h.total)+0.5))
+	for bucket, count := range h.counts {
+		if left -= count; left <= 0 {
+			return upperBound(bucket)
+		}
+	}
+	return 0
+}
