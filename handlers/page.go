@@ -7,8 +7,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// listenerPage is for the admin who opens the URL in a browser. It is the same for every URL: it does not tell whether a
-// token is known.
+// listenerPage is for the admin who opens the URL in a browser. It is the same for every URL: it does not tell whether
+// a token is known.
 //
 //go:embed listener.html
 var listenerPage []byte

@@ -9,8 +9,8 @@ import (
 // maxRequestID bounds what a proxy may call a request.
 const maxRequestID = 64
 
-// RequestIDs is the middleware that gives each request an id: the one that a proxy such as Heroku's router has given it,
-// if that can be logged as it is, or a new one. The answer carries it, too.
+// RequestIDs is the middleware that gives each request an id: the one that a proxy such as Heroku's router has given
+// it, if that can be logged as it is, or a new one. The answer carries it, too.
 func RequestIDs(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := c.Request().Header.Get(echo.HeaderXRequestID)

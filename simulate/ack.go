@@ -152,7 +152,7 @@ type ackParser struct {
 }
 
 func (p *ackParser) parse() *Failure {
-	if _, err := p.only(soap.EnvelopeNS, "Envelope"); err != nil {
+	if err := p.only(soap.EnvelopeNS, "Envelope"); err != nil {
 		return failureOf(err)
 	}
 	ack, err := p.envelope()
@@ -227,7 +227,7 @@ func (p *ackParser) body() (ack bool, err error) {
 		start.Name.Local != "notificationsResponse" && !p.reader.AnyElement:
 		return false, noAck("the Body holds another element than notificationsResponse of " + soap.OutboundNS)
 	}
-	if _, err = p.only(soap.OutboundNS, "Ack"); err != nil {
+	if err = p.only(soap.OutboundNS, "Ack"); err != nil {
 		return false, err
 	}
 	if ack, err = p.boolean(); err != nil {

@@ -17,8 +17,8 @@ import (
 
 // answer is an envelope with something in its Body.
 func answer(body string) string {
-	return `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:o="http://soap.sforce.com/2005/09/outbound">` +
-		`<e:Body>` + body + `</e:Body></e:Envelope>`
+	return `<e:Envelope xmlns:e="` + soap.EnvelopeNS + `" xmlns:o="` + soap.OutboundNS + `"><e:Body>` + body +
+		`</e:Body></e:Envelope>`
 }
 
 func ackOf(value string) string {
@@ -89,12 +89,13 @@ func TestReadAck(t *testing.T) {
 		"unbound prefix of an attribute": {200,
 			strings.Replace(good, "<e:Body>", `<e:Body x:y="1">`, 1), simulate.ReasonXML},
 
-		"created":                {201, good, simulate.ReasonStatus},
-		"accepted":               {202, good, simulate.ReasonStatus},
-		"server error":           {500, good, simulate.ReasonStatus},
-		"Fault":                  {500, string(soap.Fault(soap.FaultServer, "later")), simulate.ReasonFault},
-		"Fault in 200":           {200, string(soap.Fault(soap.FaultClient, "no")), simulate.ReasonFault},
-		"wrong element":          {200, answer("<o:notifications><o:Ack>true</o:Ack></o:notifications>"), simulate.ReasonNoAck},
+		"created":      {201, good, simulate.ReasonStatus},
+		"accepted":     {202, good, simulate.ReasonStatus},
+		"server error": {500, good, simulate.ReasonStatus},
+		"Fault":        {500, string(soap.Fault(soap.FaultServer, "later")), simulate.ReasonFault},
+		"Fault in 200": {200, string(soap.Fault(soap.FaultClient, "no")), simulate.ReasonFault},
+		"wrong element": {200,
+			answer("<o:notifications><o:Ack>true</o:Ack></o:notifications>"), simulate.ReasonNoAck},
 		"Ack without its parent": {200, answer("<o:Ack>true</o:Ack>"), simulate.ReasonNoAck},
 		"Ack without namespace": {200,
 			answer("<o:notificationsResponse><Ack>true</Ack></o:notificationsResponse>"), simulate.ReasonNoAck},
@@ -110,7 +111,8 @@ func TestReadAck(t *testing.T) {
 		"two Acks": {200,
 			answer("<o:notificationsResponse><o:Ack>true</o:Ack><o:Ack>false</o:Ack></o:notificationsResponse>"),
 			simulate.ReasonNoAck},
-		"text around":   {200, answer("ok<o:notificationsResponse><o:Ack>true</o:Ack></o:notificationsResponse>"), simulate.ReasonNoAck},
+		"text around": {200,
+			strings.Replace(good, "<e:Body>", "<e:Body>ok", 1), simulate.ReasonNoAck},
 		"text after":    {200, good + "ok", simulate.ReasonNoAck},
 		"two envelopes": {200, good + good, simulate.ReasonNoAck},
 		"two Bodies":    {200, strings.Replace(good, "</e:Body>", "</e:Body><e:Body/>", 1), simulate.ReasonNoAck},
@@ -233,7 +235,7 @@ func acks(body []byte) error {
 	}
 	if _, err := decoder.Token(); err == nil {
 		if _, err = decoder.Token(); !errors.Is(err, io.EOF) && !bytes.Contains(body, []byte("<!--")) {
-			return fmt.Errorf("something follows: %v", err)
+			return fmt.Errorf("something follows: %w", err)
 		}
 	}
 	if e.XMLName != (xml.Name{Space: soap.EnvelopeNS, Local: "Envelope"}) || len(e.Bodies) == 0 {
@@ -244,7 +246,8 @@ func acks(body []byte) error {
 		return errors.New("no Body with one element")
 	}
 	response := last.Children[0]
-	if response.XMLName != (xml.Name{Space: soap.OutboundNS, Local: "notificationsResponse"}) || len(response.Children) != 1 {
+	wanted := xml.Name{Space: soap.OutboundNS, Local: "notificationsResponse"}
+	if response.XMLName != wanted || len(response.Children) != 1 {
 		return errors.New("no notificationsResponse with one element")
 	}
 	ack := response.Children[0]

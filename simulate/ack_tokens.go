@@ -10,12 +10,12 @@ import (
 )
 
 // only reads the start of the element that must come next.
-func (p *ackParser) only(space, local string) (xml.StartElement, error) {
+func (p *ackParser) only(space, local string) error {
 	start, err := p.child()
 	if err == nil && start.Name != (xml.Name{Space: space, Local: local}) {
 		err = noAck(fmt.Sprintf("%s of %s is not where it belongs", local, space))
 	}
-	return start, err
+	return err
 }
 
 // child reads up to the next start of an element. The end of the element around it is errDone, that of the body io.EOF.
@@ -85,11 +85,11 @@ func (p *ackParser) bound(name xml.Name) bool {
 // end reads the end of the element that is open; another element before it is one too many.
 func (p *ackParser) end() error {
 	start, err := p.child()
-	switch {
-	case err == errDone:
-		return nil
-	case err == nil:
+	if err == nil {
 		return noAck("there is one element too many: " + start.Name.Local)
+	}
+	if errors.Is(err, errDone) {
+		return nil
 	}
 	return err
 }

@@ -67,9 +67,12 @@ func definition() *wsdl.Definition {
 	return &wsdl.Definition{Object: "Lead", Fields: []wsdl.Field{
 		{Name: "Id", Type: "ID"}, {Name: "acme__Notes__c", Type: "string"}, {Name: "Amount__c", Type: "double"},
 		{Name: "AnnualRevenue", Type: "double"}, {Name: "Attachment__c", Type: "base64Binary"},
-		{Name: "Birthdate__c", Type: "date"}, {Name: "Company", Type: "string"}, {Name: "CreatedDate", Type: "dateTime"},
-		{Name: "Email", Type: "string"}, {Name: "IsConverted", Type: "boolean"}, {Name: "LastModifiedDate", Type: "dateTime"},
-		{Name: "LastName", Type: "string"}, {Name: "Longitude", Type: "double"}, {Name: "NumberOfEmployees", Type: "int"},
+		{Name: "Birthdate__c", Type: "date"}, {Name: "Company", Type: "string"},
+		{Name: "CreatedDate", Type: "dateTime"},
+		{Name: "Email", Type: "string"}, {Name: "IsConverted", Type: "boolean"},
+		{Name: "LastModifiedDate", Type: "dateTime"},
+		{Name: "LastName", Type: "string"}, {Name: "Longitude", Type: "double"},
+		{Name: "NumberOfEmployees", Type: "int"},
 		{Name: "Opens__c", Type: "time"}, {Name: "OwnerId", Type: "ID"}, {Name: "Phone", Type: "string"},
 		{Name: "Status", Type: "string"}, {Name: "Street", Type: "string"}, {Name: "SystemModstamp", Type: "dateTime"},
 	}}

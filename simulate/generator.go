@@ -84,13 +84,13 @@ func NewGenerator(definition *wsdl.Definition, o GeneratorOptions) (*Generator, 
 	}
 	seeded := o.Seed != 0
 	if !seeded {
-		o.Seed = rand.Uint64()
+		o.Seed = randomSeed()
 	}
 	g := &Generator{
 		object: definition.Object,
 		plan:   plan,
 		// Another object has other ids by the same seed.
-		random: rand.New(rand.NewPCG(o.Seed, hashOf(definition.Object))),
+		random: newRandom(o.Seed, hashOf(definition.Object)),
 		others: map[string]*ids{},
 	}
 	g.options = g.defaults(o, seeded)

@@ -89,6 +89,7 @@ func (m *Message) appendSession(to []byte) []byte {
 		return append(to, "   <SessionId xsi:nil=\"true\"/>\n"...)
 	case SessionEmpty:
 		return append(to, "   <SessionId></SessionId>\n"...)
+	case SessionAbsent:
 	case SessionSent:
 		to = append(to, "   <SessionId>"...)
 		to = appendText(to, first15(m.OrganizationID))

@@ -16,9 +16,14 @@ func TestMessageIsWrittenAsSalesforceWritesIt(t *testing.T) {
 		OrganizationID: "00DS10000004acKMAQ", ActionID: "04kS1000000MGUiIAO", Host: "example.my.salesforce.com",
 		APIVersion: "65.0",
 		Notifications: []simulate.Notification{
-			{ID: "04lS10000000001AAA", Record: &simulate.Record{Object: "Lead", ID: "00QS10000000001AAA", Fields: []simulate.Field{
-				{Name: "Company", Value: "Böhm & <Söhne>"}, {Name: "Email", Value: ""}, {Name: "LastName", Value: "a\r\nb \"c\""},
-			}}},
+			{ID: "04lS10000000001AAA", Record: &simulate.Record{
+				Object: "Lead", ID: "00QS10000000001AAA",
+				Fields: []simulate.Field{
+					{Name: "Company", Value: "Böhm & <Söhne>"},
+					{Name: "Email", Value: ""},
+					{Name: "LastName", Value: "a\r\nb \"c\""},
+				},
+			}},
 			{ID: "04lS10000000002AAA"},
 		},
 	}
@@ -101,9 +106,10 @@ func TestFullIDAddsTheCheckCharacters(t *testing.T) {
 func FuzzAppend(f *testing.F) {
 	f.Add("a & b", "<c>\r\n")
 	f.Fuzz(func(t *testing.T, id, value string) {
-		m := simulate.Message{OrganizationID: "o", Notifications: []simulate.Notification{
-			{ID: "n" + id, Record: &simulate.Record{Object: "Lead", ID: "r", Fields: []simulate.Field{{"F", value + "."}}}},
-		}}
+		record := &simulate.Record{Object: "Lead", ID: "r", Fields: []simulate.Field{{Name: "F", Value: value + "."}}}
+		m := simulate.Message{
+			OrganizationID: "o", Notifications: []simulate.Notification{{ID: "n" + id, Record: record}},
+		}
 		body := m.Append(nil)
 		decodeMessage(t, body)
 		if _, err := soap.Decode(body, nil); err != nil {

@@ -119,7 +119,7 @@ func (c *Client) post(ctx context.Context, p *payload) error {
 	if err != nil {
 		return connectionFailure(err, 0)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
 		return connectionFailure(err, response.StatusCode)

@@ -54,14 +54,14 @@ func rawRequest(t *testing.T, o simulate.ClientOptions, body string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer network.Close()
+	defer func() { _ = network.Close() }()
 	got := make(chan string, 1)
 	go func() {
 		conn, err := network.Accept()
 		if err != nil {
 			return
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		var raw strings.Builder
 		request, err := http.ReadRequest(bufio.NewReader(io.TeeReader(conn, &raw)))
 		if err != nil {
@@ -91,7 +91,8 @@ func TestFramingIsAnOption(t *testing.T) {
 	t.Parallel()
 	got := rawRequest(t, simulate.ClientOptions{Chunked: true, NoKeepAlive: true, UserAgent: "Other"}, "<a/>")
 	for _, want := range []string{
-		"Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "User-Agent: Other\r\n", "\r\n4\r\n<a/>\r\n0\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "User-Agent: Other\r\n",
+		"\r\n4\r\n<a/>\r\n0\r\n\r\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in %q", want, got)

@@ -69,12 +69,12 @@ func newQueue(g *Generator, o *SenderOptions) *queue {
 	q.numbers.Reasons = map[string]int64{}
 	if len(o.Bodies) > 0 {
 		q.source = newBodies(o.Bodies)
-		q.random = rand.New(rand.NewPCG(rand.Uint64(), 2))
+		q.random = newRandom(randomSeed(), 2)
 		return q
 	}
 	q.template = g.Definition()
 	q.source = &generated{generator: g, options: o}
-	q.random = rand.New(rand.NewPCG(g.options.Seed, 2))
+	q.random = newRandom(g.options.Seed, 2)
 	return q
 }
 

@@ -35,7 +35,8 @@ type Stats struct {
 	P50, P99 time.Duration
 }
 
-// AllAcked tells whether every notification that was made has been acked.
+// AllAcked tells whether every notification that was made has been acked. After a Run that gave an error there may be
+// messages that were not made.
 func (s *Stats) AllAcked() bool { return s.Acked == s.Notifications }
 
 // String is one line for a terminal.

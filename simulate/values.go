@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -23,9 +22,6 @@ type rule struct {
 
 // often is how many of the fields that may be empty are: a third, as in records that people keep.
 const often = 0.33
-
-// pick draws one of several.
-func pick[T any](random *rand.Rand, of []T) T { return of[random.IntN(len(of))] }
 
 // ruleFor finds the rule of a field: by its name first, then by its type.
 func ruleFor(object string, f wsdl.Field) rule {

@@ -10,8 +10,10 @@ type place struct{ street, city, state, stateCode, postalCode, country, countryC
 // basic plane, because real records have them all.
 var (
 	firstNames = []word{
-		{"Anna", "anna"}, {"José", "jose"}, {"Zoë", "zoe"}, {"Łukasz", "lukasz"}, {"Nguyễn", "nguyen"}, {"Mary-Jane", "mary"},
-		{"太郎", "taro"}, {"Олена", "olena"}, {"Fatima", "fatima"}, {"Björn", "bjorn"}, {"Seán", "sean"}, {"Priya", "priya"},
+		{"Anna", "anna"}, {"José", "jose"}, {"Zoë", "zoe"}, {"Łukasz", "lukasz"},
+		{"Nguyễn", "nguyen"}, {"Mary-Jane", "mary"},
+		{"太郎", "taro"}, {"Олена", "olena"}, {"Fatima", "fatima"}, {"Björn", "bjorn"},
+		{"Seán", "sean"}, {"Priya", "priya"},
 	}
 	lastNames = []word{
 		{"O'Brien", "obrien"}, {"Müller", "mueller"}, {"García", "garcia"}, {"Smith", "smith"}, {"山田", "yamada"},
@@ -20,8 +22,10 @@ var (
 	}
 	middleNames = []string{"J.", "Marie", "de la", "K."}
 	companies   = []word{
-		{"Brown & Sons", "brown"}, {"Größe GmbH & Co. KG", "groesse"}, {"Acme, Inc.", "acme"}, {"Ålesund Shipping AS", "alesund"},
-		{"株式会社サンプル", "sample"}, {"Smith <Holdings> Ltd", "smith"}, {"Café du Marché", "cafe"}, {"\"Quoted\" Trading", "quoted"},
+		{"Brown & Sons", "brown"}, {"Größe GmbH & Co. KG", "groesse"},
+		{"Acme, Inc.", "acme"}, {"Ålesund Shipping AS", "alesund"},
+		{"株式会社サンプル", "sample"}, {"Smith <Holdings> Ltd", "smith"},
+		{"Café du Marché", "cafe"}, {"\"Quoted\" Trading", "quoted"},
 		{"Rocket 🚀 Labs", "rocket"}, {"Northern Lights LLC", "north"},
 	}
 	places = []place{
@@ -41,12 +45,15 @@ var (
 		"Upgrade & migration", "見積もり依頼", "50 % more seats 🎉",
 	}
 	phrases = []string{
-		"Gold", "A;B;C", "SF", "n/a", "5 < 6 & 7 > 3", "<br>HTML formula</br>", "00Q1N00000bS2Zo", "Não informado", "0", "true",
+		"Gold", "A;B;C", "SF", "n/a", "5 < 6 & 7 > 3", "<br>HTML formula</br>", "00QS10000000aBc",
+		"Não informado", "0", "true",
 		"Standard", "two  spaces", "100%", "Ja, gerne 👍", "C:\\temp", "{\"json\": true}", "ﬁne ligature", "𝔘nicode",
 	}
 	sentencesOf = []string{
-		"Called twice and left a message.", "Wants a quote for 5 < x < 10 units & delivery.", "Très intéressé, à rappeler lundi.",
+		"Called twice and left a message.", "Wants a quote for 5 < x < 10 units & delivery.",
+		"Très intéressé, à rappeler lundi.",
 		"Budget approved 🎉 – decision next week.", "Siehe Anhang: \"Preisliste\" (nur > 100 Stück).", "It's urgent!",
-		"お世話になっております。", "Next step:\tdemo at the customer's site.", "Tags: <b>vip</b> &amp; friends.", "CDATA ends so: ]]>",
+		"お世話になっております。", "Next step:\tdemo at the customer's site.", "Tags: <b>vip</b> &amp; friends.",
+		"CDATA ends so: ]]>",
 	}
 )

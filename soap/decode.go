@@ -1,8 +1,8 @@
 package soap
 
-// Decode reads the body of a POST, a SOAP 1.1 envelope in UTF-8 with one outbound message in it, and gives the fields of
-// the objects that types know their JSON types. Every error is a *[ParseError]. The body may be used again afterwards:
-// nothing of the Message points into it.
+// Decode reads the body of a POST, a SOAP 1.1 envelope in UTF-8 with one outbound message in it, and gives the fields
+// of the objects that types know their JSON types. Every error is a *[ParseError]. The body may be used again
+// afterwards: nothing of the Message points into it.
 func Decode(body []byte, types *Types) (*Message, error) {
 	d := decoder{scanner: scanner{body: body}, types: types, out: make([]byte, 0, len(body))}
 	if err := d.document(); err != nil {
@@ -132,8 +132,8 @@ func (d *decoder) bodyOf(e *element) *ParseError {
 	return err
 }
 
-// notifications reads the one message of the envelope. Elements that it does not know, SessionId among those it does not
-// want to, are passed over.
+// notifications reads the one message of the envelope. Elements that it does not know, SessionId among those that it
+// does not want to, are passed over.
 func (d *decoder) notifications(e *element) *ParseError {
 	err := d.children(e, func(child *element, offset int) *ParseError {
 		switch {
@@ -210,8 +210,8 @@ func (d *decoder) once(e *element, offset int, seen *bool, to *string) *ParseErr
 	return d.end(e)
 }
 
-// textPart appends what comes next of an element's text: a run of characters, a CDATA section or, to no effect, a comment.
-// At a start or an end tag it does nothing.
+// textPart appends what comes next of an element's text: a run of characters, a CDATA section or, to no effect, a
+// comment. At a start or an end tag it does nothing.
 func (d *decoder) textPart(to []byte, form textForm) ([]byte, *ParseError) {
 	switch {
 	case d.pos >= len(d.body):

@@ -169,7 +169,8 @@ func (d *decoder) name(first int, name []byte) {
 	d.members = append(d.members, m)
 }
 
-// value writes the content of e: null, text in the form that kind gives it, or an object. It tells whether it fits kind.
+// value writes the content of e: null, text in the form that kind gives it, or an object. It tells whether that fits
+// the kind.
 func (d *decoder) value(e *element, k kind) (fits bool, err *ParseError) {
 	start := len(d.out)
 	d.out = append(d.out, '"')

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"regexp"
 	"strings"
@@ -38,7 +39,7 @@ func parseTree(body []byte) (*document, error) {
 	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return doc, nil
 		}
 		if err != nil {
@@ -184,7 +185,8 @@ func (n *node) read(to *soap.Notification) {
 	}
 	qname, _ := n.xsi("type")
 	local := qname
-	if prefix, rest, found := strings.Cut(qname, ":"); found && n.binds(prefix) && rest != "" && !strings.Contains(rest, ":") {
+	prefix, rest, found := strings.Cut(qname, ":")
+	if found && n.binds(prefix) && rest != "" && !strings.Contains(rest, ":") {
 		local = rest
 	}
 	to.ObjectType = &local

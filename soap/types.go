@@ -49,7 +49,7 @@ func (t *Types) add(object string, fields []field) error {
 	}
 	for _, f := range fields {
 		if old, ok := p.fields[f.name]; ok && (old.kind != f.kind || old.repeats != f.repeats) {
-			return fmt.Errorf("two types for %s disagree on the kind of field %s: run go generate ./...", object, f.name)
+			return fmt.Errorf("two types for %s disagree on the kind of field %s: generate them again", object, f.name)
 		}
 		p.fields[f.name] = f
 	}
@@ -125,12 +125,12 @@ func (f *field) setKind(t reflect.Type) error {
 		f.repeats, t = true, t.Elem()
 	}
 	if t.Kind() != reflect.Pointer {
-		return fmt.Errorf("%s is not a pointer: run go generate ./...", t)
+		return fmt.Errorf("%s is not a pointer: generate the types again", t)
 	}
 	t = t.Elem()
 	k, ok := fieldKinds[t]
 	if !ok && t.Kind() != reflect.String {
-		return fmt.Errorf("no xsd type is known for %s: run go generate ./...", t)
+		return fmt.Errorf("no xsd type is known for %s: generate the types again", t)
 	}
 	f.kind = k
 	return nil

@@ -116,7 +116,7 @@ func TestNotificationsEndWithTheErrorOfYield(t *testing.T) {
 			calls++
 			return want
 		})
-		if got != want || calls != 1 {
+		if !errors.Is(got, want) || calls != 1 {
 			t.Errorf("got %v after %d calls, want %v after 1", got, calls, want)
 		}
 	})

@@ -67,7 +67,7 @@ func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() //nolint:errcheck // nothing is left of it after a commit, and do's error counts else
+		defer tx.Rollback() // after a commit there is nothing left of it
 		if err := do(tx); err != nil {
 			return err
 		}

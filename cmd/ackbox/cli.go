@@ -12,9 +12,9 @@ import (
 
 const description = `The durable inbox for Salesforce outbound messages.
 
-Salesforce posts outbound messages to it. It stores every notification exactly once, in SQLite or PostgreSQL, and answers
-the Ack only when that is on the disk. Start with "ackbox serve": without DATABASE_URL it keeps all in ackbox.db here and
-prints the URL to paste into Setup.`
+Salesforce posts outbound messages to it. It stores every notification exactly once, in SQLite or PostgreSQL, and
+answers the Ack only when that is on the disk. Start with "ackbox serve": without DATABASE_URL it keeps all in
+ackbox.db here and prints the URL to paste into Setup.`
 
 // cli is the command line.
 type cli struct {

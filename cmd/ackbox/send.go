@@ -30,7 +30,8 @@ type sendCmd struct {
 }
 
 // errNotAcked makes the command fail when anything was not acked; the summary says what and why.
-var errNotAcked = errors.New("not everything was acked: the summary has the reasons; \"--retry\" tries again as Salesforce does")
+var errNotAcked = errors.New("not everything was acked: the summary has the reasons; " +
+	"--retry tries again as Salesforce does")
 
 // Run implements the command.
 func (c *sendCmd) Run(ctx context.Context, t terminal) error {

@@ -27,7 +27,8 @@ type sendMessages struct {
 }
 
 var sessionForms = map[string]simulate.SessionForm{
-	"nil": simulate.SessionNil, "empty": simulate.SessionEmpty, "absent": simulate.SessionAbsent, "sent": simulate.SessionSent,
+	"nil": simulate.SessionNil, "empty": simulate.SessionEmpty,
+	"absent": simulate.SessionAbsent, "sent": simulate.SessionSent,
 }
 
 // open makes the generator of the messages, or reads the bodies that are posted instead.

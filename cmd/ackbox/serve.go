@@ -34,8 +34,8 @@ type serveCmd struct {
 	IdleTimeout  time.Duration `env:"ACKBOX_IDLE_TIMEOUT" default:"120s" help:"How long an idle connection is kept."`
 }
 
-// Bounds of the request that no setting needs to change, and of the end: a platform such as Heroku kills the process 30 s
-// after SIGTERM.
+// Bounds of the request that no setting needs to change, and of the end: a platform such as Heroku kills the process
+// 30 s after SIGTERM.
 const (
 	headerTimeout = 10 * time.Second
 	headerLimit   = 64 << 10
@@ -57,7 +57,7 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
 		Store: db, Types: types, BodyLimit: int64(c.BodyLimit), BodiesLimit: int64(max(c.BodiesLimit, c.BodyLimit)),
 		SaveTimeout: c.SaveTimeout, MetricsToken: c.MetricsToken,
 	})
-	listeners, err := c.listen()
+	listeners, err := c.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -83,14 +83,14 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
 }
 
 // listen opens the public port and, where one is set, that of the admin address.
-func (c *serveCmd) listen() ([]net.Listener, error) {
+func (c *serveCmd) listen(ctx context.Context) ([]net.Listener, error) {
 	addrs := []string{net.JoinHostPort(c.Host, strconv.Itoa(c.Public.Port))}
 	if c.AdminAddr != "" {
 		addrs = append(addrs, c.AdminAddr)
 	}
 	var listeners []net.Listener
 	for _, addr := range addrs {
-		l, err := net.Listen("tcp", addr)
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 		if err != nil {
 			for _, opened := range listeners {
 				_ = opened.Close() // the error that counts is the other one
@@ -138,8 +138,8 @@ func drain(ctx context.Context, server *http.Server, h *handlers.Handlers) error
 // migrateAgain is how long a database that does not answer at the start is left alone.
 const migrateAgain = time.Second
 
-// prepare brings the schema up to date as soon as the database answers, and says which sources there are. It tries until
-// then or until the context ends: messages are refused meanwhile.
+// prepare brings the schema up to date as soon as the database answers, and says which sources there are. It tries
+// until then or until the context ends: messages are refused meanwhile.
 func (c *serveCmd) prepare(ctx context.Context, db *store.Store, t terminal) {
 	var last string
 	for {
@@ -181,8 +181,9 @@ func (c *serveCmd) greet(ctx context.Context, db *store.Store, t terminal) error
 		return err
 	}
 	url := c.Public.url(token)
-	fmt.Fprintf(t.out, "Paste this URL into Salesforce Setup > Outbound Messages > Endpoint URL; it is shown once:\n\n  %s\n\n"+
-		"Try it from a second terminal:\n\n  go run ./cmd/ackbox send %s\n  go run ./cmd/ackbox export\n\n", url, url)
+	fmt.Fprintf(t.out, "Paste this URL into Salesforce Setup > Outbound Messages > Endpoint URL; it is shown once:\n\n"+
+		"  %s\n\nTry it from a second terminal:\n\n  go run ./cmd/ackbox send %s\n  go run ./cmd/ackbox export\n\n",
+		url, url)
 	warnOpen([]store.Source{source})
 	return nil
 }

@@ -1,0 +1,47 @@
+GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.9.0
+FUZZTIME ?= 1m
+
+.PHONY: help
+help: ## List the targets.
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: build
+build: ## Build bin/ackbox.
+	CGO_ENABLED=0 go build -o bin/ ./cmd/...
+
+.PHONY: test
+test: ## Run the tests, on SQLite and, where it is installed, on PostgreSQL.
+	go test ./...
+
+.PHONY: race
+race: ## Run the tests with the race detector, PostgreSQL required.
+	ACKBOX_TEST_REQUIRE=postgres go test ./... -race -shuffle=on
+
+.PHONY: lint
+lint: ## Check style and who imports whom.
+	go run $(GOLANGCI) run ./...
+
+.PHONY: fmt
+fmt: ## Format the code.
+	gofmt -w .
+
+.PHONY: generate
+generate: ## Make the record types from the WSDLs in wsdl/.
+	go generate ./...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (1m).
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {targets = targets " " $$1} \
+		/^ok/ {n = split(targets, t); for (i = 1; i <= n; i++) print $$2, t[i]; targets = ""}' | \
+	while read -r package target; do \
+		echo "$$package $$target"; \
+		go test "$$package" -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks.
+	go test ./... -run '^$$' -bench . -benchmem
+
+.PHONY: ci
+ci: ## Run all that must hold before a change lands.
+	.ci/run

@@ -1,0 +1,89 @@
+package handlers_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"ackbox/handlers"
+	"ackbox/store/storetest"
+)
+
+func TestReadyz(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, in *inbox) {
+		a := in.do(t, http.MethodGet, in.URL+"/readyz", nil)
+		var got struct {
+			Status, Database string
+			Schema           struct{ Have, Want int64 }
+			Warnings         []string
+		}
+		decodeJSON(t, a.body, &got)
+		if a.status != 200 || got.Status != "ready" || got.Database != "up" || got.Schema.Have != got.Schema.Want ||
+			got.Schema.Want == 0 || got.Warnings == nil {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		if _, _, err := in.db.AddSource(t.Context(), "secret-name", nil, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		a = in.do(t, http.MethodGet, in.URL+"/readyz", nil)
+		if !strings.Contains(a.body, "1 source accepts any organization") || strings.Contains(a.body, "secret-name") {
+			t.Errorf("got %s, want a warning without names", a.body)
+		}
+		in.h.Stop()
+		if a := in.do(t, http.MethodGet, in.URL+"/readyz", nil); a.status != 503 || !strings.Contains(a.body, `"stopping"`) {
+			t.Errorf("stopping: got %d %s", a.status, a.body)
+		}
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		in := newInbox(t, db.Store, func(c *handlers.Config) { c.MetricsToken = "scrape" })
+		revised := strings.Replace(envelope("04l1"), "Hush Inc", "Other Inc", 1)
+		drifted := strings.Replace(envelope("04l2"), "1.0E7", "lots", 1)
+		for _, body := range []string{envelope("04l1"), envelope("04l1"), revised, drifted, "<a/>"} {
+			in.post(t, body)
+		}
+		in.do(t, http.MethodPost, in.URL+"/outbound/unknown", nil)
+		got := in.do(t, http.MethodGet, in.URL+"/metrics", nil, "Authorization: Bearer scrape").body
+		for _, want := range []string{
+			`ackbox_notifications_total{result="stored",source="crm"} 2`,
+			`ackbox_notifications_total{result="revision",source="crm"} 1`,
+			`ackbox_notifications_total{result="duplicate",source="crm"} 1`,
+			`ackbox_messages_total{source="crm"} 4`,
+			`ackbox_refusals_total{cause="shape"} 1`,
+			`ackbox_refusals_total{cause="unknown_token"} 1`,
+			`ackbox_refusals_total{cause="organization"} 0`,
+			`ackbox_drift_total{object="Lead"} 1`,
+			`ackbox_ack_seconds_count 4`,
+		} {
+			if !strings.Contains(got, want+"\n") {
+				t.Errorf("the metrics lack %s", want)
+			}
+		}
+	})
+}
+
+func TestMetricsNeedTheirTokenOrTheAdminAddress(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t, storetest.SQLite)
+	in := newInbox(t, db.Store, func(c *handlers.Config) { c.MetricsToken = "scrape" })
+	wrong := []string{"X: y", "Authorization: Bearer wrong", "Authorization: Bearer ", "Authorization: scrape"}
+	for _, header := range wrong {
+		if a := in.do(t, http.MethodGet, in.URL+"/metrics", nil, header); a.status != 404 {
+			t.Errorf("%s: got %d, want 404", header, a.status)
+		}
+	}
+	admin := httptest.NewServer(handlers.Admin(in.h))
+	defer admin.Close()
+	if a := in.do(t, http.MethodGet, admin.URL+"/metrics", nil); a.status != 200 {
+		t.Errorf("admin address: got %d", a.status)
+	}
+	if a := in.do(t, http.MethodPost, admin.URL+"/outbound/"+in.token, nil); a.status != 404 {
+		t.Errorf("messages on the admin address: got %d", a.status)
+	}
+}
