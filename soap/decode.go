@@ -4,20 +4,25 @@ package soap
 // of the objects that types know their JSON types. Every error is a *[ParseError]. The body may be used again
 // afterwards: nothing of the Message points into it.
 func Decode(body []byte, types *Types) (*Message, error) {
-	d := decoder{scanner: scanner{body: body}, types: types, out: make([]byte, 0, len(body))}
+	d := decoders.Get().(*decoder)
+	defer d.release()
+	d.body, d.types = body, types
 	if err := d.document(); err != nil {
 		return nil, err
 	}
-	return &d.message, nil
+	return d.message(), nil
 }
 
-// decoder knows the elements of an outbound message and their order.
+// decoder knows the elements of an outbound message and their order. What it writes stays its own, for the next message,
+// until message makes copies of it, of the size that is needed.
 type decoder struct {
 	scanner
-	types   *Types
-	message Message
-	seen    struct{ organization, action bool }
+	types         *Types
+	organization  text
+	action        text
+	notifications []notification
 
+	texts   []byte   // of the ids and types, one after the other
 	out     []byte   // the JSON of all records' fields, one after the other
 	wire    []byte   // the content of the record being read, as sent: what its digest is made of
 	members []member // of the objects being written
@@ -40,10 +45,10 @@ func (d *decoder) document() *ParseError {
 	if e.space == spaceEnvelope12 {
 		return d.failAt(root, CauseVersion, "this is a SOAP 1.2 envelope; outbound messages are SOAP 1.1")
 	}
-	if !e.is(spaceEnvelope, "Envelope") {
+	if !d.is(e, spaceEnvelope, "Envelope") {
 		return d.failAt(root, CauseShape, "the root is not the Envelope of SOAP 1.1")
 	}
-	if err := d.envelope(&e); err != nil {
+	if err := d.envelope(e); err != nil {
 		return err
 	}
 	if err := d.misc(); err != nil {
@@ -72,7 +77,7 @@ func (d *decoder) children(e *element, read func(child *element, offset int) *Pa
 		if err != nil {
 			return err
 		}
-		if err := read(&child, offset); err != nil {
+		if err := read(child, offset); err != nil {
 			return err
 		}
 	}
@@ -101,10 +106,10 @@ func (d *decoder) envelope(e *element) *ParseError {
 	header, body := false, false
 	err := d.children(e, func(child *element, offset int) *ParseError {
 		switch {
-		case child.is(spaceEnvelope, "Header") && !header && !body:
+		case d.is(child, spaceEnvelope, "Header") && !header && !body:
 			header = true
 			return d.passOver(child)
-		case child.is(spaceEnvelope, "Body") && !body:
+		case d.is(child, spaceEnvelope, "Body") && !body:
 			body = true
 			return d.bodyOf(child)
 		}
@@ -120,11 +125,11 @@ func (d *decoder) envelope(e *element) *ParseError {
 func (d *decoder) bodyOf(e *element) *ParseError {
 	read := false
 	err := d.children(e, func(child *element, offset int) *ParseError {
-		if read || !child.is(spaceOutbound, "notifications") {
+		if read || !d.is(child, spaceOutbound, "notifications") {
 			return d.failAt(offset, CauseShape, "the Body must hold one notifications element of "+OutboundNS)
 		}
 		read = true
-		return d.notifications(child)
+		return d.messageOf(child)
 	})
 	if err == nil && !read {
 		return d.fail(CauseShape, "the Body holds no notifications element")
@@ -132,107 +137,101 @@ func (d *decoder) bodyOf(e *element) *ParseError {
 	return err
 }
 
-// notifications reads the one message of the envelope. Elements that it does not know, SessionId among those that it
+// messageOf reads notifications, the one message of the envelope. Elements that it does not know, SessionId among those that it
 // does not want to, are passed over.
-func (d *decoder) notifications(e *element) *ParseError {
+func (d *decoder) messageOf(e *element) *ParseError {
 	err := d.children(e, func(child *element, offset int) *ParseError {
 		switch {
-		case child.is(spaceOutbound, "OrganizationId"):
-			return d.once(child, offset, &d.seen.organization, &d.message.OrganizationID)
-		case child.is(spaceOutbound, "ActionId"):
-			return d.once(child, offset, &d.seen.action, &d.message.ActionID)
-		case child.is(spaceOutbound, "Notification"):
-			return d.notification(child, offset)
+		case d.is(child, spaceOutbound, "OrganizationId"):
+			return d.once(child, offset, &d.organization)
+		case d.is(child, spaceOutbound, "ActionId"):
+			return d.once(child, offset, &d.action)
+		case d.is(child, spaceOutbound, "Notification"):
+			return d.notificationOf(child, offset)
 		}
 		return d.passOver(child)
 	})
 	switch {
 	case err != nil:
 		return err
-	case isBlank(d.message.OrganizationID):
+	case isBlank(d.bytesOf(d.organization)):
 		return d.fail(CauseIdentity, "the message names no OrganizationId")
-	case len(d.message.Notifications) == 0:
+	case len(d.notifications) == 0:
 		return d.fail(CauseCount, "the message holds no Notification")
 	}
 	return nil
 }
 
-// notification reads one Notification: its Id and its record, if it has one.
-func (d *decoder) notification(e *element, offset int) *ParseError {
-	if len(d.message.Notifications) == MaxNotifications {
+// notificationOf reads one Notification: its Id and its record, if it has one.
+func (d *decoder) notificationOf(e *element, offset int) *ParseError {
+	if len(d.notifications) == MaxNotifications {
 		return d.failAt(offset, CauseCount, "the message holds more than 100 Notifications")
 	}
-	var n Notification
-	hasID, hasRecord := false, false
+	d.notifications = append(d.notifications, notification{digest: noRecord})
+	n := &d.notifications[len(d.notifications)-1]
 	err := d.children(e, func(child *element, offset int) *ParseError {
 		switch {
-		case child.is(spaceOutbound, "Id"):
-			return d.once(child, offset, &hasID, &n.ID)
-		case child.is(spaceOutbound, "sObject"):
-			if hasRecord {
+		case d.is(child, spaceOutbound, "Id"):
+			return d.once(child, offset, &n.id)
+		case d.is(child, spaceOutbound, "sObject"):
+			if n.hasRecord {
 				return d.failAt(offset, CauseShape, "a Notification holds sObject twice")
 			}
-			hasRecord = true
-			return d.record(child, &n)
+			n.hasRecord = true
+			return d.record(child, n)
 		}
 		return d.passOver(child)
 	})
 	if err != nil {
 		return err
 	}
-	if isBlank(n.ID) {
+	if isBlank(d.bytesOf(n.id)) {
 		return d.failAt(offset, CauseIdentity, "a Notification has no Id")
 	}
-	if !hasRecord {
-		n.Digest = digestOf(nil)
-	}
-	d.message.Notifications = append(d.message.Notifications, n)
 	return nil
 }
 
 // once reads the text of an element that may come one time only.
-func (d *decoder) once(e *element, offset int, seen *bool, to *string) *ParseError {
-	if *seen {
+func (d *decoder) once(e *element, offset int, to *text) *ParseError {
+	if to.found {
 		return d.failAt(offset, CauseShape, "an element that may stand once stands here again")
 	}
-	*seen = true
-	var text []byte
+	start := len(d.texts)
 	for !e.empty && !d.at("</") {
-		var err *ParseError
-		if text, err = d.textPart(text, rawText); err != nil {
+		if err := d.textPart(&d.texts, rawText); err != nil {
 			return err
 		}
 		if d.startsElement() {
 			return d.fail(CauseShape, "an id must be text")
 		}
 	}
-	*to = string(text)
+	*to = d.textFrom(start)
 	return d.end(e)
 }
 
 // textPart appends what comes next of an element's text: a run of characters, a CDATA section or, to no effect, a
 // comment. At a start or an end tag it does nothing.
-func (d *decoder) textPart(to []byte, form textForm) ([]byte, *ParseError) {
+func (d *decoder) textPart(to *[]byte, form textForm) *ParseError {
 	switch {
 	case d.pos >= len(d.body):
-		return nil, d.malformed("")
-	case d.peek() != '<':
+		return d.malformed("")
+	case d.body[d.pos] != '<':
 		return d.text(to, form)
 	case d.at("</") || d.startsElement():
-		return to, nil
+		return nil
 	case d.at("<!--"):
-		return to, d.comment()
+		return d.comment()
 	case d.at("<![CDATA["):
 		return d.cdata(to, form)
 	}
-	return nil, d.unexpected("text or an element is expected here")
+	return d.unexpected("text or an element is expected here")
 }
 
 // passOver reads an element that nobody asked for, for its form only.
 func (d *decoder) passOver(e *element) *ParseError {
 	for !e.empty && !d.at("</") {
-		var err *ParseError
-		if d.wire, err = d.textPart(d.wire[:0], rawText); err != nil {
+		d.wire = d.wire[:0]
+		if err := d.textPart(&d.wire, rawText); err != nil {
 			return err
 		}
 		if !d.startsElement() {
@@ -242,7 +241,7 @@ func (d *decoder) passOver(e *element) *ParseError {
 		if err != nil {
 			return err
 		}
-		if err := d.passOver(&child); err != nil {
+		if err := d.passOver(child); err != nil {
 			return err
 		}
 	}

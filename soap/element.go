@@ -8,22 +8,24 @@ const (
 	maxBindings   = 64
 )
 
-// element is a start tag that was read.
+// element is a start tag that was read. It holds no pointers, so that the many of a message cost the collector nothing.
 type element struct {
 	space namespace
-	local []byte
-	raw   []byte // the name as written: the end tag must repeat it
-	empty bool   // <a/>, which has no end tag
-	isNil bool   // xsi:nil
-	typed bool   // has an xsi:type
-	kind  []byte // the QName in xsi:type as written
-	outer int    // how many prefixes were bound outside of it
+	empty bool // <a/>, which has no end tag
+	isNil bool // xsi:nil
+	typed bool // has an xsi:type: scanner.xsiType, until the next start tag
+	raw   span // of the body, the name as written: the end tag must repeat it
+	local span // of the body, the name without its prefix
+	outer int  // how many prefixes were bound outside of it
 }
 
-// is tells whether the element has a name.
-func (e *element) is(space namespace, local string) bool {
-	return e.space == space && string(e.local) == local
+// is tells whether an element has a name.
+func (s *scanner) is(e *element, space namespace, local string) bool {
+	return e.space == space && string(s.written(e.local)) == local
 }
+
+// written is a span of the body.
+func (s *scanner) written(p span) []byte { return s.body[p.start:p.end] }
 
 // attribute is one attribute of a start tag, xmlns declarations left out.
 type attribute struct {
@@ -38,51 +40,69 @@ func (s *scanner) startsElement() bool {
 		(class[s.body[s.pos+1]]&nameStart != 0 || s.body[s.pos+1] >= 0x80)
 }
 
-// start reads the start tag here.
-func (s *scanner) start() (element, *ParseError) {
+// start reads the start tag here. The element stays as it is until its end, or, if it is empty, until the next start.
+func (s *scanner) start() (*element, *ParseError) {
 	offset := s.pos
-	e := element{outer: len(s.namespaces)}
+	if s.depth == MaxDepth {
+		return nil, s.fail(CauseLimit, "elements nest deeper than 32")
+	}
+	e := &s.elements[s.depth]
+	*e = element{outer: len(s.namespaces)}
 	s.pos++ // the <
-	prefix, err := s.qname(&e)
+	prefix, err := s.qname(e)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
 	s.attributes = s.attributes[:0]
-	for s.peek() != '>' {
-		spaced := s.skipSpace()
-		if s.peek() == '>' {
-			break
-		}
-		if s.skip("/>") {
-			e.empty = true
-			break
-		}
-		if !spaced {
-			return e, s.malformed("the start tag must go on with white space, > or />")
-		}
-		if err := s.attribute(); err != nil {
-			return e, err
-		}
+	if s.peek() == '>' {
+		s.pos++
+	} else if e.empty, err = s.attributeList(); err != nil {
+		return nil, err
+	}
+	if err := s.resolve(e, prefix, offset); err != nil {
+		return nil, err
 	}
 	if !e.empty {
-		s.pos++ // the >
+		s.depth++
 	}
-	return e, s.resolve(&e, prefix, offset)
+	return e, nil
+}
+
+// attributeList reads the attributes up to the end of the tag, and tells whether that is />.
+func (s *scanner) attributeList() (empty bool, err *ParseError) {
+	for {
+		spaced := s.skipSpace()
+		if s.skip(">") {
+			return false, nil
+		}
+		if s.skip("/>") {
+			return true, nil
+		}
+		if !spaced {
+			return false, s.malformed("the start tag must go on with white space, > or />")
+		}
+		if err := s.attribute(); err != nil {
+			return false, err
+		}
+	}
 }
 
 // qname reads the element's name into e and gives its prefix.
 func (s *scanner) qname(e *element) (prefix []byte, err *ParseError) {
-	offset := s.pos
-	if e.local, err = s.name(); err != nil {
+	start := s.pos
+	name, err := s.name()
+	if err != nil {
 		return nil, err
 	}
-	if s.skip(":") {
-		prefix = e.local
-		if e.local, err = s.name(); err != nil {
+	local := start
+	if s.peek() == ':' {
+		s.pos++
+		prefix, local = name, s.pos
+		if _, err = s.name(); err != nil {
 			return nil, err
 		}
 	}
-	e.raw = s.body[offset:s.pos]
+	e.raw, e.local = span{start, s.pos}, span{local, s.pos}
 	return prefix, nil
 }
 
@@ -121,7 +141,21 @@ func (s *scanner) attributeValue() ([]byte, *ParseError) {
 		return nil, s.malformed("a quoted value is expected here")
 	}
 	s.pos++
-	start := s.pos
+	rest := s.body[s.pos:]
+	n := 0
+	for n < len(rest) && class[rest[n]]&plainValue != 0 {
+		n++
+	}
+	s.pos += n
+	if s.peek() == quote {
+		s.pos++
+		return rest[:n], nil
+	}
+	return s.oddValue(quote, s.pos-n)
+}
+
+// oddValue reads the rest of a value, of which what stands between start and here is as it should be.
+func (s *scanner) oddValue(quote byte, start int) ([]byte, *ParseError) {
 	var changed []byte // the value, once it is not what stands in the body
 	for s.peek() != quote {
 		if s.pos >= len(s.body) || s.body[s.pos] == '<' {
@@ -172,11 +206,10 @@ func (s *scanner) attributeChar() (rune, *ParseError) {
 
 // resolve binds the prefixes that the tag declares and gives its names their namespaces.
 func (s *scanner) resolve(e *element, prefix []byte, offset int) *ParseError {
-	if s.depth+1 > MaxDepth {
-		return s.failAt(offset, CauseLimit, "elements nest deeper than 32")
-	}
-	if err := s.declare(); err != nil {
-		return err
+	if len(s.attributes) > 0 {
+		if err := s.declare(); err != nil {
+			return err
+		}
 	}
 	b, ok := s.namespaces.lookup(prefix)
 	if !ok {
@@ -188,10 +221,6 @@ func (s *scanner) resolve(e *element, prefix []byte, offset int) *ParseError {
 			return err
 		}
 	}
-	if e.empty {
-		return nil
-	}
-	s.depth++
 	return nil
 }
 
@@ -209,7 +238,7 @@ func (s *scanner) resolveAttribute(e *element, i int) *ParseError {
 			e.isNil = nilText(a.value)
 		}
 		if b.space == spaceXSI && string(a.local) == "type" {
-			e.typed, e.kind = true, a.value
+			e.typed, s.xsiType = true, a.value
 		}
 	}
 	for _, other := range s.attributes[:i] {
@@ -227,8 +256,8 @@ func (s *scanner) end(e *element) *ParseError {
 		return nil
 	}
 	offset := s.pos
-	rest := s.body[s.pos:]
-	if n := len(e.raw); len(rest) > n+2 && rest[n+2] == '>' && bytes.Equal(rest[2:n+2], e.raw) {
+	rest, raw := s.body[s.pos:], s.written(e.raw)
+	if n := len(raw); len(rest) > n+2 && rest[n+2] == '>' && bytes.Equal(rest[2:n+2], raw) {
 		s.pos += n + 3
 		s.depth--
 		return nil
@@ -238,7 +267,7 @@ func (s *scanner) end(e *element) *ParseError {
 	if _, err := s.qname(&closing); err != nil {
 		return err
 	}
-	if !bytes.Equal(closing.raw, e.raw) {
+	if !bytes.Equal(s.written(closing.raw), raw) {
 		return s.failAt(offset, CauseMalformed, "the end tag does not belong to the element that is open")
 	}
 	s.skipSpace()

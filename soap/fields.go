@@ -17,64 +17,73 @@ const mixedText = "#text"
 type member struct{ name, nameEnd, value, end int }
 
 // record reads an sObject into n.
-func (d *decoder) record(e *element, n *Notification) *ParseError {
-	plan := d.objectType(e, n)
-	d.wire = appendDigestHead(d.wire[:0], *n.ObjectType)
-	start, isNil := len(d.out), e.isNil
-	err := d.object(e, nil, func(child *element) *ParseError { return d.field(child, plan, n) })
+func (d *decoder) record(e *element, n *notification) *ParseError {
+	name := d.objectType(e, n)
+	d.wire = append(binary.AppendUvarint(d.wire[:0], uint64(len(name))), name...)
+	head, start, isNil := len(d.wire), len(d.out), e.isNil
+	err := d.object(e, nil, func(child *element) *ParseError { return d.field(child, n) })
 	if err != nil {
 		return err
 	}
-	fields := d.out[start:len(d.out):len(d.out)]
-	if isNil && string(fields) == "{}" {
-		d.wire = append(appendDigestHead(d.wire[:0], *n.ObjectType), "null"...)
-	} else {
-		n.Fields = json.RawMessage(fields)
+	if isNil && string(d.out[start:]) == "{}" {
+		d.out = d.out[:start]
+		d.wire = append(d.wire[:head], "null"...)
 	}
-	n.Digest = digestOf(d.wire)
-	n.Drift += plan.repeatDrift(d.repeated)
+	n.fields = span{start, len(d.out)}
+	n.digest = digestOf(d.wire)
+	n.drift += n.plan.repeatDrift(d.repeated)
 	return nil
 }
 
 // field reads one field of the record: its value, its share of the drift and, when it is Id, the record's id.
-func (d *decoder) field(e *element, p *plan, n *Notification) *ParseError {
-	f, known := p.field(e)
-	isID := n.RecordID == nil && e.is(spaceSObject, "Id")
+func (d *decoder) field(e *element, n *notification) *ParseError {
+	f, known := n.plan.field(e.space, d.written(e.local))
+	isID := !n.recordID.found && d.is(e, spaceSObject, "Id")
 	start := len(d.out)
 	fits, err := d.value(e, f.kind)
 	if err != nil {
 		return err
 	}
-	if p != nil && (!known || !fits) {
-		n.Drift++
+	if n.plan != nil && (!known || !fits) {
+		n.drift++
 	}
 	if value := d.out[start:]; isID && value[0] == '"' {
-		id := unquoted(value)
-		n.RecordID = &id
+		from := len(d.texts)
+		d.texts = appendUnquoted(d.texts, value)
+		n.recordID = d.textFrom(from)
 	}
 	return nil
 }
 
-// unquoted is the text of a JSON string that the decoder wrote.
-func unquoted(value []byte) string {
+// appendUnquoted appends the text of a JSON string that the decoder wrote.
+func appendUnquoted(to, value []byte) []byte {
 	if bytes.IndexByte(value, '\\') < 0 {
-		return string(value[1 : len(value)-1])
+		return append(to, value[1:len(value)-1]...)
 	}
-	var text string
+	return append(to, unquoted(value)...)
+}
+
+// unquoted is the text of a JSON string that the decoder wrote.
+func unquoted(value []byte) (text string) {
 	_ = json.Unmarshal(value, &text) // what the decoder writes is a JSON string
 	return text
 }
 
 // objectType reads the record's type off its xsi:type and finds the plan for it.
-func (d *decoder) objectType(e *element, n *Notification) *plan {
-	name, space := d.resolveType(e.kind)
-	if p := d.types.plan(name); p != nil && space == spaceSObject {
-		n.ObjectType = &p.object
-		return p
+func (d *decoder) objectType(e *element, n *notification) []byte {
+	var qname []byte
+	if e.typed {
+		qname = d.xsiType
 	}
-	object := string(name)
-	n.ObjectType = &object
-	return nil
+	name, space := d.resolveType(qname)
+	if p := d.types.plan(name); p != nil && space == spaceSObject {
+		n.plan = p
+		return name
+	}
+	from := len(d.texts)
+	d.texts = append(d.texts, name...)
+	n.objectType = d.textFrom(from)
+	return name
 }
 
 // resolveType gives the local name and the namespace of a QName. One that cannot be resolved is its own name.
@@ -95,10 +104,9 @@ func (d *decoder) resolveType(qname []byte) ([]byte, namespace) {
 // JSON's form. A run of text that is only white space is layout; other runs are joined under mixedText.
 func (d *decoder) object(e *element, text []byte, read func(child *element) *ParseError) *ParseError {
 	start, first := len(d.out), len(d.members)
-	d.out, d.wire = append(d.out, '{'), append(d.wire, '{')
+	d.write("{")
 	for !e.empty {
-		var err *ParseError
-		if text, err = d.layout(text); err != nil {
+		if err := d.layout(&text); err != nil {
 			return err
 		}
 		if d.at("</") {
@@ -112,30 +120,42 @@ func (d *decoder) object(e *element, text []byte, read func(child *element) *Par
 	}
 	if len(text) > 0 {
 		d.name(first, []byte(mixedText))
-		value := len(d.out)
-		d.out = append(append(append(d.out, '"'), text...), '"')
-		d.wire = append(d.wire, d.out[value:]...)
+		d.write(`"`)
+		d.writeBytes(text)
+		d.write(`"`)
 		d.members[len(d.members)-1].end = len(d.out)
 	}
-	d.out, d.wire = append(d.out, '}'), append(d.wire, '}')
+	d.write("}")
 	d.repeated = d.joinRepeated(start, d.members[first:])
 	d.members = d.members[:first]
 	return d.end(e)
 }
 
+// write appends JSON that is the same in the fields and on the wire. Here and below an append has a statement of its own:
+// the compiler then spares the collector's write barrier.
+func (d *decoder) write(json string) {
+	d.out = append(d.out, json...)
+	d.wire = append(d.wire, json...)
+}
+
+func (d *decoder) writeBytes(json []byte) {
+	d.out = append(d.out, json...)
+	d.wire = append(d.wire, json...)
+}
+
 // layout passes what stands between two children, and appends it to text unless it is white space or a comment.
-func (d *decoder) layout(text []byte) ([]byte, *ParseError) {
+func (d *decoder) layout(text *[]byte) *ParseError {
 	before := d.pos
 	if d.skipSpace() && d.peek() == '<' {
-		return text, nil
+		return nil
 	}
 	d.pos = before
-	length := len(text)
-	text, err := d.textPart(text, jsonText)
-	if err == nil && isBlankJSON(text[length:]) {
-		text = text[:length]
+	length := len(*text)
+	err := d.textPart(text, jsonText)
+	if isBlankJSON((*text)[length:]) {
+		*text = (*text)[:length]
 	}
-	return text, err
+	return err
 }
 
 // member writes one child as a member of the object whose members start at first.
@@ -148,9 +168,9 @@ func (d *decoder) member(first int, read func(child *element) *ParseError) *Pars
 	if len(d.members)-first == maxMembers {
 		return d.failAt(offset, CauseLimit, "the element has more than 10000 children")
 	}
-	d.name(first, child.local)
+	d.name(first, d.written(child.local))
 	this := len(d.members) - 1
-	if err := read(&child); err != nil {
+	if err := read(child); err != nil {
 		return err
 	}
 	d.members[this].end = len(d.out)
@@ -160,13 +180,14 @@ func (d *decoder) member(first int, read func(child *element) *ParseError) *Pars
 // name writes the name of a member.
 func (d *decoder) name(first int, name []byte) {
 	if len(d.members) > first {
-		d.out, d.wire = append(d.out, ','), append(d.wire, ',')
+		d.write(",")
 	}
-	m := member{name: len(d.out) + 1}
-	d.out = append(append(append(d.out, '"'), name...), '"', ':')
-	m.nameEnd, m.value = len(d.out)-2, len(d.out)
-	d.wire = append(d.wire, d.out[m.name-1:]...)
-	d.members = append(d.members, m)
+	start := len(d.out) + 1
+	d.out = append(d.out, '"')
+	d.out = append(d.out, name...)
+	d.out = append(d.out, '"', ':')
+	d.wire = append(d.wire, d.out[start-1:]...)
+	d.members = append(d.members, member{name: start, nameEnd: len(d.out) - 2, value: len(d.out)})
 }
 
 // value writes the content of e: null, text in the form that kind gives it, or an object. It tells whether that fits
@@ -175,22 +196,21 @@ func (d *decoder) value(e *element, k kind) (fits bool, err *ParseError) {
 	start := len(d.out)
 	d.out = append(d.out, '"')
 	for !e.empty && !d.at("</") {
-		if d.out, err = d.textPart(d.out, jsonText); err != nil {
+		if err := d.textPart(&d.out, jsonText); err != nil {
 			return false, err
 		}
 		if d.startsElement() {
 			return false, d.nested(e, start)
 		}
 	}
-	text := d.out[start+1:]
-	if e.isNil && isBlankJSON(text) {
-		d.out = append(d.out[:start], "null"...)
-		d.wire = append(d.wire, "null"...)
+	if e.isNil && isBlankJSON(d.out[start+1:]) {
+		d.out = d.out[:start]
+		d.write("null")
 		return true, d.end(e)
 	}
 	d.out = append(d.out, '"')
 	d.wire = append(d.wire, d.out[start:]...)
-	literal, fits := k.read(text)
+	literal, fits := k.read(d.out[start+1 : len(d.out)-1])
 	if literal != nil {
 		d.out = append(d.out[:start], literal...)
 	}
@@ -222,12 +242,11 @@ func isBlankJSON(text []byte) bool {
 	return true
 }
 
-// appendDigestHead starts what the digest of a record of an object type is made of.
-func appendDigestHead(to []byte, objectType string) []byte {
-	return append(binary.AppendUvarint(to, uint64(len(objectType))), objectType...)
-}
+// noRecord is the digest of a notification without a record.
+var noRecord = digestOf(nil)
 
-// digestOf is the digest of a content, of which nothing stands for a notification without a record.
+// digestOf is the digest of a content: the object type after its length, then the fields as JSON in the order sent, all
+// values as text.
 func digestOf(content []byte) Digest {
 	sum := sha256.Sum256(content)
 	return Digest(sum[:len(Digest{})])

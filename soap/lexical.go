@@ -38,7 +38,7 @@ func (k kind) read(text []byte) (literal []byte, fits bool) {
 	case kindDouble:
 		literal, fits = text, isDouble(trimmed)
 	case kindDateTime:
-		return nil, fitsText(trimmed, new(DateTime))
+		return nil, isUTC(trimmed) || fitsText(trimmed, new(DateTime))
 	case kindDate:
 		return nil, fitsText(trimmed, new(Date))
 	case kindTime:
@@ -159,6 +159,29 @@ func countDigits(text []byte) int {
 	}
 	return n
 }
+
+// utcForm is the xsd:dateTime that Salesforce sends, with the largest digit for each place.
+const utcForm = "9999-19-39T29:59:59.999Z"
+
+// isUTC tells whether text is a time in that form, beyond doubt: days from the 29th on, and hours from 20 to 29, are
+// left to the calendar of package time.
+func isUTC(text []byte) bool {
+	if len(text) != len(utcForm) {
+		return false
+	}
+	for i := range len(utcForm) {
+		largest, c := utcForm[i], text[i]
+		isDigit := '0' <= largest && largest <= '9'
+		if isDigit && (c < '0' || c > largest) || !isDigit && c != largest {
+			return false
+		}
+	}
+	month, day, hour := text[5:7], text[8:10], text[11:13]
+	return between(month, "01", "12") && between(day, "01", "28") && between(hour, "00", "23")
+}
+
+// between compares texts of one length.
+func between(text []byte, low, high string) bool { return low <= string(text) && string(text) <= high }
 
 // isBase64 tells whether text, the inside of a JSON string, is an xsd:base64Binary.
 func isBase64(text []byte) bool {

@@ -13,17 +13,20 @@ var byteOrderMark = []byte("\ufeff")
 type scanner struct {
 	body       []byte
 	pos        int
-	depth      int // of open elements
-	namespaces bindings
-	attributes []attribute // of the start tag being read
+	depth      int                   // of open elements
+	elements   [MaxDepth + 1]element // the open ones, and the one that was read last
+	namespaces bindings              // in scope
+	attributes []attribute           // of the start tag being read
+	xsiType    []byte                // the QName in the last xsi:type, as written
 }
 
 // classes of bytes
 const (
-	nameStart = 1 << iota // may start a name; ASCII only
-	namePart              // may go on in a name; ASCII only
-	space                 // XML's white space
-	plain                 // text that JSON takes as it is
+	nameStart  = 1 << iota // may start a name; ASCII only
+	namePart               // may go on in a name; ASCII only
+	space                  // XML's white space
+	plain                  // text that JSON takes as it is
+	plainValue             // what an attribute's value has as it is
 )
 
 var class = func() (table [256]uint8) {
@@ -41,6 +44,9 @@ var class = func() (table [256]uint8) {
 		}
 		if c >= ' ' && c < utf8.RuneSelf && c != '<' && c != '&' && c != ']' && c != '"' && c != '\\' {
 			table[b] |= plain
+		}
+		if c >= ' ' && c < utf8.RuneSelf && c != '<' && c != '&' && c != '"' && c != '\'' {
+			table[b] |= plainValue
 		}
 	}
 	return table
@@ -63,11 +69,13 @@ func (s *scanner) skip(text string) bool {
 
 // skipSpace passes white space and tells whether there was any.
 func (s *scanner) skipSpace() bool {
-	start := s.pos
-	for s.pos < len(s.body) && class[s.body[s.pos]]&space != 0 {
-		s.pos++
+	rest := s.body[s.pos:]
+	n := 0
+	for n < len(rest) && class[rest[n]]&space != 0 {
+		n++
 	}
-	return s.pos > start
+	s.pos += n
+	return n > 0
 }
 
 // peek is the next byte, or 0 at the end: 0 is in no well-formed body.
@@ -80,33 +88,37 @@ func (s *scanner) peek() byte {
 
 // name reads a name without a colon (an NCName).
 func (s *scanner) name() ([]byte, *ParseError) {
-	start := s.pos
-	for s.pos < len(s.body) && (class[s.body[s.pos]]&namePart != 0 || s.body[s.pos] >= utf8.RuneSelf) {
-		s.pos++
+	rest := s.body[s.pos:]
+	n := 0
+	for n < len(rest) && class[rest[n]]&namePart != 0 {
+		n++
 	}
-	name := s.body[start:s.pos]
-	if len(name) == 0 || !validName(name) {
-		s.pos = start
+	switch {
+	case n < len(rest) && rest[n] >= utf8.RuneSelf:
+		return s.foreignName()
+	case n == 0 || class[rest[0]]&nameStart == 0:
 		return nil, s.malformed("a name is expected here")
 	}
-	return name, nil
+	s.pos += n
+	return rest[:n], nil
 }
 
-// validName decides on a run of name bytes. Salesforce's API names are ASCII; which other letters XML 1.0 allows in a
-// name is left to encoding/xml, so that both never differ.
-func validName(name []byte) bool {
-	if class[name[0]]&nameStart == 0 && name[0] < utf8.RuneSelf {
-		return false
+// foreignName reads a name that is not all ASCII, as Salesforce's API names are. Which other letters XML 1.0 allows is
+// left to encoding/xml, so that both never differ.
+func (s *scanner) foreignName() ([]byte, *ParseError) {
+	rest := s.body[s.pos:]
+	n := 0
+	for n < len(rest) && (class[rest[n]]&namePart != 0 || rest[n] >= utf8.RuneSelf) {
+		n++
 	}
-	for _, c := range name {
-		if c >= utf8.RuneSelf {
-			tag := bytes.Join([][]byte{{'<'}, name, []byte("/>")}, nil)
-			token, err := xml.NewDecoder(bytes.NewReader(tag)).RawToken()
-			start, ok := token.(xml.StartElement)
-			return err == nil && ok && start.Name.Local == string(name)
-		}
+	tag := bytes.Join([][]byte{{'<'}, rest[:n], []byte("/>")}, nil)
+	token, err := xml.NewDecoder(bytes.NewReader(tag)).RawToken()
+	start, ok := token.(xml.StartElement)
+	if err != nil || !ok || start.Name.Local != string(rest[:n]) {
+		return nil, s.malformed("a name is expected here")
 	}
-	return true
+	s.pos += n
+	return rest[:n], nil
 }
 
 // prolog passes what may stand before the root: a byte order mark, white space, an XML declaration, comments.

@@ -15,48 +15,50 @@ const (
 
 // text appends the run of character data that starts here, up to the next markup or the end of the body. Line ends
 // become line feeds and references their characters, as XML says; nothing else changes.
-func (s *scanner) text(to []byte, form textForm) ([]byte, *ParseError) {
+func (s *scanner) text(to *[]byte, form textForm) *ParseError {
 	for {
-		start := s.pos
-		for s.pos < len(s.body) && class[s.body[s.pos]]&plain != 0 {
-			s.pos++
+		rest := s.body[s.pos:]
+		n := 0
+		for n < len(rest) && class[rest[n]]&plain != 0 {
+			n++
 		}
-		to = append(to, s.body[start:s.pos]...)
-		if s.pos == len(s.body) || s.body[s.pos] == '<' {
-			return to, nil
+		*to = append(*to, rest[:n]...)
+		s.pos += n
+		if n == len(rest) || rest[n] == '<' {
+			return nil
 		}
-		var err *ParseError
-		if to, err = s.oddText(to, form); err != nil {
-			return nil, err
+		if err := s.oddText(to, form); err != nil {
+			return err
 		}
 	}
 }
 
 // oddText appends one character that is not plain.
-func (s *scanner) oddText(to []byte, form textForm) ([]byte, *ParseError) {
+func (s *scanner) oddText(to *[]byte, form textForm) *ParseError {
 	switch {
 	case s.body[s.pos] == '&':
 		r, err := s.reference()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return appendRune(to, r, form), nil
+		*to = appendRune(*to, r, form)
+		return nil
 	case s.at("]]>"):
-		return nil, s.malformed("]]> may not stand in text")
+		return s.malformed("]]> may not stand in text")
 	}
 	return s.char(to, form)
 }
 
 // char appends one character as it stands, a carriage return as the line feed that XML makes of it.
-func (s *scanner) char(to []byte, form textForm) ([]byte, *ParseError) {
+func (s *scanner) char(to *[]byte, form textForm) *ParseError {
 	size := s.charSize()
 	if size == 0 {
-		return nil, s.badChar()
+		return s.badChar()
 	}
 	if size > 1 {
-		to = append(to, s.body[s.pos:s.pos+size]...)
+		*to = append(*to, s.body[s.pos:s.pos+size]...)
 		s.pos += size
-		return to, nil
+		return nil
 	}
 	c := s.body[s.pos]
 	s.pos++
@@ -66,26 +68,26 @@ func (s *scanner) char(to []byte, form textForm) ([]byte, *ParseError) {
 		}
 		c = '\n'
 	}
-	return appendRune(to, rune(c), form), nil
+	*to = appendRune(*to, rune(c), form)
+	return nil
 }
 
 // cdata appends the text of the <![CDATA[ … ]]> that starts here.
-func (s *scanner) cdata(to []byte, form textForm) ([]byte, *ParseError) {
+func (s *scanner) cdata(to *[]byte, form textForm) *ParseError {
 	s.skip("<![CDATA[")
 	length := bytes.Index(s.body[s.pos:], []byte("]]>"))
 	if length < 0 {
 		s.pos = len(s.body)
-		return nil, s.malformed("")
+		return s.malformed("")
 	}
 	end := s.pos + length
 	for s.pos < end {
-		var err *ParseError
-		if to, err = s.char(to, form); err != nil {
-			return nil, err
+		if err := s.char(to, form); err != nil {
+			return err
 		}
 	}
 	s.skip("]]>")
-	return to, nil
+	return nil
 }
 
 var entities = []struct {

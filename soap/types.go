@@ -14,7 +14,7 @@ type Types struct{ plans map[string]*plan }
 // plan is what the WSDLs say of one object's fields.
 type plan struct {
 	object string
-	fields map[string]field
+	fields map[string]*field
 }
 
 // field is one field of a record type.
@@ -44,14 +44,14 @@ func NewTypes(records ...Record) (*Types, error) {
 func (t *Types) add(object string, fields []field) error {
 	p := t.plans[object]
 	if p == nil {
-		p = &plan{object: object, fields: make(map[string]field, len(fields))}
+		p = &plan{object: object, fields: make(map[string]*field, len(fields))}
 		t.plans[object] = p
 	}
 	for _, f := range fields {
 		if old, ok := p.fields[f.name]; ok && (old.kind != f.kind || old.repeats != f.repeats) {
 			return fmt.Errorf("two types for %s disagree on the kind of field %s: generate them again", object, f.name)
 		}
-		p.fields[f.name] = f
+		p.fields[f.name] = &f
 	}
 	return nil
 }
@@ -65,19 +65,27 @@ func (t *Types) plan(object []byte) *plan {
 }
 
 // field finds a record's child; what is not known is a string.
-func (p *plan) field(e *element) (f field, known bool) {
-	if p == nil || e.space != spaceSObject {
-		return field{}, false
+func (p *plan) field(space namespace, local []byte) (f *field, known bool) {
+	if p == nil || space != spaceSObject {
+		return &unknownField, false
 	}
-	f, known = p.fields[string(e.local)]
-	return f, known
+	if f, known = p.fields[string(local)]; !known {
+		return &unknownField, false
+	}
+	return f, true
 }
 
-// repeatDrift counts the fields that came several times though the WSDL has them once.
+// unknownField is one that no WSDL names.
+var unknownField = field{kind: kindString}
+
+// repeatDrift counts the fields that came several times though no WSDL says so.
 func (p *plan) repeatDrift(names []string) int {
+	if p == nil {
+		return 0
+	}
 	drift := 0
 	for _, name := range names {
-		if p != nil && !p.fields[name].repeats {
+		if f := p.fields[name]; f == nil || !f.repeats {
 			drift++
 		}
 	}

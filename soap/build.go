@@ -1,0 +1,81 @@
+package soap
+
+import (
+	"encoding/json"
+	"sync"
+)
+
+// span is a part of one of the decoder's buffers.
+type span struct{ start, end int }
+
+// text is a span of decoder.texts, if it was found.
+type text struct {
+	span
+	found bool
+}
+
+// notification is a [Notification] while it is read. With a plan the object type is the plan's.
+type notification struct {
+	id, objectType, recordID text
+	plan                     *plan
+	hasRecord                bool
+	fields                   span // of decoder.out; empty for none
+	digest                   Digest
+	drift                    int
+}
+
+func (d *decoder) textFrom(start int) text { return text{span{start, len(d.texts)}, true} }
+
+func (d *decoder) bytesOf(t text) []byte { return d.texts[t.start:t.end] }
+
+// message makes the Message of what was read. All texts share one string and all fields one array, so that a message
+// takes the same few allocations whatever it holds.
+func (d *decoder) message() *Message {
+	texts, out := string(d.texts), append(json.RawMessage(nil), d.out...)
+	m := &Message{
+		OrganizationID: texts[d.organization.start:d.organization.end],
+		ActionID:       texts[d.action.start:d.action.end],
+		Notifications:  make([]Notification, len(d.notifications)),
+	}
+	optional := make([]string, 0, 2*len(d.notifications)) // what Notifications point to; it must not grow
+	pointer := func(t text) *string {
+		if !t.found {
+			return nil
+		}
+		optional = append(optional, texts[t.start:t.end])
+		return &optional[len(optional)-1]
+	}
+	for i := range d.notifications {
+		n, to := &d.notifications[i], &m.Notifications[i]
+		to.ID = texts[n.id.start:n.id.end]
+		to.RecordID = pointer(n.recordID)
+		if to.ObjectType = pointer(n.objectType); n.plan != nil {
+			to.ObjectType = &n.plan.object
+		}
+		if f := n.fields; f.end > f.start {
+			to.Fields = out[f.start:f.end:f.end]
+		}
+		to.Digest, to.Drift = n.digest, n.drift
+	}
+	return m
+}
+
+// decoders are those that wait for their next message.
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// maxKept is how large a buffer may be that waits for the next message, in bytes.
+const maxKept = 1 << 20
+
+// release empties the decoder, of its references to the body too, and keeps its buffers for the next message.
+func (d *decoder) release() {
+	if cap(d.out) > maxKept || cap(d.wire) > maxKept || cap(d.texts) > maxKept {
+		return
+	}
+	clear(d.namespaces[:cap(d.namespaces)])
+	clear(d.attributes[:cap(d.attributes)])
+	*d = decoder{
+		scanner:       scanner{namespaces: d.namespaces[:0], attributes: d.attributes[:0]},
+		notifications: d.notifications[:0], texts: d.texts[:0], out: d.out[:0], wire: d.wire[:0], members: d.members[:0],
+	}
+	decoders.Put(d)
+}
