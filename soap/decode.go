@@ -13,8 +13,8 @@ func Decode(body []byte, types *Types) (*Message, error) {
 	return d.message(), nil
 }
 
-// decoder knows the elements of an outbound message and their order. What it writes stays its own, for the next message,
-// until message makes copies of it, of the size that is needed.
+// decoder knows the elements of an outbound message and their order. What it writes is its own, and is used again for
+// the next message, after message has made copies of the size that is needed.
 type decoder struct {
 	scanner
 	types         *Types
@@ -137,8 +137,8 @@ func (d *decoder) bodyOf(e *element) *ParseError {
 	return err
 }
 
-// messageOf reads notifications, the one message of the envelope. Elements that it does not know, SessionId among those that it
-// does not want to, are passed over.
+// messageOf reads notifications, the one message of the envelope. Elements that it does not know are passed over, as is
+// SessionId.
 func (d *decoder) messageOf(e *element) *ParseError {
 	err := d.children(e, func(child *element, offset int) *ParseError {
 		switch {

@@ -131,8 +131,8 @@ func (d *decoder) object(e *element, text []byte, read func(child *element) *Par
 	return d.end(e)
 }
 
-// write appends JSON that is the same in the fields and on the wire. Here and below an append has a statement of its own:
-// the compiler then spares the collector's write barrier.
+// write appends JSON that is the same in the fields and on the wire. Each append has a statement of its own: so the
+// compiler can spare the collector's write barrier.
 func (d *decoder) write(json string) {
 	d.out = append(d.out, json...)
 	d.wire = append(d.wire, json...)
