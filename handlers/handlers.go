@@ -52,6 +52,7 @@ type Handlers struct {
 
 	sources  *directory
 	bodies   *semaphore.Weighted
+	decoding *semaphore.Weighted
 	metrics  *metrics
 	stopping atomic.Bool
 }
@@ -74,7 +75,9 @@ func New(c Config) *Handlers {
 		Config:  c,
 		sources: &directory{store: c.Store, log: c.Log},
 		bodies:  semaphore.NewWeighted(c.BodiesLimit),
-		metrics: newMetrics(),
+		// Decoding takes several times a body's room for a moment: of the largest bodies one at a time is decoded.
+		decoding: semaphore.NewWeighted(c.BodyLimit),
+		metrics:  newMetrics(),
 	}
 }
 

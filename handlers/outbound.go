@@ -62,7 +62,7 @@ func (h *Handlers) read(c echo.Context, source store.Source) (*soap.Message, err
 	if err != nil {
 		return nil, err.of(source)
 	}
-	message, parseErr := soap.Decode(body, h.Types)
+	message, parseErr := h.decode(body)
 	if parseErr != nil {
 		return nil, refuseParse(parseErr).of(source).sized(len(body))
 	}
@@ -71,6 +71,15 @@ func (h *Handlers) read(c echo.Context, source store.Source) (*soap.Message, err
 	}
 	h.metrics.drifted(message)
 	return message, nil
+}
+
+// decode decodes a body when there is room for that, which is soon: nobody who decodes waits for anything.
+func (h *Handlers) decode(body []byte) (*soap.Message, error) {
+	if err := h.decoding.Acquire(context.Background(), int64(len(body))); err != nil {
+		return nil, err
+	}
+	defer h.decoding.Release(int64(len(body)))
+	return soap.Decode(body, h.Types)
 }
 
 // encodingOf finds what keeps a body's bytes from being XML in UTF-8, by its headers alone: a cause or nothing.

@@ -28,6 +28,8 @@ type cli struct {
 	Refusals refusalsCmd `cmd:"" help:"List the messages that were refused, and why."`
 	Prune    pruneCmd    `cmd:"" help:"Delete old notifications."`
 	Send     sendCmd     `cmd:"" help:"Post messages to a URL as Salesforce does."`
+	Doctor   doctorCmd   `cmd:"" help:"Meet a URL as Salesforce would, and say what would go wrong."`
+	Setup    setupCmd    `cmd:"" help:"Write a Salesforce DX project that sends an object's records here."`
 }
 
 // logFlags say how to log, on stderr.

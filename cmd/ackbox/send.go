@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,10 +77,10 @@ func (c *sendCmd) report(t terminal, stats simulate.Stats) error {
 	return err
 }
 
-// ackedFile gets the ids of the acked notifications; without a path it is nowhere.
+// ackedFile gets the ids of the acked notifications as they come; without a path it is nowhere.
 type ackedFile struct {
 	file *os.File
-	w    *bufio.Writer
+	err  error // the first
 }
 
 func openAcked(path string) (*ackedFile, error) {
@@ -91,26 +88,26 @@ func openAcked(path string) (*ackedFile, error) {
 		return &ackedFile{}, nil
 	}
 	file, err := os.Create(path)
-	if err != nil {
-		return nil, err
-	}
-	return &ackedFile{file, bufio.NewWriter(file)}, nil
+	return &ackedFile{file: file}, err
 }
 
+// write writes what one Ack covers at once: whoever reads the file meanwhile sees whole lines.
 func (a *ackedFile) write(notifications []simulate.Notification) {
-	if a.file == nil {
+	if a.file == nil || a.err != nil {
 		return
 	}
+	var lines []byte
 	for _, n := range notifications {
-		fmt.Fprintln(a.w, n.ID) // the writer keeps its first error for Flush
+		lines = append(append(lines, n.ID...), '\n')
 	}
+	_, a.err = a.file.Write(lines)
 }
 
 func (a *ackedFile) close() error {
 	if a.file == nil {
 		return nil
 	}
-	return errors.Join(a.w.Flush(), a.file.Close())
+	return errors.Join(a.err, a.file.Close())
 }
 
 // progressEvery is how often the progress line is written anew.
@@ -164,26 +161,12 @@ func (c *sendConnection) client(url string, connections int) (*simulate.Client, 
 		Connections: connections, Timeout: c.Timeout, UserAgent: c.UserAgent, Chunked: c.Chunked, NoKeepAlive: !c.KeepAlive,
 		Answers: simulate.AckReader{AnyStatus: c.AnyStatus, AnyElement: c.AnyElement},
 	}
-	if c.ClientCert != "" {
-		key := c.ClientKey
-		if key == "" {
-			key = c.ClientCert
-		}
-		certificate, err := tls.LoadX509KeyPair(c.ClientCert, key)
-		if err != nil {
-			return nil, fmt.Errorf("read client certificate: %w", err)
-		}
-		o.Certificate = &certificate
+	var err error
+	if o.Certificate, err = readCertificate(c.ClientCert, c.ClientKey); err != nil {
+		return nil, err
 	}
-	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
-		if err != nil {
-			return nil, err
-		}
-		o.RootCAs = x509.NewCertPool()
-		if !o.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", c.CA)
-		}
+	if o.RootCAs, err = readCAs(c.CA); err != nil {
+		return nil, err
 	}
 	return simulate.NewClient(url, o)
 }

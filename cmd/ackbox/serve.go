@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -27,7 +29,7 @@ type serveCmd struct {
 	AdminAddr    string        `env:"ACKBOX_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz there, too, without a token."`
 	MetricsToken string        `env:"METRICS_TOKEN,ACKBOX_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics to requests with this bearer token."`
 	BodyLimit    byteSize      `env:"ACKBOX_BODY_LIMIT" default:"32MiB" help:"How large a message may be."`
-	BodiesLimit  byteSize      `env:"ACKBOX_BODIES_LIMIT" default:"128MiB" help:"How large all messages being worked on may be together."`
+	BodiesLimit  byteSize      `env:"ACKBOX_BODIES_LIMIT" default:"64MiB" help:"How large all messages being worked on may be together."`
 	SaveTimeout  time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"How long a message may take to be stored before Salesforce is told to send it again."`
 	ReadTimeout  time.Duration `env:"ACKBOX_READ_TIMEOUT" default:"30s" help:"How long a request may take to arrive."`
 	WriteTimeout time.Duration `env:"ACKBOX_WRITE_TIMEOUT" default:"60s" help:"How long a request may take in all."`
@@ -42,8 +44,15 @@ const (
 	drainTimeout  = 20 * time.Second
 )
 
+// collectFrom is how much memory is in use, in bytes, when garbage is no longer left to double it: huge messages leave
+// more of it than the 512 MiB of a small dyno. GOMEMLIMIT says otherwise.
+const collectFrom = 128 << 20
+
 // Run implements the command: it serves until the context ends, then answers what has come in.
 func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(collectFrom)
+	}
 	types, err := soap.NewTypes(sobject.Records()...)
 	if err != nil {
 		return err

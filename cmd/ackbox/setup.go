@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ackbox/setup"
+	"ackbox/wsdl"
+)
+
+// setupCmd is the command setup. It writes files and talks to nobody.
+type setupCmd struct {
+	Dir string `arg:"" help:"The folder to write; it is made, or must be empty."`
+
+	URL         string   `name:"url" placeholder:"URL" help:"Where Salesforce posts to: the URL that source add printed. It is a secret, and so is the folder."`
+	Object      string   `placeholder:"Lead" help:"The object whose records are sent; that of --wsdl without it."`
+	Field       []string `placeholder:"NAME" help:"Send this field, besides Id; those of the object's WSDL without it."`
+	Required    []string `placeholder:"NAME" help:"This field is required in the org, or a master-detail relationship: leave it out of the permission set."`
+	WSDL        string   `name:"wsdl" placeholder:"FILE" type:"existingfile" help:"Take object and fields from this WSDL."`
+	User        string   `placeholder:"USERNAME" help:"The Salesforce user to send as: it must exist in the org, and what it may read is sent."`
+	On          string   `enum:"create,update,create-or-update" default:"create-or-update" help:"Send when a record is saved by ${enum}."`
+	Name        string   `placeholder:"ackbox_Lead" help:"What the outbound message, the flow and the permission set are called."`
+	Description string   `placeholder:"TEXT" help:"What Setup says they are for."`
+	APIVersion  string   `default:"65.0" help:"The Metadata API version."`
+	Force       bool     `help:"Write into a folder that is not empty: files of the same name are replaced, others stay."`
+}
+
+var triggers = map[string]setup.Trigger{
+	"create": setup.OnCreate, "update": setup.OnUpdate, "create-or-update": setup.OnCreateOrUpdate,
+}
+
+// Run implements the command.
+func (c *setupCmd) Run(t terminal) error {
+	project, err := c.project()
+	if err != nil {
+		return err
+	}
+	paths, err := setup.Write(c.Dir, project, c.Force)
+	if problem, ok := errors.AsType[*setup.Error](err); ok {
+		return usageError{fmt.Errorf("--%w", problem)}
+	}
+	if errors.Is(err, setup.ErrNotEmpty) {
+		return usageError{fmt.Errorf("%w: choose another, or write into it with --force", err)}
+	}
+	if err != nil {
+		return err
+	}
+	for _, warning := range project.Warnings() {
+		t.say("warning: %s", warning)
+	}
+	for _, path := range paths {
+		fmt.Fprintln(t.out, path)
+	}
+	t.say("next: follow %s", filepath.Join(c.Dir, "README.md"))
+	return nil
+}
+
+// project is what the flags say, with the object and, when none are named, the fields of its WSDL.
+func (c *setupCmd) project() (setup.Project, error) {
+	project := setup.Project{
+		Object: c.Object, Fields: c.Field, Required: c.Required, URL: c.URL, User: c.User, Name: c.Name,
+		Description: c.Description, On: triggers[c.On], APIVersion: c.APIVersion,
+	}
+	definitions, err := c.definitions()
+	if err != nil {
+		return project, err
+	}
+	var fields []string
+	for _, d := range definitions {
+		if c.WSDL != "" && c.Object != "" && !strings.EqualFold(d.Object, c.Object) {
+			return project, usageError{fmt.Errorf("%s is the WSDL of %s, not of %s", c.WSDL, d.Object, c.Object)}
+		}
+		if c.WSDL != "" || strings.EqualFold(d.Object, c.Object) {
+			project.Object = d.Object // Salesforce does not mind the case, the names of files do
+			fields = append(fields, names(d)...)
+		}
+	}
+	if len(project.Fields) > 0 || project.Object == "" {
+		return project, nil
+	}
+	if len(fields) == 0 {
+		return project, usageError{noFields(c.Object, definitions)}
+	}
+	slices.Sort(fields)
+	project.Fields = slices.Compact(fields) // two WSDLs of one object: the union of their fields
+	return project, nil
+}
+
+func names(d *wsdl.Definition) []string {
+	var fields []string
+	for _, f := range d.Fields {
+		fields = append(fields, f.Name)
+	}
+	return fields
+}
+
+func noFields(object string, definitions []*wsdl.Definition) error {
+	var known []string
+	for _, d := range definitions {
+		known = append(known, d.Object)
+	}
+	return fmt.Errorf("this binary has no WSDL of %s, only of %s: name the fields to send with --field, or give a WSDL "+
+		"with --wsdl", object, strings.Join(known, ", "))
+}
+
+// definitions are the given WSDL, or those in this binary.
+func (c *setupCmd) definitions() ([]*wsdl.Definition, error) {
+	if c.WSDL == "" {
+		return wsdl.Embedded()
+	}
+	data, err := os.ReadFile(c.WSDL)
+	if err != nil {
+		return nil, err
+	}
+	definition, err := wsdl.Parse(c.WSDL, data)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return []*wsdl.Definition{definition}, nil
+}

@@ -1,0 +1,189 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// served are the certificates as the listener sent them, and what can be made of them.
+type served struct {
+	certificates []*x509.Certificate // the leaf first
+	path         []*x509.Certificate // the leaf, who signed it, who signed that, …, as far as it was sent
+	chain        []*x509.Certificate // the leaf up to a root, when err is nil
+	roots        *x509.CertPool      // that root is in here
+	byCA         bool                // which are Options.CA
+	err          error               // why no root vouches for the leaf, dates and host aside
+}
+
+func (s *served) leaf() *x509.Certificate { return s.certificates[0] }
+
+// read makes of the handshake what the checks of the certificates need.
+func (e *examination) read() {
+	s := &e.served
+	s.certificates = e.shown.state.PeerCertificates
+	s.path = follow(s.certificates)
+	at := e.Now() // dates have a check of their own
+	if s.leaf().NotAfter.Before(at) {
+		at = s.leaf().NotAfter
+	}
+	if s.leaf().NotBefore.After(at) {
+		at = s.leaf().NotBefore
+	}
+	if s.verify(e.PublicCAs, at); s.err != nil && e.CA != nil {
+		public := s.err
+		if s.verify(e.CA, at); s.err != nil {
+			s.err = public
+		}
+		s.byCA = s.err == nil
+	}
+}
+
+// verify looks for a chain to one of the roots, by way of what was served and nothing else.
+func (s *served) verify(roots *x509.CertPool, at time.Time) {
+	options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: at}
+	for _, c := range s.certificates[1:] {
+		options.Intermediates.AddCert(c)
+	}
+	chains, err := s.leaf().Verify(options)
+	if s.err = err; err == nil {
+		s.roots, s.chain = roots, shortest(chains)
+	}
+}
+
+func shortest(chains [][]*x509.Certificate) []*x509.Certificate {
+	return slices.MinFunc(chains, func(a, b []*x509.Certificate) int { return len(a) - len(b) })
+}
+
+// proven is nil when the certificate proves the host now, as the connection of the messages will demand.
+func (e *examination) proven() error {
+	s := &e.served
+	if s.err != nil {
+		return s.err
+	}
+	options := x509.VerifyOptions{
+		DNSName: e.host, Roots: s.roots, Intermediates: x509.NewCertPool(), CurrentTime: e.Now(),
+	}
+	for _, c := range s.certificates[1:] {
+		options.Intermediates.AddCert(c)
+	}
+	_, err := s.leaf().Verify(options)
+	return err
+}
+
+// checkChain holds the order to help 000383872: leaf first, each signed by the next, no intermediate missing, no root.
+func (e *examination) checkChain(context.Context) Check {
+	s := &e.served
+	const todo = "serve the certificate, then the one that signed it, and so on, without the root " +
+		"(a CA offers it as \"full chain\")"
+	switch {
+	case isSelfSigned(s.leaf()):
+		return Check{Status: Skip, Found: "a self-signed certificate has none"}
+	case s.incomplete():
+		return Check{
+			Status: Fail, Found: "incomplete: " + s.missing() + " is not among the " + sent(s.certificates),
+			Salesforce: wordsPath, Todo: todo + "; browsers fetch what is missing, Salesforce does not",
+		}
+	case !slices.EqualFunc(s.path, s.certificates[:len(s.path)], (*x509.Certificate).Equal):
+		return Check{
+			Status: Fail, Found: "in the wrong order: " + subjects(s.certificates) + ", instead of " + subjects(s.path),
+			Salesforce: wordsPath, Todo: todo,
+		}
+	case isSelfSigned(s.path[len(s.path)-1]):
+		return Check{
+			Status: Warn, Found: subjects(s.certificates) + ": the last is the root itself",
+			Todo: "leave it out: Salesforce has its own roots, and asks not to send any",
+		}
+	case len(s.certificates) > len(s.path):
+		return Check{
+			Status: Warn, Found: subjects(s.certificates) + ": not all of them belong to the chain",
+			Todo: "leave out what is not part of " + subjects(s.path),
+		}
+	}
+	return pass("complete and in order: %s", subjects(s.certificates))
+}
+
+// incomplete tells whether who signed the leaf is neither served nor trusted. Where the verifier of the system knows
+// intermediates from elsewhere, as on Windows, one that it used but was not served is missing too.
+func (s *served) incomplete() bool {
+	if s.err != nil {
+		_, unknown := errors.AsType[x509.UnknownAuthorityError](s.err)
+		return unknown && len(s.path) == 1 && !isSelfSigned(s.leaf())
+	}
+	return s.unserved() != nil
+}
+
+// unserved is the first certificate between leaf and root that was not sent; nil when all were.
+func (s *served) unserved() *x509.Certificate {
+	for _, c := range s.chain[1:max(1, len(s.chain)-1)] {
+		if !slices.ContainsFunc(s.certificates, c.Equal) {
+			return c
+		}
+	}
+	return nil
+}
+
+// missing names the certificate that should have been sent.
+func (s *served) missing() string {
+	if s.err == nil {
+		return name(s.unserved())
+	}
+	return printable(commonName(s.leaf().Issuer)) + ", which signed the certificate,"
+}
+
+// follow goes from the leaf to who signed it, and on, within what was sent.
+func follow(certificates []*x509.Certificate) []*x509.Certificate {
+	path := certificates[:1:1]
+	for {
+		last := path[len(path)-1]
+		next := slices.IndexFunc(certificates, func(c *x509.Certificate) bool {
+			return !slices.ContainsFunc(path, c.Equal) && signed(last, c)
+		})
+		if next < 0 || isSelfSigned(last) {
+			return path
+		}
+		path = append(path, certificates[next])
+	}
+}
+
+// signed tells whether c was signed by one certificate's key, by whatever algorithm: this is about order alone.
+func signed(c, by *x509.Certificate) bool {
+	if !bytes.Equal(c.RawIssuer, by.RawSubject) {
+		return false
+	}
+	err := by.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
+	_, old := errors.AsType[x509.InsecureAlgorithmError](err)
+	return err == nil || old || errors.Is(err, x509.ErrUnsupportedAlgorithm)
+}
+
+func isSelfSigned(c *x509.Certificate) bool { return signed(c, c) }
+
+// name is what people call a certificate by.
+func name(c *x509.Certificate) string { return printable(commonName(c.Subject)) }
+
+func commonName(n pkix.Name) string {
+	if n.CommonName != "" {
+		return `"` + n.CommonName + `"`
+	}
+	return `"` + n.String() + `"`
+}
+
+func subjects(certificates []*x509.Certificate) string {
+	texts := make([]string, len(certificates))
+	for i, c := range certificates {
+		texts[i] = name(c)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func sent(certificates []*x509.Certificate) string {
+	if len(certificates) == 1 {
+		return "certificates sent: there is one only"
+	}
+	return "certificates sent: " + subjects(certificates)
+}
