@@ -1,0 +1,83 @@
+package e2e_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"ackbox/simulate"
+)
+
+// enough is how many notifications are to be acked between two crashes: several transactions are then under way.
+const enough = 1000
+
+func TestNothingAckedIsLostWhenKilled(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, database string) {
+		s := startWith(t, database, "crm")
+		// Acks that are lost, and batches that are put together anew, make duplicates even between the crashes.
+		l := s.post("crm", simulate.ClientOptions{}, simulate.SenderOptions{
+			Retry: retry, LostAck: .02, Rebatch: .5, Disorder: .1,
+		})
+		for range 3 {
+			l.more(enough)
+			s.kill9()
+			s.restart()
+		}
+		l.more(enough)
+		l.stop()
+		requireStoredOnce(t, l.ids, s.export())
+	})
+}
+
+func TestSendCarriesOnWhenTheInboxIsKilled(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, database string) {
+		s := startWith(t, database, "crm")
+		file := filepath.Join(s.dir, "acked.txt")
+		send := spawn(t, s.dir, nil, "send", s.url("crm"), "--count", "100000", "--concurrency", "16",
+			"--retry", "--first-retry", "50ms", "--max-retry", "200ms", "--acked", file)
+		for range 2 {
+			s.requireAcks(enough)
+			s.kill9()
+			s.restart()
+		}
+		s.requireAcks(enough)
+		s.kill9()
+		if code, _ := send.term(); code != 1 {
+			t.Errorf("got exit code %d of a send that was stopped, want 1", code)
+		}
+		s.restart()
+		s.ready()
+		requireStoredOnce(t, lines(t, file), s.export())
+	})
+}
+
+// requireAcks waits until the inbox, since its start, has acked some messages.
+func (s *server) requireAcks(n int) {
+	s.tb.Helper()
+	eventually(s.tb, patience, "messages are acked", func() bool { return s.stderr.count(`msg="message acked"`) >= n })
+}
+
+func TestSendCountsWhatIsAcked(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, database string) {
+		s := startWith(t, database, "crm")
+		file := filepath.Join(s.dir, "acked.txt")
+		flags := []string{"send", s.url("crm"), "--count", "50", "--concurrency", "16", "--notifications", "1-100",
+			"--seed", "7", "--acked", file}
+		s.ok(flags...)
+		first := s.export()
+		found := requireStoredOnce(t, lines(t, file), first)
+		if len(lines(t, file)) != len(found) {
+			t.Errorf("got %d acked, want all %d", len(lines(t, file)), len(found))
+		}
+		s.ok(flags...) // the same seed: the same messages
+		if got := s.export(); len(got) != len(first) {
+			t.Errorf("got %d notifications, want %d still", len(got), len(first))
+		}
+		s.kill9()
+		if got := s.cli("send", s.url("crm")); got.code != 1 {
+			t.Errorf("got exit code %d without an inbox, want 1", got.code)
+		}
+	})
+}

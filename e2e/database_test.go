@@ -1,0 +1,76 @@
+package e2e_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"ackbox/simulate"
+	"ackbox/soap"
+	"ackbox/store/storetest"
+)
+
+// answersWithin is how soon Salesforce is told to come again when the database is down.
+const answersWithin = 2 * time.Second
+
+func TestADatabaseThatComesAndGoes(t *testing.T) {
+	t.Parallel()
+	cluster := storetest.NewCluster(t, storetest.Options{})
+	stop := func(immediate bool) {
+		t.Helper()
+		if err := cluster.Stop(immediate); err != nil {
+			t.Fatal(err)
+		}
+	}
+	goOn := func() {
+		t.Helper()
+		if err := cluster.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := install(t, "DATABASE_URL="+cluster.URL("postgres"))
+	in.add("crm")
+	stop(false)
+	s := in.serve() // it listens although the database is down
+	s.requireUnavailable()
+	goOn()
+	requireAckSoon(t, s.url("crm"), one("0001"))
+	s.ready()
+
+	l := s.post("crm", simulate.ClientOptions{}, simulate.SenderOptions{Retry: retry})
+	for range 2 {
+		l.more(enough)
+		stop(true) // in the middle of the load, as when the machine crashes
+		s.requireUnavailable()
+		goOn()
+	}
+	l.more(enough)
+	l.stop()
+	requireStoredOnce(t, append(l.ids, "04lS10000000001IAA"), s.export())
+	if log := s.stderr.String(); !strings.Contains(log, "database unavailable") {
+		t.Error("the log does not say that the database was away")
+	}
+	if code, _ := s.term(); code != 0 {
+		t.Errorf("got exit code %d, want 0", code)
+	}
+}
+
+// requireUnavailable makes sure that a message is refused quickly, for a reason of ours, while the process is alive.
+func (s *server) requireUnavailable() {
+	s.tb.Helper()
+	for _, id := range []string{"0007", "0008", "0009"} {
+		started := time.Now()
+		got := post(s.tb, s.url("crm"), one(id))
+		if took := time.Since(started); took > answersWithin {
+			s.tb.Errorf("answered after %s, want %s at most", took, answersWithin)
+		}
+		checkFault(s.tb, got, http.StatusServiceUnavailable, soap.FaultServer)
+	}
+	if got := get(s.tb, s.base()+"/readyz"); got.status != http.StatusServiceUnavailable {
+		s.tb.Errorf("/readyz: got status %d, want 503", got.status)
+	}
+	if got := get(s.tb, s.base()+"/healthz"); got.status != http.StatusOK {
+		s.tb.Errorf("/healthz: got status %d, want 200", got.status)
+	}
+}

@@ -1,0 +1,129 @@
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ackbox/soap"
+)
+
+// client is like Salesforce's: it does not follow redirects and asks for no compression.
+var client = &http.Client{
+	Timeout:   patience,
+	Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16},
+	CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	},
+}
+
+// answer is what came back.
+type answer struct {
+	status      int
+	contentType string
+	body        string
+}
+
+// get asks for a page; without an answer the status is 0.
+func get(tb testing.TB, url string, header ...string) answer {
+	tb.Helper()
+	return do(tb, http.MethodGet, url, nil, header...)
+}
+
+// post posts a message; without an answer the status is 0. Header has names and values in turn.
+func post(tb testing.TB, url string, body []byte, header ...string) answer {
+	tb.Helper()
+	return do(tb, http.MethodPost, url, bytes.NewReader(body), header...)
+}
+
+func do(tb testing.TB, method, url string, body io.Reader, header ...string) answer {
+	tb.Helper()
+	request, err := http.NewRequestWithContext(tb.Context(), method, url, body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "text/xml; charset=UTF-8")
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return answer{body: err.Error()}
+	}
+	return read(response)
+}
+
+func read(response *http.Response) answer {
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{body: err.Error()}
+	}
+	return answer{response.StatusCode, response.Header.Get("Content-Type"), string(body)}
+}
+
+// acked is the one answer that makes Salesforce drop a message.
+var acked = answer{http.StatusOK, "text/xml; charset=utf-8", soap.Ack}
+
+func requireAck(tb testing.TB, got answer) {
+	tb.Helper()
+	if diff := cmp.Diff(acked, got, cmp.AllowUnexported(answer{})); diff != "" {
+		tb.Fatalf("not the Ack (-want +got):\n%s", diff)
+	}
+}
+
+// actsWithin is how soon what an operator changed acts on a server that runs, and a margin for a busy machine.
+const actsWithin = time.Second + 2*time.Second
+
+// requireAckSoon posts until the message is acked: a source may be a moment old.
+func requireAckSoon(tb testing.TB, url string, body []byte) {
+	tb.Helper()
+	requireStatusSoon(tb, url, body, http.StatusOK)
+}
+
+func requireStatusSoon(tb testing.TB, url string, body []byte, want int) {
+	tb.Helper()
+	var got answer
+	eventually(tb, actsWithin, http.StatusText(want), func() bool {
+		got = post(tb, url, body)
+		return got.status == want
+	})
+	if want == http.StatusOK {
+		requireAck(tb, got)
+	}
+}
+
+// envelope11 is what is to be read of a SOAP 1.1 Fault, by an XML parser that is not ours.
+type envelope11 struct {
+	XMLName xml.Name `xml:"http://schemas.xmlsoap.org/soap/envelope/ Envelope"`
+	Body    struct {
+		Fault struct {
+			Code   string `xml:"faultcode"`
+			String string `xml:"faultstring"`
+		} `xml:"http://schemas.xmlsoap.org/soap/envelope/ Fault"`
+	} `xml:"http://schemas.xmlsoap.org/soap/envelope/ Body"`
+}
+
+// checkFault makes sure that an answer is a Fault with a status and a code.
+func checkFault(tb testing.TB, got answer, status int, code soap.FaultCode) {
+	tb.Helper()
+	if got.status != status {
+		tb.Errorf("got status %d, want %d: %s", got.status, status, got.body)
+	}
+	if want := acked.contentType; got.contentType != want {
+		tb.Errorf("got content type %q, want %q", got.contentType, want)
+	}
+	var fault envelope11
+	if err := xml.Unmarshal([]byte(got.body), &fault); err != nil {
+		tb.Errorf("the Fault cannot be read: %v: %q", err, got.body)
+		return
+	}
+	if got := fault.Body.Fault; got.Code != string(code) || got.String == "" {
+		tb.Errorf("got the Fault %+v, want the code %s and a reason", got, code)
+	}
+}

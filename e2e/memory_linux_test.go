@@ -1,0 +1,120 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// memoryLimit is what the process may take at most, whatever is posted: a small dyno has 512 MiB, and not for it alone.
+const memoryLimit = 384 << 20
+
+// huge makes the hostile bodies that cost a decoder most, as far as it can be told beforehand. They are made one at a
+// time, and are not kept: the tests need memory, too.
+var huge = []struct {
+	name string
+	make func() []byte
+}{
+	{"text", func() []byte { return padded("<sf:City>", "a", "</sf:City>") }},
+	{"characters that JSON escapes", func() []byte { return padded("<sf:City>", "\"\t", "</sf:City>") }},
+	{"character references", func() []byte { return padded("<sf:City>", "&#x41;", "</sf:City>") }},
+	{"elements", func() []byte { return padded("", "<sf:a/>", "") }},
+	{"nesting", func() []byte { return padded("", "<sf:a>", "") }},
+	{"attributes", func() []byte { return padded("<sf:a", ` b="c"`, "/>") }},
+	{"an attribute", func() []byte { return padded(`<sf:a b="`, "&amp;", `"/>`) }},
+	{"comments", func() []byte { return padded("", "<!--a-->", "") }},
+	{"a Header", func() []byte {
+		return bytes.Replace(unchanged(), []byte("<soapenv:Body>"),
+			append([]byte("<soapenv:Header>"), bytes.Repeat([]byte("<a>b</a>"), hugeSize/8)...), 1)
+	}},
+	{"notifications", func() []byte {
+		return envelope(strings.Repeat("<Notification><Id>1</Id></Notification>", hugeSize/40))
+	}},
+}
+
+// padded is a message of another organization with a field in it that repeats a text until the body is huge: when it
+// can be read to its end, it is refused after that.
+func padded(begin, repeated, end string) []byte {
+	body := envelope(lead("04lS10000000001IAA", "00QS10000000001IAA",
+		begin+strings.Repeat(repeated, hugeSize/len(repeated))+end))
+	return bytes.Replace(body, []byte(organization), []byte(stranger), 1)
+}
+
+// A refused message does not reach the database, so one kind of it is enough here.
+func TestHugeHostileMessagesTakeBoundedMemory(t *testing.T) {
+	t.Parallel()
+	in := install(t)
+	in.add("crm", "--org", organization)
+	s := in.serve()
+	s.ready()
+	for _, h := range huge {
+		if got := post(t, s.url("crm"), h.make()); got.status < 400 || got.status > 499 {
+			t.Errorf("%s: got %+v", h.name, got)
+		}
+	}
+	s.requireBoundedMemory("one after the other")
+	var wait sync.WaitGroup
+	for _, h := range huge[:4] { // 20 at once, of those that are read to their end
+		body := h.make()
+		for range 5 {
+			wait.Go(func() {
+				if got := post(t, s.url("crm"), body); got.status == 200 {
+					t.Errorf("%s: acked", h.name)
+				}
+			})
+		}
+	}
+	wait.Wait()
+	s.requireBoundedMemory("at once")
+	if got := s.export(); len(got) != 0 {
+		t.Errorf("got %d notifications, want none", len(got))
+	}
+	requireAck(t, post(t, s.url("crm"), unchanged()))
+}
+
+func TestAHugeMessageIsStored(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, database string) {
+		s := startWith(t, database, "crm")
+		body := bytes.Replace(padded("<sf:City>", "a", "</sf:City>"), []byte(stranger), []byte(organization), 1)
+		requireAck(t, post(t, s.url("crm"), body))
+		if got := s.export(); len(got) != 1 || len(got[0].Fields) < hugeSize {
+			t.Error("not stored as a whole")
+		}
+		s.requireBoundedMemory("with one that is stored")
+	})
+}
+
+var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+func (s *server) requireBoundedMemory(when string) {
+	s.tb.Helper()
+	peak := s.peakMemory()
+	s.tb.Logf("peak memory %s: %d MiB", when, peak>>20)
+	if peak > memoryLimit && !raceEnabled {
+		s.tb.Errorf("want %d MiB at most", memoryLimit>>20)
+	}
+}
+
+// peakMemory is the most that the server has had of the machine's memory, in bytes.
+func (s *server) peakMemory() int64 {
+	s.tb.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	match := highWater.FindSubmatch(status)
+	if match == nil {
+		s.tb.Fatal("no VmHWM")
+	}
+	kilobytes, err := strconv.ParseInt(string(match[1]), 10, 64)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return kilobytes << 10
+}

@@ -1,0 +1,9 @@
+//go:build race
+
+package e2e_test
+
+const raceEnabled = true
+
+// hugeSize is smaller than without the race detector, which makes reading slow and takes memory that cannot be told from
+// that of the messages.
+const hugeSize = 2 << 20

@@ -1,0 +1,172 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"ackbox/store/storetest"
+)
+
+// installation is a working folder with settings, in which the binary runs.
+type installation struct {
+	tb    testing.TB
+	dir   string
+	env   []string
+	paths map[string]string // of the URLs of sources, by name
+}
+
+// install makes one. Settings are those of the environment, as in DATABASE_URL=….
+func install(tb testing.TB, env ...string) *installation {
+	tb.Helper()
+	return &installation{tb: tb, dir: tb.TempDir(), env: env, paths: map[string]string{}}
+}
+
+// result is what a command did.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// cli runs a command to its end.
+func (in *installation) cli(args ...string) result {
+	in.tb.Helper()
+	p := spawn(in.tb, in.dir, in.env, args...)
+	code := p.wait()
+	return result{p.stdout.String(), p.stderr.String(), code}
+}
+
+// ok runs a command that must succeed, and gives its stdout.
+func (in *installation) ok(args ...string) string {
+	in.tb.Helper()
+	got := in.cli(args...)
+	if got.code != 0 {
+		in.tb.Fatalf("%v: got exit code %d: %s", args, got.code, got.stderr)
+	}
+	return got.stdout
+}
+
+// issued is what source add --json and source rotate --json print.
+type issued struct {
+	Name  string `json:"name"`
+	Path  string `json:"path"`
+	Token string `json:"token"`
+}
+
+// add makes a source and remembers its URL.
+func (in *installation) add(name string, flags ...string) issued {
+	in.tb.Helper()
+	out := in.ok(append([]string{"source", "add", name, "--json"}, flags...)...)
+	var made issued
+	if err := json.Unmarshal([]byte(out), &made); err != nil {
+		in.tb.Fatalf("source add --json: %v", err)
+	}
+	in.paths[name] = made.Path
+	return made
+}
+
+// server is an installation whose inbox runs.
+type server struct {
+	*installation
+	*process
+	addr string
+}
+
+var listening = regexp.MustCompile(`msg=listening addr=(\S+)`)
+
+// serve starts the inbox on a free port and waits until it listens; not for the database.
+func (in *installation) serve(flags ...string) *server {
+	in.tb.Helper()
+	in.set("ACKBOX_HOST", "127.0.0.1")
+	return in.serveAt("0", flags...)
+}
+
+func (in *installation) serveAt(port string, flags ...string) *server {
+	in.tb.Helper()
+	in.set("PORT", port)
+	s := &server{installation: in, process: spawn(in.tb, in.dir, in.env, append([]string{"serve"}, flags...)...)}
+	eventually(in.tb, patience, "serve listens", func() bool {
+		match := listening.FindStringSubmatch(s.stderr.String())
+		if match != nil {
+			s.addr = match[1]
+		}
+		return match != nil || !s.running()
+	})
+	_, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		in.tb.Fatalf("serve ended: %s", s.stderr.String())
+	}
+	in.set("PORT", port) // so that commands print URLs that work
+	return s
+}
+
+// set changes a setting.
+func (in *installation) set(name, value string) {
+	in.env = slices.DeleteFunc(in.env, func(s string) bool { return strings.HasPrefix(s, name+"=") })
+	in.env = append(in.env, name+"="+value)
+}
+
+// start makes an installation with settings, and starts its inbox.
+func start(tb testing.TB, env ...string) *server {
+	tb.Helper()
+	s := install(tb, env...).serve()
+	s.ready()
+	return s
+}
+
+// startWith makes an installation on a database, a source that may be posted to by anyone, and starts its inbox.
+func startWith(tb testing.TB, database, source string, env ...string) *server {
+	tb.Helper()
+	in := install(tb, append(env, "DATABASE_URL="+database)...)
+	in.add(source)
+	s := in.serve()
+	s.ready()
+	return s
+}
+
+// restart starts the inbox again on its old port, once it has ended.
+func (s *server) restart() {
+	s.tb.Helper()
+	<-s.ended
+	_, port, _ := net.SplitHostPort(s.addr)
+	again := s.serveAt(port)
+	s.process, s.addr = again.process, again.addr
+}
+
+func (s *server) base() string {
+	_, port, _ := net.SplitHostPort(s.addr)
+	return "http://127.0.0.1:" + port
+}
+
+// url is where a source is posted to.
+func (s *server) url(source string) string {
+	s.tb.Helper()
+	path, ok := s.paths[source]
+	if !ok {
+		s.tb.Fatalf("no source %s was added", source)
+	}
+	return s.base() + path
+}
+
+// ready waits until a message would be stored.
+func (s *server) ready() {
+	s.tb.Helper()
+	eventually(s.tb, patience, "ready", func() bool {
+		return !s.running() || get(s.tb, s.base()+"/readyz").status == http.StatusOK
+	})
+}
+
+// each runs a test on every database: it gets the DATABASE_URL of an empty one.
+func each(t *testing.T, test func(t *testing.T, database string)) {
+	t.Helper()
+	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			test(t, storetest.URL(t, driver))
+		})
+	}
+}

@@ -1,0 +1,72 @@
+package e2e_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ackbox/simulate"
+)
+
+// endsWithin is how long a platform such as Heroku waits, and some seconds less.
+const endsWithin = 25 * time.Second
+
+func TestEveryMessageUnderWayIsAnsweredAtTheEnd(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, database string) {
+		for _, noKeepAlive := range []bool{false, true} {
+			t.Run(fmt.Sprintf("noKeepAlive=%t", noKeepAlive), func(t *testing.T) {
+				source := fmt.Sprintf("noKeepAlive.%t", noKeepAlive)
+				s := startWith(t, database, source)
+				l := s.post(source, simulate.ClientOptions{NoKeepAlive: noKeepAlive}, simulate.SenderOptions{})
+				l.more(enough)
+				code, took := s.term()
+				if code != 0 || took > endsWithin {
+					t.Errorf("got exit code %d after %s, want 0 within %s", code, took, endsWithin)
+				}
+				t.Logf("gone in %s", took)
+				l.stop()
+				for _, f := range l.failures {
+					if f.Status != 0 {
+						t.Errorf("got %v, want an Ack or no connection", f)
+					}
+				}
+				// What is stored was acked, too: no answer was cut off.
+				stored := requireStoredOnce(t, l.ids, s.export("--source", source))
+				got, want := slices.Sorted(maps.Keys(stored)), slices.Sorted(slices.Values(l.ids))
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("acked and stored differ (-acked +stored):\n%s", diff)
+				}
+			})
+		}
+	})
+}
+
+func TestAMessageThatArrivesSlowlyIsAnsweredAtTheEnd(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, database string) {
+		s := startWith(t, database, "crm")
+		conn, body := s.dial(t), unchanged()
+		s.write(t, conn, "slow", len(body), body[:len(body)/2])
+		requireAck(t, post(t, s.url("crm"), unchanged())) // by now the other one has surely been accepted
+		ended := make(chan int, 1)
+		go func() {
+			code, _ := s.term()
+			ended <- code
+		}()
+		eventually(t, patience, "no new connection is taken", func() bool {
+			return get(t, s.base()+"/healthz").status == 0
+		})
+		if _, err := conn.Write(body[len(body)/2:]); err != nil {
+			t.Fatal(err)
+		}
+		requireAck(t, readAnswer(t, conn))
+		if code := <-ended; code != 0 {
+			t.Errorf("got exit code %d, want 0", code)
+		}
+	})
+}

@@ -1,0 +1,63 @@
+package e2e_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// dial connects to the server, for requests that no HTTP client makes.
+func (s *server) dial(t *testing.T) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.base(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// write sends the head of a POST that announces a length, and as much of the body as is given.
+func (s *server) write(t *testing.T, conn net.Conn, id string, length int, body []byte) {
+	t.Helper()
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml; charset=UTF-8\r\n"+
+		"X-Request-Id: %s\r\nContent-Length: %d\r\n\r\n", s.paths["crm"], id, length)
+	if _, err := conn.Write(append([]byte(head), body...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readAnswer(t *testing.T, conn net.Conn) answer {
+	t.Helper()
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read(response)
+}
+
+// interrupted sends half of a body and says that no more comes.
+func (s *server) interrupted(t *testing.T, id string) answer {
+	t.Helper()
+	conn, body := s.dial(t), unchanged()
+	s.write(t, conn, id, len(body), body[:len(body)/2])
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	return readAnswer(t, conn)
+}
+
+// announced says that a body of a length will come, and waits for the answer to that.
+func (s *server) announced(t *testing.T, id string, length int) answer {
+	t.Helper()
+	conn := s.dial(t)
+	s.write(t, conn, id, length, unchanged())
+	return readAnswer(t, conn)
+}
