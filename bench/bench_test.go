@@ -87,10 +87,26 @@ func TestResultsAreTheMediansOfTheirRuns(t *testing.T) {
 	}
 }
 
+func TestRatiosAreThoseOfNeighbours(t *testing.T) {
+	t.Parallel()
+	r := report{runs: []result{ // the machine was busy in the first round, and for a moment in the second
+		measured("ackbox", 0, figures{rate: 40}), measured("plain", 0, figures{rate: 10}),
+		measured("ackbox", 0, figures{rate: 400}), measured("plain", 0, figures{rate: 20}),
+		measured("ackbox", 0, figures{rate: 400}), measured("plain", 0, figures{rate: 100}),
+	}}
+	got, ok := r.ratio(measured("ackbox", 0, figures{}), measured("plain", 0, figures{}))
+	if !ok || got.rate != 4 {
+		t.Errorf("got %v, %v, want a rate of 4", got.rate, ok)
+	}
+	if _, ok := r.ratio(measured("ackbox", 0, figures{}), measured("plain", 1, figures{})); ok {
+		t.Error("there is a ratio to what was not measured")
+	}
+}
+
 func TestGoalsAreJudged(t *testing.T) {
 	t.Parallel()
 	plain := figures{rate: 1000, p99: 40}
-	r := report{results: []result{
+	r := report{runs: []result{
 		measured("ackbox", 0, figures{rate: 5000, p99: 20, memory: 100}), measured("plain", 0, plain),
 		measured("ackbox", 1_000_000, figures{rate: 3500, p99: 5, memory: 200}), measured("plain", 1_000_000, plain),
 	}}

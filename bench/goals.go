@@ -26,21 +26,21 @@ func (r report) goals() (lines []string) {
 		}
 		lines = append(lines, "- "+verdict+" "+fmt.Sprintf(format, args...))
 	}
-	for _, own := range r.results {
+	for _, own := range medians(r.runs) {
 		rate, measured := goalRate[own.notifications]
 		if own.listener != "ackbox" || own.database != storetest.Postgres || own.senders != goalSenders || !measured {
 			continue
 		}
-		if plain, ok := r.find(own.load, "plain"); ok {
-			judge(own.rate >= rate*plain.rate, "%s: %s the plain rate, goal %.0f", own.load, times(own.rate/plain.rate), rate)
-			judge(own.p99 <= goalP99*plain.p99, "%s: %s the plain p99, goal %.2f", own.load, times(own.p99/plain.p99), goalP99)
+		if q, ok := r.ratio(own, result{load: own.load, listener: "plain"}); ok {
+			judge(q.rate >= rate, "%s: %s the plain rate, goal %.0f", own.load, times(q.rate), rate)
+			judge(q.p99 <= goalP99, "%s: %s the plain p99, goal %.2f", own.load, times(q.p99), goalP99)
 		}
 		judge(own.memory < goalMemory, "%s: %.0f MiB, goal under %d", own.load, own.memory, goalMemory)
-		few := own.load
+		few := own
 		few.stored = r.fewest()
-		if first, ok := r.find(few, "ackbox"); ok && few != own.load {
-			judge(own.rate >= goalHeld*first.rate, "%s: %s the rate with %s stored, goal %.2f", own.load,
-				times(own.rate/first.rate), count(few.stored), goalHeld)
+		if q, ok := r.ratio(own, few); ok && few.load != own.load {
+			judge(q.rate >= goalHeld, "%s: %s the rate with %s stored, goal %.2f", own.load, times(q.rate),
+				count(few.stored), goalHeld)
 		}
 	}
 	return lines
@@ -48,9 +48,9 @@ func (r report) goals() (lines []string) {
 
 // fewest is the smallest number of stored notifications that was measured.
 func (r report) fewest() int {
-	fewest := r.results[0].stored
-	for _, result := range r.results {
-		fewest = min(fewest, result.stored)
+	fewest := r.runs[0].stored
+	for _, run := range r.runs {
+		fewest = min(fewest, run.stored)
 	}
 	return fewest
 }

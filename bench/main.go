@@ -63,5 +63,5 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	return report{machine: machine, options: o, results: medians(runs)}.print(out)
+	return report{machine: machine, options: o, runs: runs}.print(out)
 }

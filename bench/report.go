@@ -70,7 +70,7 @@ func median(values []float64) float64 {
 type report struct {
 	machine string
 	options options
-	results []result
+	runs    []result
 }
 
 func (r report) print(w io.Writer) error {
@@ -80,7 +80,8 @@ func (r report) print(w io.Writer) error {
 	}
 	text := fmt.Sprintf("%s; %s of %s each.\n\n%s", r.machine, times, r.options.For, table(r.rows()))
 	if ratios := r.ratios(); len(ratios) > 1 {
-		text += "\nackbox next to the plain listener:\n\n" + table(ratios)
+		text += "\nackbox next to the plain listener, medians of the ratios of two runs that followed each other:\n\n" +
+			table(ratios)
 	}
 	if goals := r.goals(); len(goals) > 0 {
 		text += "\n" + strings.Join(goals, "\n") + "\n"
@@ -102,7 +103,7 @@ func (r report) rows() [][]string {
 		titles = append(titles, c.title)
 	}
 	rows := [][]string{titles}
-	for _, result := range r.results {
+	for _, result := range medians(r.runs) {
 		row := append(result.cells(), result.listener)
 		for _, c := range columns {
 			row = append(row, number(*c.value(&result.figures), c.decimals))
@@ -114,23 +115,41 @@ func (r report) rows() [][]string {
 
 func (r report) ratios() [][]string {
 	rows := [][]string{append(slices.Clone(loadTitles), "rate", "p50", "p99", "memory")}
-	for _, own := range r.results {
-		plain, ok := r.find(own.load, "plain")
-		if own.listener != "ackbox" || !ok {
+	for _, own := range medians(r.runs) {
+		if own.listener != "ackbox" {
 			continue
 		}
-		rows = append(rows, append(own.cells(), times(own.rate/plain.rate), times(own.p50/plain.p50),
-			times(own.p99/plain.p99), times(own.memory/plain.memory)))
+		if q, ok := r.ratio(own, result{load: own.load, listener: "plain"}); ok {
+			rows = append(rows, append(own.cells(), times(q.rate), times(q.p50), times(q.p99), times(q.memory)))
+		}
 	}
 	return rows
 }
 
-func (r report) find(l load, listener string) (result, bool) {
-	i := slices.IndexFunc(r.results, func(r result) bool { return r.load == l && r.listener == listener })
-	if i < 0 {
-		return result{}, false
+// ratio divides the figures of two series, run by run in the order in which they were made, and gives the medians: the
+// two runs of a pair lie seconds apart and share what else the machine did. It is not ok without runs of both.
+func (r report) ratio(of, to result) (_ figures, ok bool) {
+	dividends, divisors := r.series(of), r.series(to)
+	pairs := make([]result, min(len(dividends), len(divisors)))
+	for i := range pairs {
+		for _, c := range columns {
+			*c.value(&pairs[i].figures) = *c.value(&dividends[i].figures) / *c.value(&divisors[i].figures)
+		}
 	}
-	return r.results[i], true
+	if len(pairs) == 0 {
+		return figures{}, false
+	}
+	return medians(pairs)[0].figures, true
+}
+
+// series are the runs of the same listener under the same load.
+func (r report) series(of result) (runs []result) {
+	for _, run := range r.runs {
+		if run.load == of.load && run.listener == of.listener {
+			runs = append(runs, run)
+		}
+	}
+	return runs
 }
 
 func times(ratio float64) string { return strconv.FormatFloat(ratio, 'f', 2, 64) + " ×" }
