@@ -171,6 +171,7 @@ func (s sent) figures(used usage, memory int64) figures {
 	return figures{
 		envelopes: float64(s.Posts) / s.Elapsed, rate: s.Rate, p50: s.P50, p99: s.P99,
 		ownCPU: cores(used.listener), databaseCPU: cores(used.database), senderCPU: cores(s.cpu),
+		cost:   float64((used.listener + used.database).Microseconds()) / float64(s.Acked),
 		memory: float64(memory) / (1 << 20), failed: float64(s.Failed),
 	}
 }

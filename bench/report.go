@@ -14,6 +14,7 @@ type figures struct {
 	envelopes, rate                float64 // in a second; rate counts acked notifications
 	p50, p99                       float64 // ms
 	ownCPU, databaseCPU, senderCPU float64 // cores, of the listener, PostgreSQL and the sender
+	cost                           float64 // CPU time of listener and PostgreSQL for a notification, µs
 	memory                         float64 // the listener's peak, MiB
 	failed                         float64 // notifications without an Ack
 }
@@ -31,6 +32,7 @@ var columns = []struct {
 	{"cores: listener", func(f *figures) *float64 { return &f.ownCPU }, 2},
 	{"database", func(f *figures) *float64 { return &f.databaseCPU }, 2},
 	{"sender", func(f *figures) *float64 { return &f.senderCPU }, 2},
+	{"µs each", func(f *figures) *float64 { return &f.cost }, 0},
 	{"memory MiB", func(f *figures) *float64 { return &f.memory }, 0},
 	{"not acked", func(f *figures) *float64 { return &f.failed }, 0},
 }
@@ -114,13 +116,14 @@ func (r report) rows() [][]string {
 }
 
 func (r report) ratios() [][]string {
-	rows := [][]string{append(slices.Clone(loadTitles), "rate", "p50", "p99", "memory")}
+	rows := [][]string{append(slices.Clone(loadTitles), "rate", "p50", "p99", "µs each", "memory")}
 	for _, own := range medians(r.runs) {
 		if own.listener != "ackbox" {
 			continue
 		}
 		if q, ok := r.ratio(own, result{load: own.load, listener: "plain"}); ok {
-			rows = append(rows, append(own.cells(), times(q.rate), times(q.p50), times(q.p99), times(q.memory)))
+			rows = append(rows, append(own.cells(), times(q.rate), times(q.p50), times(q.p99),
+				times(q.cost), times(q.memory)))
 		}
 	}
 	return rows
