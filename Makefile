@@ -42,6 +42,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (1m).
 bench: ## Run the benchmarks.
 	go test ./... -run '^$$' -bench . -benchmem
 
+.PHONY: bench-e2e
+bench-e2e: ## Measure ackbox over HTTP next to a plain listener, 10 minutes; BENCH="--senders 64 …", --help has more.
+	go run ./bench --repeat 3 $(BENCH)
+
 .PHONY: ci
 ci: ## Run all that must hold before a change lands.
 	.ci/run

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// figures are what a run measures. The CPU time is in cores: CPU seconds in a second.
+type figures struct {
+	envelopes, rate                float64 // in a second; rate counts acked notifications
+	p50, p99                       float64 // ms
+	ownCPU, databaseCPU, senderCPU float64 // cores, of the listener, PostgreSQL and the sender
+	cost                           float64 // CPU time of listener and PostgreSQL for a notification, µs
+	memory                         float64 // the listener's peak, MiB
+	failed                         float64 // notifications without an Ack
+}
+
+// columns are the figures of the table.
+var columns = []struct {
+	title    string
+	value    func(f *figures) *float64
+	decimals int
+}{
+	{"envelopes/s", func(f *figures) *float64 { return &f.envelopes }, 0},
+	{"notifications/s", func(f *figures) *float64 { return &f.rate }, 0},
+	{"p50 ms", func(f *figures) *float64 { return &f.p50 }, 1},
+	{"p99 ms", func(f *figures) *float64 { return &f.p99 }, 1},
+	{"cores: listener", func(f *figures) *float64 { return &f.ownCPU }, 2},
+	{"database", func(f *figures) *float64 { return &f.databaseCPU }, 2},
+	{"sender", func(f *figures) *float64 { return &f.senderCPU }, 2},
+	{"µs each", func(f *figures) *float64 { return &f.cost }, 0},
+	{"memory MiB", func(f *figures) *float64 { return &f.memory }, 0},
+	{"not acked", func(f *figures) *float64 { return &f.failed }, 0},
+}
+
+// medians makes one result of all runs of one listener under one load, in the order of the first ones.
+func medians(runs []result) (results []result) {
+	for _, run := range runs {
+		same := func(r result) bool { return r.load == run.load && r.listener == run.listener }
+		if slices.ContainsFunc(results, same) {
+			continue
+		}
+		m := result{load: run.load, listener: run.listener}
+		for _, c := range columns {
+			var values []float64
+			for _, r := range runs {
+				if same(r) {
+					values = append(values, *c.value(&r.figures))
+				}
+			}
+			*c.value(&m.figures) = median(values)
+		}
+		results = append(results, m)
+	}
+	return results
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	middle := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[middle]
+	}
+	return (values[middle-1] + values[middle]) / 2
+}
+
+// report is what is printed: Markdown that a terminal shows as well.
+type report struct {
+	machine string
+	options options
+	runs    []result
+}
+
+func (r report) print(w io.Writer) error {
+	times := "one run"
+	if r.options.Repeat > 1 {
+		times = fmt.Sprintf("medians of %d runs", r.options.Repeat)
+	}
+	text := fmt.Sprintf("%s; %s of %s each.\n\n%s", r.machine, times, r.options.For, table(r.rows()))
+	if ratios := r.ratios(); len(ratios) > 1 {
+		text += "\nackbox next to the plain listener, medians of the ratios of two runs that followed each other:\n\n" +
+			table(ratios)
+	}
+	if goals := r.goals(); len(goals) > 0 {
+		text += "\n" + strings.Join(goals, "\n") + "\n"
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// loadTitles are the titles of load.cells.
+var loadTitles = []string{"database", "stored", "in a message", "senders"}
+
+func (l load) cells() []string {
+	return []string{l.database, count(l.stored), strconv.Itoa(l.notifications), strconv.Itoa(l.senders)}
+}
+
+func (r report) rows() [][]string {
+	titles := append(slices.Clone(loadTitles), "listener")
+	for _, c := range columns {
+		titles = append(titles, c.title)
+	}
+	rows := [][]string{titles}
+	for _, result := range medians(r.runs) {
+		row := append(result.cells(), result.listener)
+		for _, c := range columns {
+			row = append(row, number(*c.value(&result.figures), c.decimals))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func (r report) ratios() [][]string {
+	rows := [][]string{append(slices.Clone(loadTitles), "rate", "p50", "p99", "µs each", "memory")}
+	for _, own := range medians(r.runs) {
+		if own.listener != "ackbox" {
+			continue
+		}
+		if q, ok := r.ratio(own, result{load: own.load, listener: "plain"}); ok {
+			rows = append(rows, append(own.cells(), times(q.rate), times(q.p50), times(q.p99),
+				times(q.cost), times(q.memory)))
+		}
+	}
+	return rows
+}
+
+// ratio divides the figures of two series, run by run in the order in which they were made, and gives the medians: the
+// two runs of a pair lie seconds apart and share what else the machine did. It is not ok without runs of both.
+func (r report) ratio(of, to result) (_ figures, ok bool) {
+	dividends, divisors := r.series(of), r.series(to)
+	pairs := make([]result, min(len(dividends), len(divisors)))
+	for i := range pairs {
+		for _, c := range columns {
+			*c.value(&pairs[i].figures) = *c.value(&dividends[i].figures) / *c.value(&divisors[i].figures)
+		}
+	}
+	if len(pairs) == 0 {
+		return figures{}, false
+	}
+	return medians(pairs)[0].figures, true
+}
+
+// series are the runs of the same listener under the same load.
+func (r report) series(of result) (runs []result) {
+	for _, run := range r.runs {
+		if run.load == of.load && run.listener == of.listener {
+			runs = append(runs, run)
+		}
+	}
+	return runs
+}
+
+func times(ratio float64) string { return strconv.FormatFloat(ratio, 'f', 2, 64) + " ×" }
+
+// number writes a number with so many decimals; from 1,000 on with commas and none.
+func number(value float64, decimals int) string {
+	if decimals == 0 || value >= 1000 {
+		return count(int(value + 0.5))
+	}
+	return strconv.FormatFloat(value, 'f', decimals, 64)
+}
+
+// count writes a number as 10,000,000.
+func count(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// table writes rows, the titles first, as a table in Markdown: words to the left, figures to the right.
+func table(rows [][]string) string {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var b strings.Builder
+	for i, row := range rows {
+		for j, cell := range row {
+			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
+			if isWord(rows, j) {
+				b.WriteString("| " + cell + pad + " ")
+			} else {
+				b.WriteString("| " + pad + cell + " ")
+			}
+		}
+		b.WriteString("|\n")
+		if i == 0 {
+			b.WriteString(rule(rows, widths))
+		}
+	}
+	return b.String()
+}
+
+// rule is the line under the titles.
+func rule(rows [][]string, widths []int) string {
+	var b strings.Builder
+	for j, width := range widths {
+		if isWord(rows, j) {
+			b.WriteString("| " + strings.Repeat("-", width) + " ")
+		} else {
+			b.WriteString("| " + strings.Repeat("-", width-1) + ": ")
+		}
+	}
+	return b.String() + "|\n"
+}
+
+// isWord tells whether a column has words, by its first cell.
+func isWord(rows [][]string, column int) bool {
+	return len(rows) > 1 && (rows[1][column][0] < '0' || rows[1][column][0] > '9')
+}
