@@ -21,8 +21,8 @@ const (
 )
 
 // TestABadDay goes through what goes wrong in production, one thing after the other, while messages come: in disorder,
-// again after lost Acks, batched anew, with newer data or without their record. At the end nothing acked may be missing,
-// nothing may be stored twice, and everything must have arrived that was not dropped after 24 hours.
+// again after lost Acks, batched anew, with newer data or without their record. At the end nothing acked may be
+// missing, nothing may be stored twice, and everything must have arrived that was not dropped after 24 hours.
 func TestABadDay(t *testing.T) {
 	t.Parallel()
 	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {
