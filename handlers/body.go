@@ -3,32 +3,46 @@ package handlers
 import (
 	"errors"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 )
 
-// firstRead is what is made room for before the first byte has come: most messages fit in it.
-const firstRead = 16 << 10
+const (
+	// firstRead is what is made room for before the first byte has come: most messages fit in it.
+	firstRead = 16 << 10
+	// maxKept is how large a buffer may be that waits for the next body.
+	maxKept = 1 << 20
+)
+
+// buffers are those that wait for the next body.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // readBody reads the body. Its room comes out of what all bodies share and grows with what has arrived, so that nobody
-// takes room by announcing a size. release gives it back; it is never nil.
+// takes room by announcing a size. release gives it back, and the body with it; it is never nil.
 func (h *Handlers) readBody(c echo.Context) (body []byte, release func(), refused *refusal) {
 	r := c.Request()
 	var taken int64
-	release = func() { h.bodies.Release(taken) }
+	buffer := buffers.Get().(*[]byte)
+	body = (*buffer)[:0]
+	release = func() {
+		h.bodies.Release(taken)
+		if cap(body) <= maxKept {
+			*buffer = body
+			buffers.Put(buffer)
+		}
+	}
 	if r.ContentLength > h.BodyLimit {
 		return nil, release, refuse(causeTooLarge).sized(int(r.ContentLength))
 	}
-	size := int64(firstRead)
-	if 0 <= r.ContentLength && r.ContentLength < size {
-		size = r.ContentLength + 1 // one more, to see the end
-	}
+	size := min(max(int64(cap(body)), firstRead), h.BodyLimit+1)
 	for {
 		if !h.bodies.TryAcquire(size - taken) {
 			return nil, release, refuse(causeOverloaded).sized(len(body))
 		}
 		taken = size
-		body = append(make([]byte, 0, size), body...)
+		body = slices.Grow(body, int(size)-len(body))
 		ended, err := fill(&body, r.Body)
 		switch {
 		case err != nil:

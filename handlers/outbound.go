@@ -82,10 +82,16 @@ func (h *Handlers) decode(body []byte) (*soap.Message, error) {
 	return soap.Decode(body, h.Types)
 }
 
+// salesforceContentType is what Salesforce sends, letter for letter.
+const salesforceContentType = "text/xml; charset=UTF-8"
+
 // encodingOf finds what keeps a body's bytes from being XML in UTF-8, by its headers alone: a cause or nothing.
 func encodingOf(header http.Header) cause {
 	if coding := header.Get(echo.HeaderContentEncoding); coding != "" && !strings.EqualFold(coding, "identity") {
 		return causeContentEncoding
+	}
+	if header.Get(echo.HeaderContentType) == salesforceContentType {
+		return ""
 	}
 	mediaType, parameters, err := mime.ParseMediaType(header.Get(echo.HeaderContentType))
 	if mediaType == "application/soap+xml" {
