@@ -75,7 +75,7 @@ func (h *harness) build(ctx context.Context) error {
 	command := exec.CommandContext(ctx, "go", "build", "-o", h.folder+"/", "ackbox/cmd/ackbox", "ackbox/bench/plain")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, output)
+		return fmt.Errorf("build: %w\n%s", errors.Join(err, ctx.Err()), output)
 	}
 	return nil
 }
