@@ -7,9 +7,6 @@ import (
 	"ackbox/simulate"
 )
 
-// enough is how many notifications are to be acked between two crashes: several transactions are then under way.
-const enough = 1000
-
 func TestNothingAckedIsLostWhenKilled(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {

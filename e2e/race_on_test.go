@@ -7,3 +7,6 @@ const raceEnabled = true
 // hugeSize is smaller than without the race detector, which makes reading slow and takes memory that cannot be told from
 // that of the messages.
 const hugeSize = 2 << 20
+
+// enough is how many notifications are to be acked between two crashes: several transactions are then under way.
+const enough = 300
