@@ -18,20 +18,21 @@ type text struct {
 type notification struct {
 	id, objectType, recordID text
 	plan                     *plan
+	place                    int // in the plan, of the field that probably comes next
 	hasRecord                bool
 	fields                   span // of decoder.out; empty for none
 	digest                   Digest
 	drift                    int
 }
 
-func (d *decoder) textFrom(start int) text { return text{span{start, len(d.texts)}, true} }
+func (d *decoder) textFrom(start int) text { return text{span{start, d.texts.length}, true} }
 
-func (d *decoder) bytesOf(t text) []byte { return d.texts[t.start:t.end] }
+func (d *decoder) bytesOf(t text) []byte { return d.texts.buffer[t.start:t.end] }
 
 // message makes the Message of what was read. All texts share one string and all fields one array, so that a message
 // takes the same few allocations whatever it holds.
 func (d *decoder) message() *Message {
-	texts, out := string(d.texts), append(json.RawMessage(nil), d.out...)
+	texts, out := string(d.texts.written()), append(json.RawMessage(nil), d.out.written()...)
 	m := &Message{
 		OrganizationID: texts[d.organization.start:d.organization.end],
 		ActionID:       texts[d.action.start:d.action.end],
@@ -68,14 +69,23 @@ const maxKept = 1 << 20
 
 // release empties the decoder, of its references to the body too, and keeps its buffers for the next message.
 func (d *decoder) release() {
-	if cap(d.out) > maxKept || cap(d.wire) > maxKept || cap(d.texts) > maxKept {
+	if len(d.out.buffer) > maxKept || len(d.wire.buffer) > maxKept || len(d.texts.buffer) > maxKept {
 		return
 	}
 	clear(d.namespaces[:cap(d.namespaces)])
 	clear(d.attributes[:cap(d.attributes)])
-	*d = decoder{
-		scanner:       scanner{namespaces: d.namespaces[:0], attributes: d.attributes[:0]},
-		notifications: d.notifications[:0], texts: d.texts[:0], out: d.out[:0], wire: d.wire[:0], members: d.members[:0],
-	}
+	d.reset()
+	d.types, d.organization, d.action = nil, text{}, text{}
+	clear(d.notifications)
+	d.notifications, d.members, d.repeated = d.notifications[:0], d.members[:0], nil
+	d.texts.cut(0)
+	d.out.cut(0)
+	d.wire.cut(0)
 	decoders.Put(d)
+}
+
+// reset forgets the body. The elements are written before they are read.
+func (s *scanner) reset() {
+	s.body, s.pos, s.depth, s.xsiType = nil, 0, 0, nil
+	s.namespaces, s.attributes = s.namespaces[:0], s.attributes[:0]
 }

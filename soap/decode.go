@@ -22,9 +22,9 @@ type decoder struct {
 	action        text
 	notifications []notification
 
-	texts   []byte   // of the ids and types, one after the other
-	out     []byte   // the JSON of all records' fields, one after the other
-	wire    []byte   // the content of the record being read, as sent: what its digest is made of
+	texts   writer   // of the ids and types, one after the other
+	out     writer   // the JSON of all records' fields, one after the other
+	wire    writer   // the content of the record being read, as sent: what its digest is made of
 	members []member // of the objects being written
 
 	repeated []string // the names that the object written last had several times
@@ -196,7 +196,7 @@ func (d *decoder) once(e *element, offset int, to *text) *ParseError {
 	if to.found {
 		return d.failAt(offset, CauseShape, "an element that may stand once stands here again")
 	}
-	start := len(d.texts)
+	start := d.texts.length
 	for !e.empty && !d.at("</") {
 		if err := d.textPart(&d.texts, rawText); err != nil {
 			return err
@@ -211,7 +211,7 @@ func (d *decoder) once(e *element, offset int, to *text) *ParseError {
 
 // textPart appends what comes next of an element's text: a run of characters, a CDATA section or, to no effect, a
 // comment. At a start or an end tag it does nothing.
-func (d *decoder) textPart(to *[]byte, form textForm) *ParseError {
+func (d *decoder) textPart(to *writer, form textForm) *ParseError {
 	switch {
 	case d.pos >= len(d.body):
 		return d.malformed("")
@@ -230,7 +230,7 @@ func (d *decoder) textPart(to *[]byte, form textForm) *ParseError {
 // passOver reads an element that nobody asked for, for its form only.
 func (d *decoder) passOver(e *element) *ParseError {
 	for !e.empty && !d.at("</") {
-		d.wire = d.wire[:0]
+		d.wire.cut(0)
 		if err := d.textPart(&d.wire, rawText); err != nil {
 			return err
 		}

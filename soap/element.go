@@ -1,6 +1,9 @@
 package soap
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // Bounds of one element, far above what any sender writes: they keep a hostile body's cost in line with its size.
 const (
@@ -171,7 +174,7 @@ func (s *scanner) oddValue(quote byte, start int) ([]byte, *ParseError) {
 		}
 		switch {
 		case r >= 0:
-			changed = appendRune(changed, r, rawText)
+			changed = utf8.AppendRune(changed, r)
 		case changed != nil:
 			changed = append(changed, s.body[from:s.pos]...)
 		}

@@ -18,28 +18,32 @@ type member struct{ name, nameEnd, value, end int }
 
 // record reads an sObject into n.
 func (d *decoder) record(e *element, n *notification) *ParseError {
-	name := d.objectType(e, n)
-	d.wire = append(binary.AppendUvarint(d.wire[:0], uint64(len(name))), name...)
-	head, start, isNil := len(d.wire), len(d.out), e.isNil
-	err := d.object(e, nil, func(child *element) *ParseError { return d.field(child, n) })
+	d.wire.cut(0)
+	d.objectType(e, n)
+	head, start, isNil := d.wire.length, d.out.length, e.isNil
+	err := d.object(e, writer{}, func(child *element) *ParseError { return d.field(child, n) })
 	if err != nil {
 		return err
 	}
-	if isNil && string(d.out[start:]) == "{}" {
-		d.out = d.out[:start]
-		d.wire = append(d.wire[:head], "null"...)
+	if isNil && string(d.out.from(start)) == "{}" {
+		d.out.cut(start)
+		d.wire.cut(head)
+		d.wire.writeString("null")
 	}
-	n.fields = span{start, len(d.out)}
-	n.digest = digestOf(d.wire)
+	n.fields = span{start, d.out.length}
+	n.digest = digestOf(d.wire.written())
 	n.drift += n.plan.repeatDrift(d.repeated)
 	return nil
 }
 
 // field reads one field of the record: its value, its share of the drift and, when it is Id, the record's id.
 func (d *decoder) field(e *element, n *notification) *ParseError {
-	f, known := n.plan.field(e.space, d.written(e.local))
+	f, known := n.plan.field(e.space, d.written(e.local), n.place)
+	if known {
+		n.place = f.place + 1
+	}
 	isID := !n.recordID.found && d.is(e, spaceSObject, "Id")
-	start := len(d.out)
+	start := d.out.length
 	fits, err := d.value(e, f.kind)
 	if err != nil {
 		return err
@@ -47,20 +51,21 @@ func (d *decoder) field(e *element, n *notification) *ParseError {
 	if n.plan != nil && (!known || !fits) {
 		n.drift++
 	}
-	if value := d.out[start:]; isID && value[0] == '"' {
-		from := len(d.texts)
-		d.texts = appendUnquoted(d.texts, value)
+	if value := d.out.from(start); isID && value[0] == '"' {
+		from := d.texts.length
+		d.writeUnquoted(value)
 		n.recordID = d.textFrom(from)
 	}
 	return nil
 }
 
-// appendUnquoted appends the text of a JSON string that the decoder wrote.
-func appendUnquoted(to, value []byte) []byte {
+// writeUnquoted writes the text of a JSON string that the decoder wrote.
+func (d *decoder) writeUnquoted(value []byte) {
 	if bytes.IndexByte(value, '\\') < 0 {
-		return append(to, value[1:len(value)-1]...)
+		d.texts.write(value[1 : len(value)-1])
+		return
 	}
-	return append(to, unquoted(value)...)
+	d.texts.writeString(unquoted(value))
 }
 
 // unquoted is the text of a JSON string that the decoder wrote.
@@ -69,21 +74,23 @@ func unquoted(value []byte) (text string) {
 	return text
 }
 
-// objectType reads the record's type off its xsi:type and finds the plan for it.
-func (d *decoder) objectType(e *element, n *notification) []byte {
+// objectType reads the record's type off its xsi:type, starts the digest with it and finds the plan for it.
+func (d *decoder) objectType(e *element, n *notification) {
 	var qname []byte
 	if e.typed {
 		qname = d.xsiType
 	}
 	name, space := d.resolveType(qname)
+	var length [binary.MaxVarintLen64]byte
+	d.wire.write(length[:binary.PutUvarint(length[:], uint64(len(name)))])
+	d.wire.write(name)
 	if p := d.types.plan(name); p != nil && space == spaceSObject {
 		n.plan = p
-		return name
+		return
 	}
-	from := len(d.texts)
-	d.texts = append(d.texts, name...)
+	from := d.texts.length
+	d.texts.write(name)
 	n.objectType = d.textFrom(from)
-	return name
 }
 
 // resolveType gives the local name and the namespace of a QName. One that cannot be resolved is its own name.
@@ -102,8 +109,8 @@ func (d *decoder) resolveType(qname []byte) ([]byte, namespace) {
 
 // object writes the children of e as a JSON object, each value by read. text is what stood before the first child, in
 // JSON's form. A run of text that is only white space is layout; other runs are joined under mixedText.
-func (d *decoder) object(e *element, text []byte, read func(child *element) *ParseError) *ParseError {
-	start, first := len(d.out), len(d.members)
+func (d *decoder) object(e *element, text writer, read func(child *element) *ParseError) *ParseError {
+	start, first := d.out.length, len(d.members)
 	d.write("{")
 	for !e.empty {
 		if err := d.layout(&text); err != nil {
@@ -118,12 +125,14 @@ func (d *decoder) object(e *element, text []byte, read func(child *element) *Par
 			}
 		}
 	}
-	if len(text) > 0 {
+	if text.length > 0 {
 		d.name(first, []byte(mixedText))
-		d.write(`"`)
-		d.writeBytes(text)
-		d.write(`"`)
-		d.members[len(d.members)-1].end = len(d.out)
+		value := d.out.length
+		d.out.writeByte('"')
+		d.out.write(text.written())
+		d.out.writeByte('"')
+		d.wire.write(d.out.from(value))
+		d.members[len(d.members)-1].end = d.out.length
 	}
 	d.write("}")
 	d.repeated = d.joinRepeated(start, d.members[first:])
@@ -131,29 +140,23 @@ func (d *decoder) object(e *element, text []byte, read func(child *element) *Par
 	return d.end(e)
 }
 
-// write appends JSON that is the same in the fields and on the wire. Each append has a statement of its own: so the
-// compiler can spare the collector's write barrier.
+// write writes JSON that is the same in the fields and on the wire.
 func (d *decoder) write(json string) {
-	d.out = append(d.out, json...)
-	d.wire = append(d.wire, json...)
+	d.out.writeString(json)
+	d.wire.writeString(json)
 }
 
-func (d *decoder) writeBytes(json []byte) {
-	d.out = append(d.out, json...)
-	d.wire = append(d.wire, json...)
-}
-
-// layout passes what stands between two children, and appends it to text unless it is white space or a comment.
-func (d *decoder) layout(text *[]byte) *ParseError {
+// layout passes what stands between two children, and writes it to text unless it is white space or a comment.
+func (d *decoder) layout(text *writer) *ParseError {
 	before := d.pos
 	if d.skipSpace() && d.peek() == '<' {
 		return nil
 	}
 	d.pos = before
-	length := len(*text)
+	start := text.length
 	err := d.textPart(text, jsonText)
-	if isBlankJSON((*text)[length:]) {
-		*text = (*text)[:length]
+	if isBlankJSON(text.from(start)) {
+		text.cut(start)
 	}
 	return err
 }
@@ -173,28 +176,30 @@ func (d *decoder) member(first int, read func(child *element) *ParseError) *Pars
 	if err := read(child); err != nil {
 		return err
 	}
-	d.members[this].end = len(d.out)
+	d.members[this].end = d.out.length
 	return nil
 }
 
 // name writes the name of a member.
 func (d *decoder) name(first int, name []byte) {
+	start := d.out.length
 	if len(d.members) > first {
-		d.write(",")
+		d.out.writeByte(',')
 	}
-	start := len(d.out) + 1
-	d.out = append(d.out, '"')
-	d.out = append(d.out, name...)
-	d.out = append(d.out, '"', ':')
-	d.wire = append(d.wire, d.out[start-1:]...)
-	d.members = append(d.members, member{name: start, nameEnd: len(d.out) - 2, value: len(d.out)})
+	d.out.writeByte('"')
+	m := member{name: d.out.length, nameEnd: d.out.length + len(name)}
+	d.out.write(name)
+	d.out.writeString(`":`)
+	d.wire.write(d.out.from(start))
+	m.value = d.out.length
+	d.members = append(d.members, m)
 }
 
 // value writes the content of e: null, text in the form that kind gives it, or an object. It tells whether that fits
 // the kind.
 func (d *decoder) value(e *element, k kind) (fits bool, err *ParseError) {
-	start := len(d.out)
-	d.out = append(d.out, '"')
+	start := d.out.length
+	d.out.writeByte('"')
 	for !e.empty && !d.at("</") {
 		if err := d.textPart(&d.out, jsonText); err != nil {
 			return false, err
@@ -203,27 +208,29 @@ func (d *decoder) value(e *element, k kind) (fits bool, err *ParseError) {
 			return false, d.nested(e, start)
 		}
 	}
-	if e.isNil && isBlankJSON(d.out[start+1:]) {
-		d.out = d.out[:start]
+	if e.isNil && isBlankJSON(d.out.from(start+1)) {
+		d.out.cut(start)
 		d.write("null")
 		return true, d.end(e)
 	}
-	d.out = append(d.out, '"')
-	d.wire = append(d.wire, d.out[start:]...)
-	literal, fits := k.read(d.out[start+1 : len(d.out)-1])
+	d.out.writeByte('"')
+	value := d.out.from(start)
+	d.wire.write(value)
+	literal, fits := k.read(value[1 : len(value)-1])
 	if literal != nil {
-		d.out = append(d.out[:start], literal...)
+		d.out.cut(start)
+		d.out.write(literal)
 	}
 	return fits, d.end(e)
 }
 
 // nested writes an element of which the first child has come, and whose text until then was written at start.
 func (d *decoder) nested(e *element, start int) *ParseError {
-	var text []byte
-	if before := d.out[start+1:]; !isBlankJSON(before) {
-		text = bytes.Clone(before)
+	var text writer
+	if before := d.out.from(start + 1); !isBlankJSON(before) {
+		text.write(before)
 	}
-	d.out = d.out[:start]
+	d.out.cut(start)
 	return d.object(e, text, func(child *element) *ParseError {
 		_, err := d.value(child, kindString)
 		return err

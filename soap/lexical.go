@@ -40,7 +40,7 @@ func (k kind) read(text []byte) (literal []byte, fits bool) {
 	case kindDateTime:
 		return nil, isUTC(trimmed) || fitsText(trimmed, new(DateTime))
 	case kindDate:
-		return nil, fitsText(trimmed, new(Date))
+		return nil, isDay(trimmed) || fitsText(trimmed, new(Date))
 	case kindTime:
 		return nil, fitsText(trimmed, new(Time))
 	case kindBase64:
@@ -160,28 +160,39 @@ func countDigits(text []byte) int {
 	return n
 }
 
-// utcForm is the xsd:dateTime that Salesforce sends, with the largest digit for each place.
-const utcForm = "9999-19-39T29:59:59.999Z"
+// The forms in which Salesforce sends times and dates, with the largest digit for each place.
+const (
+	utcForm = "9999-19-39T29:59:59.999Z"
+	dayForm = "9999-19-39"
+)
 
-// isUTC tells whether text is a time in that form, beyond doubt: days from the 29th on, and hours from 20 to 29, are
-// left to the calendar of package time.
+// isUTC and isDay tell whether text is a time or a date in those forms, beyond doubt: what is left over, days from the
+// 29th on among it, is for the calendar of package time.
 func isUTC(text []byte) bool {
-	if len(text) != len(utcForm) {
+	return hasForm(text, utcForm) && inCalendar(text) && string(text[11:13]) <= "23"
+}
+
+func isDay(text []byte) bool { return hasForm(text, dayForm) && inCalendar(text) }
+
+func hasForm(text []byte, form string) bool {
+	if len(text) != len(form) {
 		return false
 	}
-	for i := range len(utcForm) {
-		largest, c := utcForm[i], text[i]
+	for i := range len(form) {
+		largest, c := form[i], text[i]
 		isDigit := '0' <= largest && largest <= '9'
 		if isDigit && (c < '0' || c > largest) || !isDigit && c != largest {
 			return false
 		}
 	}
-	month, day, hour := text[5:7], text[8:10], text[11:13]
-	return between(month, "01", "12") && between(day, "01", "28") && between(hour, "00", "23")
+	return true
 }
 
-// between compares texts of one length.
-func between(text []byte, low, high string) bool { return low <= string(text) && string(text) <= high }
+// inCalendar tells whether the month, and the day in each month, is there.
+func inCalendar(text []byte) bool {
+	month, day := string(text[5:7]), string(text[8:10])
+	return "01" <= month && month <= "12" && "01" <= day && day <= "28"
+}
 
 // isBase64 tells whether text, the inside of a JSON string, is an xsd:base64Binary.
 func isBase64(text []byte) bool {

@@ -14,7 +14,7 @@ func (d *decoder) joinRepeated(start int, members []member) []string {
 	values := make(map[string][]member, len(members))
 	var names, repeated []string
 	for _, m := range members {
-		name := string(d.out[m.name:m.nameEnd])
+		name := string(d.out.buffer[m.name:m.nameEnd])
 		switch len(values[name]) {
 		case 0:
 			names = append(names, name)
@@ -26,37 +26,38 @@ func (d *decoder) joinRepeated(start int, members []member) []string {
 	if repeated == nil {
 		return nil
 	}
-	written := bytes.Clone(d.out[start:])
-	d.out = append(d.out[:start], '{')
-	for i, name := range names {
-		if i > 0 {
-			d.out = append(d.out, ',')
-		}
-		d.out = append(append(append(d.out, '"'), name...), '"', ':')
+	written := bytes.Clone(d.out.from(start))
+	d.out.cut(start)
+	separator := byte('{')
+	for _, name := range names {
+		d.out.writeByte(separator)
+		d.out.writeString(`"` + name + `":`)
 		d.joined(values[name], written, start)
+		separator = ','
 	}
-	d.out = append(d.out, '}')
+	d.out.writeByte('}')
 	return repeated
 }
 
 // joined writes the values of one name, which stand in written, at offsets that count from start.
 func (d *decoder) joined(values []member, written []byte, start int) {
-	if len(values) > 1 {
-		d.out = append(d.out, '[')
-		defer func() { d.out = append(d.out, ']') }()
+	if len(values) == 1 {
+		d.out.write(written[values[0].value-start : values[0].end-start])
+		return
 	}
-	for i, m := range values {
-		if i > 0 {
-			d.out = append(d.out, ',')
-		}
-		d.out = append(d.out, written[m.value-start:m.end-start]...)
+	separator := byte('[')
+	for _, m := range values {
+		d.out.writeByte(separator)
+		d.out.write(written[m.value-start : m.end-start])
+		separator = ','
 	}
+	d.out.writeByte(']')
 }
 
 // ascending tells whether the names rise, so that none can stand twice: Salesforce sends Id and then the fields in the
 // order of their code points. A false may still mean that no name is repeated.
 func (d *decoder) ascending(members []member) bool {
-	name := func(m member) []byte { return d.out[m.name:m.nameEnd] }
+	name := func(m member) []byte { return d.out.buffer[m.name:m.nameEnd] }
 	isID := func(m member) bool { return string(name(m)) == "Id" }
 	if len(members) > 0 && isID(members[0]) {
 		if members = members[1:]; slices.ContainsFunc(members, isID) {

@@ -15,14 +15,14 @@ const (
 
 // text appends the run of character data that starts here, up to the next markup or the end of the body. Line ends
 // become line feeds and references their characters, as XML says; nothing else changes.
-func (s *scanner) text(to *[]byte, form textForm) *ParseError {
+func (s *scanner) text(to *writer, form textForm) *ParseError {
 	for {
 		rest := s.body[s.pos:]
 		n := 0
 		for n < len(rest) && class[rest[n]]&plain != 0 {
 			n++
 		}
-		*to = append(*to, rest[:n]...)
+		to.write(rest[:n])
 		s.pos += n
 		if n == len(rest) || rest[n] == '<' {
 			return nil
@@ -34,14 +34,14 @@ func (s *scanner) text(to *[]byte, form textForm) *ParseError {
 }
 
 // oddText appends one character that is not plain.
-func (s *scanner) oddText(to *[]byte, form textForm) *ParseError {
+func (s *scanner) oddText(to *writer, form textForm) *ParseError {
 	switch {
 	case s.body[s.pos] == '&':
 		r, err := s.reference()
 		if err != nil {
 			return err
 		}
-		*to = appendRune(*to, r, form)
+		to.writeRune(r, form)
 		return nil
 	case s.at("]]>"):
 		return s.malformed("]]> may not stand in text")
@@ -50,13 +50,13 @@ func (s *scanner) oddText(to *[]byte, form textForm) *ParseError {
 }
 
 // char appends one character as it stands, a carriage return as the line feed that XML makes of it.
-func (s *scanner) char(to *[]byte, form textForm) *ParseError {
+func (s *scanner) char(to *writer, form textForm) *ParseError {
 	size := s.charSize()
 	if size == 0 {
 		return s.badChar()
 	}
 	if size > 1 {
-		*to = append(*to, s.body[s.pos:s.pos+size]...)
+		to.write(s.body[s.pos : s.pos+size])
 		s.pos += size
 		return nil
 	}
@@ -68,12 +68,12 @@ func (s *scanner) char(to *[]byte, form textForm) *ParseError {
 		}
 		c = '\n'
 	}
-	*to = appendRune(*to, rune(c), form)
+	to.writeRune(rune(c), form)
 	return nil
 }
 
 // cdata appends the text of the <![CDATA[ … ]]> that starts here.
-func (s *scanner) cdata(to *[]byte, form textForm) *ParseError {
+func (s *scanner) cdata(to *writer, form textForm) *ParseError {
 	s.skip("<![CDATA[")
 	length := bytes.Index(s.body[s.pos:], []byte("]]>"))
 	if length < 0 {
@@ -145,19 +145,27 @@ func digit(c byte, base rune) (rune, bool) {
 	return 0, false
 }
 
-// appendRune appends one valid character, escaped where JSON wants it.
-func appendRune(to []byte, r rune, form textForm) []byte {
+// writeRune writes one valid character, escaped where JSON wants it.
+func (w *writer) writeRune(r rune, form textForm) {
 	if form == jsonText {
 		switch r {
 		case '"', '\\':
-			return append(to, '\\', byte(r))
+			w.writeByte('\\')
 		case '\n':
-			return append(to, '\\', 'n')
+			r = 'n'
+			w.writeByte('\\')
 		case '\t':
-			return append(to, '\\', 't')
+			r = 't'
+			w.writeByte('\\')
 		case '\r':
-			return append(to, '\\', 'r')
+			r = 'r'
+			w.writeByte('\\')
 		}
 	}
-	return utf8.AppendRune(to, r)
+	if r < utf8.RuneSelf {
+		w.writeByte(byte(r))
+		return
+	}
+	var encoded [utf8.UTFMax]byte
+	w.write(encoded[:utf8.EncodeRune(encoded[:], r)])
 }

@@ -2,7 +2,9 @@ package soap
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -15,6 +17,7 @@ type Types struct{ plans map[string]*plan }
 type plan struct {
 	object string
 	fields map[string]*field
+	order  []*field // Id, then by code point: as Salesforce sends them
 }
 
 // field is one field of a record type.
@@ -23,6 +26,7 @@ type field struct {
 	kind    kind
 	repeats bool  // a slice: the element may come several times
 	index   []int // of the struct's field
+	place   int   // in the plan's order
 }
 
 // NewTypes compiles the plans of records, which may have several types for one object: their fields are joined. A field
@@ -53,7 +57,24 @@ func (t *Types) add(object string, fields []field) error {
 		}
 		p.fields[f.name] = &f
 	}
+	p.sort()
 	return nil
+}
+
+// sort puts the fields into the order in which they are sent.
+func (p *plan) sort() {
+	sentAs := func(f *field) string {
+		if f.name == "Id" {
+			return "" // before all others
+		}
+		return f.name
+	}
+	p.order = slices.SortedFunc(maps.Values(p.fields), func(a, b *field) int {
+		return strings.Compare(sentAs(a), sentAs(b))
+	})
+	for i, f := range p.order {
+		f.place = i
+	}
 }
 
 // plan is what is known of an object type, nil for nothing.
@@ -64,10 +85,18 @@ func (t *Types) plan(object []byte) *plan {
 	return t.plans[string(object)]
 }
 
-// field finds a record's child; what is not known is a string.
-func (p *plan) field(space namespace, local []byte) (f *field, known bool) {
+// maxSkipped is how many fields in a row are looked past, for they were null, before the map is asked.
+const maxSkipped = 3
+
+// field finds a record's child, which probably comes in order from a place on; what is not known is a string.
+func (p *plan) field(space namespace, local []byte, place int) (f *field, known bool) {
 	if p == nil || space != spaceSObject {
 		return &unknownField, false
+	}
+	for i := place; i < len(p.order) && i <= place+maxSkipped; i++ {
+		if f := p.order[i]; f.name == string(local) {
+			return f, true
+		}
 	}
 	if f, known = p.fields[string(local)]; !known {
 		return &unknownField, false
