@@ -109,6 +109,8 @@ func (h *Handlers) save(c echo.Context, source store.Source, message *soap.Messa
 	defer cancel()
 	saved, err := h.Store.Save(ctx, store.Inbound{SourceID: source.ID, Message: message, ReceivedAt: time.Now()})
 	switch {
+	case errors.Is(err, store.ErrOverloaded):
+		return saved, refuse(causeOverloaded).of(source).because(err)
 	case errors.Is(err, store.ErrUnavailable):
 		return saved, refuse(causeUnavailable).of(source).because(err)
 	case err != nil:

@@ -1,24 +1,32 @@
 package store_test
 
 import (
+	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"ackbox/soap"
 	"ackbox/store"
 	"ackbox/store/storetest"
 )
 
-// BenchmarkSave compares Save with an INSERT for each notification, in one transaction for each message, on servers
-// that sync to disk.
+// BenchmarkSave compares Save, by so many at once, with an INSERT for each notification in one transaction for each
+// message, on servers that sync to disk.
 func BenchmarkSave(b *testing.B) {
-	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {
+	for _, driver := range drivers {
 		url := benchmarkURL(b, driver)
-		for _, size := range []int{1, 100} {
-			b.Run(fmt.Sprintf("%s/%d/save", driver, size), func(b *testing.B) { benchmarkSave(b, url, size) })
-			b.Run(fmt.Sprintf("%s/%d/rows", driver, size), func(b *testing.B) { benchmarkRows(b, url, size) })
+		for _, concurrency := range []int{1, 16, 64} {
+			for _, size := range []int{1, 100} {
+				name := fmt.Sprintf("%s/concurrency=%d/notifications=%d", driver, concurrency, size)
+				w := workload{url, concurrency, size}
+				b.Run(name+"/rows", func(b *testing.B) { w.run(b, w.rows) })
+				b.Run(name+"/save", func(b *testing.B) { w.run(b, w.save) })
+			}
 		}
 	}
 }
@@ -32,37 +40,76 @@ func benchmarkURL(b *testing.B, driver string) string {
 	return storetest.NewCluster(b, storetest.Options{Settings: settings}).URL("postgres")
 }
 
-func benchmarkSave(b *testing.B, url string, size int) {
-	db := storetest.Open(b, url)
-	source := addSource(b, db.Store, b.Name())
-	for i := 0; b.Loop(); i++ {
-		in := store.Inbound{SourceID: source.ID, Message: benchmarkMessage(i*size, size), ReceivedAt: now}
-		if saved, err := db.Store.Save(b.Context(), in); err != nil || saved.Stored != size {
-			b.Fatal(saved, err)
-		}
-	}
-	b.ReportMetric(float64(size*b.N)/b.Elapsed().Seconds(), "notifications/s")
+// workload is messages of one size that so many send at a time.
+type workload struct {
+	url               string
+	concurrency, size int
 }
 
-func benchmarkRows(b *testing.B, url string, size int) {
-	db := storetest.Open(b, url)
-	source := addSource(b, db.Store, b.Name())
+// run stores b.N messages by the function that a way of storing gives.
+func (w workload) run(b *testing.B, way func(b *testing.B) func(*soap.Message) error) {
+	store := way(b)
+	var next atomic.Int64
+	group, _ := errgroup.WithContext(b.Context())
+	b.ResetTimer()
+	for range w.concurrency {
+		group.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= b.N {
+					return nil
+				}
+				if err := store(benchmarkMessage(i*w.size, w.size)); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	if err := group.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(w.size*b.N)/b.Elapsed().Seconds(), "notifications/s")
+}
+
+func (w workload) save(b *testing.B) func(*soap.Message) error {
+	db := storetest.Open(b, w.url).Store
+	source := addSource(b, db, "bench-"+rand.Text())
+	return func(m *soap.Message) error {
+		saved, err := db.Save(b.Context(), store.Inbound{SourceID: source.ID, Message: m, ReceivedAt: now})
+		if err == nil && saved.Stored != w.size {
+			err = fmt.Errorf("got %+v, want %d stored", saved, w.size)
+		}
+		return err
+	}
+}
+
+func (w workload) rows(b *testing.B) func(*soap.Message) error {
+	db := storetest.Open(b, w.url)
+	source := addSource(b, db.Store, "bench-"+rand.Text())
 	conn := openRaw(b, db)
-	for i := 0; b.Loop(); i++ {
-		if err := insertRows(conn, source.ID, benchmarkMessage(i*size, size)); err != nil {
-			b.Fatal(err)
-		}
+	conn.SetMaxIdleConns(w.concurrency)
+	if db.Store.Driver() == storetest.SQLite {
+		conn.SetMaxOpenConns(1) // waiting in Go is the quickest way to take turns
 	}
-	b.ReportMetric(float64(size*b.N)/b.Elapsed().Seconds(), "notifications/s")
+	return func(m *soap.Message) error { return insertRows(conn, source.ID, m) }
 }
 
-// insertRows is what Save is not: a row at a time.
+// insertRows is what Save is not: a transaction for each message.
 func insertRows(conn *sql.DB, sourceID int64, message *soap.Message) error {
 	tx, err := conn.Begin()
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
+	if err := insertEach(tx, sourceID, message); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// insertEach inserts a row at a time.
+func insertEach(tx *sql.Tx, sourceID int64, message *soap.Message) error {
 	for _, n := range message.Notifications {
 		_, err := tx.Exec(`
 			insert into notifications (source_id, organization, organization_suffix, action_id, notification_id, digest,
@@ -75,8 +122,10 @@ func insertRows(conn *sql.DB, sourceID int64, message *soap.Message) error {
 			return err
 		}
 	}
-	return tx.Commit()
+	return nil
 }
+
+var benchmarkFields = `","Company":"Company","AnnualRevenue":1.0E7,"Description":"` + strings.Repeat("Lorem ipsum ", 35) + `"}`
 
 // benchmarkMessage is a message of notifications with about 500 bytes of fields each.
 func benchmarkMessage(from, size int) *soap.Message {
@@ -84,8 +133,7 @@ func benchmarkMessage(from, size int) *soap.Message {
 	objectType := "Lead"
 	for i := from; i < from+size; i++ {
 		recordID := fmt.Sprintf("00Qxx%010dAAA", i)
-		fields := fmt.Sprintf(`{"Id":%q,"Company":"Company %d","AnnualRevenue":%d.0,"Description":%q}`, recordID, i, i,
-			strings.Repeat("Lorem ipsum ", 35))
+		fields := `{"Id":"` + recordID + benchmarkFields
 		message.Notifications = append(message.Notifications, soap.Notification{
 			ID: fmt.Sprintf("04lxx%010dAAA", i), ObjectType: &objectType, RecordID: &recordID,
 			Fields: []byte(fields), Digest: digestOf(fields),

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -9,7 +10,7 @@ import (
 
 // statement is an insert with its arguments, which share no memory with the rows.
 type statement struct {
-	sql  string
+	text string
 	args []any
 }
 
@@ -19,6 +20,28 @@ const durable = `
 	(select set_config('synchronous_commit', case current_setting('synchronous_commit')
 		when 'remote_apply' then 'remote_apply' else 'on' end, true)) is not null`
 
+// The statement of both databases around the rows. Identity and digest are the only conflict that it names: anything
+// else that goes wrong is an error. A column of the table that the subselect compares is that of the inserted row.
+const (
+	insertInto = `
+		insert into notifications (source_id, organization, organization_suffix, action_id, notification_id, digest,
+			object_type, record_id, fields, received_at)`
+	insertReturning = `
+		on conflict (source_id, organization, notification_id, digest) do nothing
+		returning id, source_id, organization, notification_id, digest, exists (
+			select 1 from notifications p
+			where p.source_id = notifications.source_id and p.organization = notifications.organization
+				and p.notification_id = notifications.notification_id and p.id < notifications.id)`
+)
+
+// statements are those that insert the rows, in their order.
+func (s *Store) statements(rows []sortedRow) []statement {
+	if s.driver == driverPostgres {
+		return insertPostgres(rows)
+	}
+	return insertSQLite(rows)
+}
+
 // insertPostgresRows takes a column as one array: its text, which is to be parsed and planned, does not grow with the
 // rows. They are inserted in their order.
 const insertPostgresRows = insertInto + `
@@ -27,14 +50,13 @@ const insertPostgresRows = insertInto + `
 	where` + durable + insertReturning
 
 // insertPostgres makes one statement for all rows.
-func (s *Store) insertPostgres(rows []row) []statement {
+func insertPostgres(rows []sortedRow) []statement {
 	n := len(rows)
 	sources, organizations, suffixes := newArray(oidInt4, n), newArray(oidText, n), newArray(oidText, n)
 	actions, notifications, digests := newArray(oidText, n), newArray(oidText, n), newArray(oidBytea, n)
 	types, records := newArray(oidText, n), newArray(oidText, n)
 	fields, times := newArray(oidJSON, n), newArray(oidTimestamptz, n)
-	for i := range rows {
-		r := &rows[i]
+	for _, r := range rows {
 		sources.int4(r.sourceID)
 		organizations.text(r.organization)
 		suffixes.text(r.organizationSuffix)
@@ -56,7 +78,7 @@ func (s *Store) insertPostgres(rows []row) []statement {
 const maxSQLiteRows = 1000
 
 // insertSQLite makes a statement for every so many rows.
-func (s *Store) insertSQLite(rows []row) (inserts []statement) {
+func insertSQLite(rows []sortedRow) (inserts []statement) {
 	for len(rows) > 0 {
 		n := min(len(rows), maxSQLiteRows)
 		inserts = append(inserts, valuesSQLite(rows[:n]))
@@ -65,16 +87,15 @@ func (s *Store) insertSQLite(rows []row) (inserts []statement) {
 	return inserts
 }
 
-func valuesSQLite(rows []row) statement {
+func valuesSQLite(rows []sortedRow) statement {
 	const values = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	args := make([]any, 0, 10*len(rows))
-	for i := range rows {
-		r := &rows[i]
+	for _, r := range rows {
 		args = append(args, r.sourceID, r.organization, r.organizationSuffix, r.actionID, r.notificationID, r.digest[:],
 			r.objectType, r.recordID, textOrNull(r.fields), timestamp{r.receivedAt})
 	}
-	sql := insertInto + " values " + values + strings.Repeat(", "+values, len(rows)-1) + insertReturning
-	return statement{sql, args}
+	text := insertInto + " values " + values + strings.Repeat(", "+values, len(rows)-1) + insertReturning
+	return statement{text, args}
 }
 
 // textOrNull is for SQLite, to which bytes are not text.
@@ -96,33 +117,20 @@ func insertAll(ctx context.Context, tx *sqlx.Tx, inserts []statement) (fresh []f
 }
 
 func insertSome(ctx context.Context, tx *sqlx.Tx, insert statement, fresh []freshRow) ([]freshRow, error) {
-	rows, err := tx.QueryContext(ctx, insert.sql, insert.args...)
+	rows, err := tx.QueryContext(ctx, insert.text, insert.args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var r freshRow
-		if err := rows.Scan(&r.id, &r.sourceID, &r.organization, &r.notificationID, &r.known); err != nil {
+		var digest sql.RawBytes
+		err := rows.Scan(&r.id, &r.sourceID, &r.organization, &r.notificationID, &digest, &r.known)
+		if err != nil {
 			return nil, err
 		}
+		copy(r.digest[:], digest)
 		fresh = append(fresh, r)
 	}
 	return fresh, rows.Err()
-}
-
-// tally counts what became of so many rows. A statement of PostgreSQL does not see what itself has inserted, so an
-// identity that is fresh twice is found here.
-func tally(rows int, fresh []freshRow) Saved {
-	saved := Saved{Duplicates: rows - len(fresh)}
-	seen := make(map[identity]bool, len(fresh))
-	for _, r := range fresh {
-		if r.known || seen[r.identity] {
-			saved.Revisions++
-		} else {
-			saved.Stored++
-		}
-		seen[r.identity] = true
-	}
-	return saved
 }

@@ -22,7 +22,7 @@ import (
 // maxPostgresConnections leaves most of the 20 of Heroku's smallest plan to others, such as a second process.
 const maxPostgresConnections = 8
 
-func openPostgres(databaseURL string) (*Store, error) {
+func openPostgres(databaseURL string, o options) (*Store, error) {
 	config, err := postgresConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -37,7 +37,7 @@ func openPostgres(databaseURL string) (*Store, error) {
 	db.SetMaxIdleConns(maxPostgresConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour) // so that connections move to where the name of the server points by now
-	return &Store{driver: driverPostgres, write: db, read: db}, nil
+	return &Store{driver: driverPostgres, write: db, read: db, queue: newQueue(o.committers, o)}, nil
 }
 
 // postgresConfig reads a DATABASE_URL. BinaryParameters sends a query and its arguments at once, without a statement

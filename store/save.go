@@ -1,15 +1,10 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"ackbox/soap"
 )
@@ -31,22 +26,40 @@ type Saved struct {
 	Duplicates int
 }
 
-// maxAttempts is how often a save is tried that PostgreSQL rolls back for a deadlock.
-const maxAttempts = 10
-
-// Save stores what is new of a message, in one transaction. When it returns without an error, all of the message is in
-// the database and on its disk. [ErrUnavailable] leaves open whether it is; saving the message again is always right.
-// A message that the database cannot take gives another error, and none of it is stored.
+// Save stores what is new of a message, in one transaction with whatever else is waiting to be saved. When it returns
+// without an error, all of the message is in the database and on its disk. [ErrUnavailable] leaves open whether it is,
+// as does the end of the context, which is one; saving the message again is always right. [ErrOverloaded] is for a
+// message that there is no room for. A message that the database cannot take gives another error, and none of it is
+// stored.
 //
 // A notification is identified by source, organization and notification id, see [SameOrganization]. One whose content,
 // by its digest, is stored already under that identity adds nothing; one with other content is its next revision.
 func (s *Store) Save(ctx context.Context, in Inbound) (Saved, error) {
-	rows := newRows(in)
-	fresh, err := s.insert(ctx, rows)
+	saved, err := s.save(ctx, newPending(newRows(in)))
 	if err != nil {
 		return Saved{}, fmt.Errorf("save message: %w", err)
 	}
-	return tally(len(rows), fresh), nil
+	return saved, nil
+}
+
+func (s *Store) save(ctx context.Context, p *pending) (Saved, error) {
+	if err := ctx.Err(); err != nil {
+		return Saved{}, s.failure(err)
+	}
+	work, err := s.queue.add(p)
+	if err != nil {
+		return Saved{}, s.failure(err)
+	}
+	if work {
+		go s.commitWaiting()
+	}
+	select {
+	case o := <-p.outcome:
+		return o.saved, s.failure(o.err)
+	case <-ctx.Done():
+		s.queue.leave(p)
+		return Saved{}, s.failure(ctx.Err())
+	}
 }
 
 // identity is what a notification is known by.
@@ -56,7 +69,7 @@ type identity struct {
 	notificationID string
 }
 
-// row is a notification to insert. Rows of several messages may go into one insert.
+// row is a notification to insert.
 type row struct {
 	identity
 	organizationSuffix string
@@ -68,14 +81,7 @@ type row struct {
 	receivedAt         time.Time
 }
 
-// freshRow is a row that was inserted.
-type freshRow struct {
-	id int64
-	identity
-	known bool // there were rows of this identity before
-}
-
-// newRows makes the rows of a message, in the order in which they are to be inserted.
+// newRows makes the rows of a message, in the order sent.
 func newRows(in Inbound) []row {
 	organization, suffix := organizationKey(in.Message.OrganizationID)
 	rows := make([]row, len(in.Message.Notifications))
@@ -91,54 +97,5 @@ func newRows(in Inbound) []row {
 			receivedAt:         in.ReceivedAt,
 		}
 	}
-	sortRows(rows)
 	return rows
-}
-
-// sortRows sorts by identity, so that two inserts which share notifications wait for each other and do not deadlock.
-// Contents of one identity stay in the order they came in, which becomes that of the revisions: sorting them too would
-// spare a deadlock now and then, which is tried again, but shuffle them.
-func sortRows(rows []row) {
-	slices.SortStableFunc(rows, func(a, b row) int {
-		return cmp.Or(
-			cmp.Compare(a.sourceID, b.sourceID),
-			strings.Compare(a.organization, b.organization),
-			strings.Compare(a.notificationID, b.notificationID),
-		)
-	})
-}
-
-// The statement of both databases around the rows. Identity and digest are the only conflict that it names: anything
-// else that goes wrong is an error. A column of the table that the subselect compares is that of the inserted row.
-const (
-	insertInto = `
-		insert into notifications (source_id, organization, organization_suffix, action_id, notification_id, digest,
-			object_type, record_id, fields, received_at)`
-	insertReturning = `
-		on conflict (source_id, organization, notification_id, digest) do nothing
-		returning id, source_id, organization, notification_id, exists (
-			select 1 from notifications p
-			where p.source_id = notifications.source_id and p.organization = notifications.organization
-				and p.notification_id = notifications.notification_id and p.id < notifications.id)`
-)
-
-// insert adds the rows that are not there yet and returns them. The rows are not used any more once it returns.
-func (s *Store) insert(ctx context.Context, rows []row) ([]freshRow, error) {
-	inserts := s.insertSQLite(rows)
-	if s.driver == driverPostgres {
-		inserts = s.insertPostgres(rows)
-	}
-	for attempt := 1; ; attempt++ {
-		var fresh []freshRow
-		err := s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
-			fresh, err = insertAll(ctx, tx, inserts)
-			return err
-		})
-		if err == nil {
-			return fresh, nil
-		}
-		if !isDeadlock(err) || attempt == maxAttempts {
-			return nil, err
-		}
-	}
 }

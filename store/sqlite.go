@@ -33,7 +33,7 @@ func sqlitePath(databaseURL string) (path string, ok bool, err error) {
 
 // openSQLite makes two pools over one file. SQLite has one writer at a time anyway; when it is one connection, writers
 // queue in Go, where a context ends the wait, and only other processes are waited for by busy_timeout.
-func openSQLite(path string) (*Store, error) {
+func openSQLite(path string, o options) (*Store, error) {
 	write, err := sqlitePool(path, url.Values{
 		"mode":    {"rwc"},
 		"_txlock": {"immediate"},
@@ -54,7 +54,7 @@ func openSQLite(path string) (*Store, error) {
 	write.SetMaxOpenConns(1)
 	read.SetMaxOpenConns(maxSQLiteReaders)
 	read.SetMaxIdleConns(maxSQLiteReaders)
-	return &Store{driver: driverSQLite, path: path, write: write, read: read}, nil
+	return &Store{driver: driverSQLite, path: path, write: write, read: read, queue: newQueue(1, o)}, nil
 }
 
 // sqlitePool opens no connection yet. The path is escaped: in the URI that SQLite reads, ?, # and % have a meaning.

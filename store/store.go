@@ -28,6 +28,7 @@ type Store struct {
 	path   string   // of SQLite's file, absolute; "" on PostgreSQL
 	write  *sqlx.DB // one connection on SQLite
 	read   *sqlx.DB // read-only on SQLite, the same as write on PostgreSQL
+	queue  *queue
 	closed atomic.Bool
 }
 
@@ -36,20 +37,23 @@ type Store struct {
 //
 // FILE is a path as it is, without escapes. A PostgreSQL url without sslmode means disable for a loopback address or a
 // socket, else require; connect_timeout is 10 s if not given.
-func Open(url string) (*Store, error) {
+func Open(url string, given ...Option) (*Store, error) {
+	o := newOptions(given)
 	path, isSQLite, err := sqlitePath(url)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("open database: %w", err)
 	case isSQLite:
-		return openSQLite(path)
+		return openSQLite(path, o)
 	}
-	return openPostgres(url)
+	return openPostgres(url, o)
 }
 
-// Close closes all connections. Whatever runs is ended, and what is called later fails with [ErrUnavailable].
+// Close closes all connections. Messages that are being committed are finished, for 3 seconds; whatever else runs is
+// ended, and what waits or is called later fails with [ErrUnavailable].
 func (s *Store) Close() error {
 	s.closed.Store(true)
+	s.queue.close()
 	if s.read == s.write {
 		return s.write.Close()
 	}
@@ -59,13 +63,24 @@ func (s *Store) Close() error {
 // Driver is the kind of the database, "sqlite" or "postgres".
 func (s *Store) Driver() string { return s.driver }
 
+// errNotBegun says that the database gave no transaction, so there is none for others either.
+var errNotBegun = errors.New("begin transaction")
+
+// beginTimeout is how long a server may take to begin a transaction, connecting included. One that is down or stands
+// still is found out here, soon enough to refuse those who wait.
+const beginTimeout = 2 * time.Second
+
 // inTx runs do in a transaction that may write, and commits it unless do fails. The outcome of a commit that fails is
 // unknown: it is [ErrUnavailable]. Nothing that do writes to may be read when inTx fails: do may still be running then.
 func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	begun := s.limitBegin(cancel)
 	return s.await(ctx, func() error {
 		tx, err := s.write.BeginTxx(ctx, nil)
+		begun()
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errNotBegun, err)
 		}
 		defer tx.Rollback() // after a commit there is nothing left of it
 		if err := do(tx); err != nil {
@@ -76,6 +91,17 @@ func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 		}
 		return nil
 	})
+}
+
+// limitBegin cancels after beginTimeout, unless begun is called before. SQLite has a limit of its own, busy_timeout.
+func (s *Store) limitBegin(cancel context.CancelCauseFunc) (begun func()) {
+	if s.driver == driverSQLite {
+		return func() {}
+	}
+	timer := time.AfterFunc(beginTimeout, func() {
+		cancel(fmt.Errorf("%w: no answer in %s: %w", errNotBegun, beginTimeout, context.DeadlineExceeded))
+	})
+	return func() { timer.Stop() }
 }
 
 // grace is how long a call waits after the end of its context for the driver to give up by itself.
@@ -101,6 +127,6 @@ func (s *Store) await(ctx context.Context, do func() error) error {
 	case err := <-done:
 		return s.failure(err)
 	case <-timer.C:
-		return s.failure(ctx.Err())
+		return s.failure(context.Cause(ctx))
 	}
 }

@@ -25,7 +25,7 @@ var errEphemeral = errors.New("DATABASE_URL is not set, and this is a Heroku dyn
 	"add a database with \"heroku addons:create heroku-postgresql:essential-0\"")
 
 // open opens the database without asking it anything.
-func (f *databaseFlags) open() (*store.Store, error) {
+func (f *databaseFlags) open(options ...store.Option) (*store.Store, error) {
 	if f.embedded() && os.Getenv("DYNO") != "" {
 		return nil, errEphemeral
 	}
@@ -33,7 +33,7 @@ func (f *databaseFlags) open() (*store.Store, error) {
 	if f.embedded() {
 		url = embeddedURL
 	}
-	s, err := store.Open(url)
+	s, err := store.Open(url, options...)
 	if err != nil {
 		return nil, usageError{err}
 	}

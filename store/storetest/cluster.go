@@ -36,7 +36,7 @@ type Cluster struct {
 	folder string
 	bin    string // the folder of the binaries
 	port   int
-	exited chan error // receives what the running server's Wait returns; nil when it is stopped
+	exited <-chan error // receives what the running server's Wait returns; nil when it is stopped
 	server *os.Process
 }
 
@@ -163,22 +163,28 @@ func (c *Cluster) Start(ctx context.Context) error {
 	}
 	defer output.Close()
 	server.Stdout, server.Stderr = output, output
-	started := make(chan error)
-	exited := make(chan error, 1)
-	go func() {
-		// The kernel ends the server with the thread that started it: the thread has to last as long.
-		runtime.LockOSThread()
-		err := server.Start()
-		started <- err
-		if err == nil {
-			exited <- server.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
+	exited, err := startBound(server)
+	if err != nil {
 		return err
 	}
 	c.server, c.exited = server.Process, exited
 	return c.waitReady(ctx)
+}
+
+// startBound starts a process that [dependent] binds to this one; what its Wait returns comes from the channel.
+func startBound(cmd *exec.Cmd) (<-chan error, error) {
+	started := make(chan error)
+	exited := make(chan error, 1)
+	go func() {
+		// The kernel ends the process with the thread that started it: the thread has to last as long.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			exited <- cmd.Wait()
+		}
+	}()
+	return exited, <-started
 }
 
 // waitReady asks until the server answers.

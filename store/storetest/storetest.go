@@ -64,9 +64,9 @@ func New(tb testing.TB, driver string) *Database {
 }
 
 // Open opens and migrates the database at url, and closes it when the test ends.
-func Open(tb testing.TB, url string) *Database {
+func Open(tb testing.TB, url string, options ...store.Option) *Database {
 	tb.Helper()
-	s, err := store.Open(url)
+	s, err := store.Open(url, options...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -122,8 +122,14 @@ func unavailable(tb testing.TB, err error) {
 	if !errors.Is(err, ErrNotInstalled) {
 		tb.Fatal(err)
 	}
-	if strings.Contains(os.Getenv("ACKBOX_TEST_REQUIRE"), Postgres) {
-		tb.Fatalf("ACKBOX_TEST_REQUIRE is set, but %v", err)
+	skip(tb, Postgres, err)
+}
+
+// skip skips a test for want of what ACKBOX_TEST_REQUIRE may name.
+func skip(tb testing.TB, what string, err error) {
+	tb.Helper()
+	if strings.Contains(os.Getenv("ACKBOX_TEST_REQUIRE"), what) {
+		tb.Fatalf("ACKBOX_TEST_REQUIRE names %s, but %v", what, err)
 	}
-	tb.Skipf("the PostgreSQL half is skipped: %v", err)
+	tb.Skipf("the %s half is skipped: %v", what, err)
 }

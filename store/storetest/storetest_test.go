@@ -105,7 +105,7 @@ func TestWithoutPostgreSQL(t *testing.T) {
 		err           error
 		want          string
 	}{
-		{"not installed", "", storetest.ErrNotInstalled, "skipped: the PostgreSQL half is skipped"},
+		{"not installed", "", storetest.ErrNotInstalled, "skipped: the postgres half is skipped"},
 		{"not installed, required", "postgres", storetest.ErrNotInstalled, "failed"},
 		{"broken", "", errors.New("broken"), "failed"},
 	}

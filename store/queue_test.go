@@ -1,0 +1,245 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/pprof"
+	"testing"
+	"time"
+
+	"ackbox/store"
+	"ackbox/store/storetest"
+)
+
+// requireRefused checks that a message is refused at once, although the database stands still.
+func requireRefused(t *testing.T, db *store.Store, in store.Inbound) {
+	t.Helper()
+	started := time.Now()
+	if _, err := db.Save(t.Context(), in); !errors.Is(err, store.ErrOverloaded) || errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("got %v, want %v", err, store.ErrOverloaded)
+	}
+	if took := time.Since(started); took > time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestMessagesThatFindNoRoomAreRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	const room, extra = 20, 200
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		db = storetest.Open(t, db.URL, store.Queue(room, 1<<20))
+		source := addSource(t, db.Store, "one")
+		release := hold(t, db)
+		var saves []<-chan result
+		for i := range room {
+			saves = append(saves, saving(t.Context(), db.Store, source.ID, benchmarkMessage(i, 1)))
+			until(t, "the message has come in", func() bool { n, _ := db.Store.Pending(); return n == i+1 })
+		}
+		for i := range extra {
+			requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Message: benchmarkMessage(room+i, 1)})
+		}
+		release()
+		for _, s := range saves {
+			if r := <-s; r.err != nil || r.saved.Stored != 1 {
+				t.Errorf("got %+v, %v, want it stored", r.saved, r.err)
+			}
+		}
+		save(t, db.Store, source, benchmarkMessage(room, 1), now)
+		if got := len(export(t, db.Store, store.NotificationFilter{})); got != room+1 {
+			t.Errorf("got %d notifications, want %d", got, room+1)
+		}
+	})
+}
+
+func TestTheQueueIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		db = storetest.Open(t, db.URL, store.Queue(1000, 10_000))
+		source := addSource(t, db.Store, "one")
+		large := benchmarkMessage(0, 100)
+		if got := save(t, db.Store, source, large, now); got.Stored != 100 {
+			t.Errorf("one that comes alone: got %+v, want it stored", got)
+		}
+		release := hold(t, db)
+		first := saving(t.Context(), db.Store, source.ID, benchmarkMessage(100, 2))
+		until(t, "the message has come in", func() bool { n, _ := db.Store.Pending(); return n == 1 })
+		requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Message: large})
+		second := saving(t.Context(), db.Store, source.ID, benchmarkMessage(102, 2))
+		until(t, "a small one has come in", func() bool { n, _ := db.Store.Pending(); return n == 2 })
+		release()
+		for _, s := range []<-chan result{first, second} {
+			if r := <-s; r.err != nil {
+				t.Error(r.err)
+			}
+		}
+	})
+}
+
+func TestWhoeverLeavesMakesRoom(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		db = storetest.Open(t, db.URL, store.Committers(1), store.Queue(2, 1<<20))
+		source := addSource(t, db.Store, "one")
+		release := hold(t, db)
+		first := saving(t.Context(), db.Store, source.ID, benchmarkMessage(0, 1))
+		until(t, "the committer has the first", func() bool {
+			n, _ := db.Store.Pending()
+			return n == 1 && db.Store.Waiting() == 0
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		second := saving(ctx, db.Store, source.ID, benchmarkMessage(1, 1))
+		until(t, "the second waits", func() bool { return db.Store.Waiting() == 1 })
+		requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Message: benchmarkMessage(2, 1)})
+		cancel()
+		if r := <-second; !errors.Is(r.err, store.ErrUnavailable) || !errors.Is(r.err, context.Canceled) {
+			t.Errorf("got %v, want unavailable, canceled", r.err)
+		}
+		third := saving(t.Context(), db.Store, source.ID, benchmarkMessage(2, 1))
+		until(t, "the third waits", func() bool { return db.Store.Waiting() == 1 })
+		release()
+		for _, s := range []<-chan result{first, third} {
+			if r := <-s; r.err != nil {
+				t.Error(r.err)
+			}
+		}
+		if got := len(export(t, db.Store, store.NotificationFilter{})); got != 2 {
+			t.Errorf("got %d notifications, want 2: the second is not stored", got)
+		}
+	})
+}
+
+func TestCloseFinishesWhatWasTakenAndRefusesTheRest(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		closing, err := store.Open(db.URL, store.Committers(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := addSource(t, db.Store, "one")
+		release := hold(t, db)
+		taken := saving(t.Context(), closing, source.ID, benchmarkMessage(0, 1))
+		until(t, "the committer has the first", func() bool {
+			n, _ := closing.Pending()
+			return n == 1 && closing.Waiting() == 0
+		})
+		waiting := saving(t.Context(), closing, source.ID, benchmarkMessage(1, 1))
+		until(t, "the second waits", func() bool { return closing.Waiting() == 1 })
+		closed := make(chan error, 1)
+		go func() { closed <- closing.Close() }()
+		if r := <-waiting; !errors.Is(r.err, store.ErrUnavailable) {
+			t.Errorf("the second: got %v, want %v", r.err, store.ErrUnavailable)
+		}
+		release()
+		if r := <-taken; r.err != nil || r.saved.Stored != 1 {
+			t.Errorf("the first: got %+v, %v, want it stored", r.saved, r.err)
+		}
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		if got := len(export(t, db.Store, store.NotificationFilter{})); got != 1 {
+			t.Errorf("got %d notifications, want 1", got)
+		}
+	})
+}
+
+func TestCloseDoesNotWaitForADatabaseThatStandsStill(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		closing, err := store.Open(db.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := addSource(t, db.Store, "one")
+		defer hold(t, db)()
+		stuck := saving(t.Context(), closing, source.ID, benchmarkMessage(0, 1))
+		until(t, "the message has come in", func() bool { n, _ := closing.Pending(); return n == 1 })
+		started := time.Now()
+		if err := closing.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(started); took > 10*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if r := <-stuck; !errors.Is(r.err, store.ErrUnavailable) {
+			t.Errorf("got %v, want %v", r.err, store.ErrUnavailable)
+		}
+	})
+}
+
+// Not parallel: it looks at the goroutines of the whole process.
+func TestNoCommitterIsLeftBehind(t *testing.T) {
+	for _, driver := range drivers {
+		t.Run(driver, func(t *testing.T) {
+			db := storetest.New(t, driver).Store
+			source := addSource(t, db, "one")
+			var saves []<-chan result
+			for i := range 50 {
+				saves = append(saves, saving(t.Context(), db, source.ID, benchmarkMessage(i, 1)))
+			}
+			for _, s := range saves {
+				if r := <-s; r.err != nil {
+					t.Error(r.err)
+				}
+			}
+			until(t, "there is no committer", func() bool {
+				var stacks bytes.Buffer
+				if err := pprof.Lookup("goroutine").WriteTo(&stacks, 1); err != nil {
+					t.Fatal(err)
+				}
+				return !bytes.Contains(stacks.Bytes(), []byte("commitWaiting"))
+			})
+		})
+	}
+}
+
+// All who wait are told soon that the server has gone; what was acked before is there when it is back.
+func TestACrashUnderLoadLosesNothingThatWasSaved(t *testing.T) {
+	t.Parallel()
+	const savers, enough = 32, 200
+	cluster := storetest.NewCluster(t, storetest.Options{Settings: map[string]string{"fsync": "on"}})
+	db := storetest.Open(t, cluster.URL("postgres")).Store
+	source := addSource(t, db, "one")
+	acked := make(chan string, 1<<20)
+	failed := make(chan error, savers)
+	for i := range savers {
+		go func() {
+			for n := 0; ; n++ {
+				id := fmt.Sprintf("04l%d-%d", i, n)
+				in := store.Inbound{SourceID: source.ID, Message: message(notification(id, "{}")), ReceivedAt: now}
+				if _, err := db.Save(t.Context(), in); err != nil {
+					failed <- err
+					return
+				}
+				acked <- id
+			}
+		}()
+	}
+	until(t, "enough is acked", func() bool { return len(acked) >= enough || len(failed) > 0 })
+	if err := cluster.Stop(true); err != nil {
+		t.Fatal(err)
+	}
+	stopped := time.Now()
+	for range savers {
+		if err := <-failed; !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("got %v, want %v", err, store.ErrUnavailable)
+		}
+	}
+	if took := time.Since(stopped); took > 2*time.Second {
+		t.Errorf("the last was told after %s", took)
+	}
+	if err := cluster.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stored := map[string]bool{}
+	for _, n := range export(t, db, store.NotificationFilter{}) {
+		stored[n.NotificationID] = true
+	}
+	close(acked)
+	for id := range acked {
+		if !stored[id] {
+			t.Errorf("%s was acked and is lost", id)
+		}
+	}
+}
