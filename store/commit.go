@@ -25,8 +25,8 @@ func (s *Store) commitWaiting() {
 }
 
 // commit saves messages in one transaction and answers each. If that fails and the database is not at fault, it halves
-// them until each that cannot be saved is alone: one costs the others a few transactions, not one each. The outcome of a
-// transaction that the database was at fault for is unknown, so nothing is tried after it: that is the error.
+// them until each that cannot be saved is alone: one costs the others a few transactions, not one each. The outcome of
+// a transaction that the database was at fault for is unknown, so nothing is tried after it: that is the error.
 func (s *Store) commit(ctx context.Context, messages []*pending) (outage error) {
 	saved, err := s.insert(ctx, messages)
 	half := len(messages) / 2
@@ -100,7 +100,7 @@ func sortedRows(messages []*pending) []sortedRow {
 		}
 	}
 	slices.SortFunc(rows, func(a, b sortedRow) int {
-		return cmp.Or(a.identity.compare(b.identity), cmp.Compare(a.order, b.order))
+		return cmp.Or(a.compare(b.identity), cmp.Compare(a.order, b.order))
 	})
 	return rows
 }
@@ -129,8 +129,8 @@ type freshRow struct {
 }
 
 // tally counts what became of the rows of each message. Of rows with the same content it is the first that was
-// inserted. A statement of PostgreSQL does not see what itself has inserted, so an identity that is fresh twice is found
-// here.
+// inserted. A statement of PostgreSQL does not see what itself has inserted, so an identity that is fresh twice is
+// found here.
 func tally(messages int, rows []sortedRow, fresh []freshRow) []Saved {
 	added := make(map[content]bool, len(fresh)) // whether the identity was known
 	for _, f := range fresh {

@@ -9,8 +9,8 @@ import (
 )
 
 // queue holds the messages that are being saved, and hands all that wait to whichever committer is free. There is a
-// committer, a goroutine, only while there is something to commit. Nobody is held up to make a group larger: groups grow
-// by what comes in while others commit.
+// committer, a goroutine, only while there is something to commit. Nobody is held up to make a group larger: groups
+// grow by what comes in while others commit.
 type queue struct {
 	committers int
 	maxPending int
