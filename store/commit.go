@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jmoiron/sqlx"
-
 	"ackbox/soap"
 )
 
@@ -64,11 +62,7 @@ func (s *Store) insert(ctx context.Context, messages []*pending) ([]Saved, error
 	rows := sortedRows(messages)
 	inserts := s.statements(rows)
 	for attempt := 1; ; attempt++ {
-		var fresh []freshRow
-		err := s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
-			fresh, err = insertAll(ctx, tx, inserts)
-			return err
-		})
+		fresh, err := s.run(ctx, inserts)
 		if err == nil {
 			return tally(len(messages), rows, fresh), nil
 		}

@@ -93,6 +93,23 @@ func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	})
 }
 
+// onConnection runs do on a connection of its own, without a transaction. Nothing that do writes to may be read when it
+// fails: do may still be running then.
+func (s *Store) onConnection(ctx context.Context, do func(conn *sqlx.Conn) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	begun := s.limitBegin(cancel)
+	return s.await(ctx, func() error {
+		conn, err := s.write.Connx(ctx)
+		begun()
+		if err != nil {
+			return fmt.Errorf("%w: %w", errNotBegun, err)
+		}
+		defer conn.Close()
+		return do(conn)
+	})
+}
+
 // limitBegin cancels after beginTimeout, unless begun is called before. SQLite has a limit of its own, busy_timeout.
 func (s *Store) limitBegin(cancel context.CancelCauseFunc) (begun func()) {
 	if s.driver == driverSQLite {
