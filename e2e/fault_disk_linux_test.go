@@ -1,0 +1,121 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"ackbox/simulate"
+	"ackbox/soap"
+	"ackbox/store/storetest"
+)
+
+// smallDisk is a file system that is nearly full, and of the owner of the database.
+type smallDisk struct {
+	folder, ballast string
+}
+
+const (
+	diskSize    = 48 << 20
+	ballastSize = 40 << 20
+)
+
+// newSmallDisk mounts one, which is unmounted when the test ends, before its folder is removed.
+func newSmallDisk(t *testing.T, fault, driver string, owner *syscall.Stat_t) *smallDisk {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "ackbox-disk-") // one that the user of PostgreSQL may look into
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	options := fmt.Sprintf("size=%d,mode=0700,uid=%d,gid=%d", diskSize, owner.Uid, owner.Gid)
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, options); err != nil {
+		os.RemoveAll(folder)
+		cannot(t, fault, driver, "no tmpfs can be mounted: "+err.Error())
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(folder, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	d := &smallDisk{folder, filepath.Join(folder, "ballast")}
+	if err := os.WriteFile(d.ballast, make([]byte, ballastSize), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// makeRoom deletes the ballast.
+func (d *smallDisk) makeRoom(t *testing.T) {
+	t.Helper()
+	if err := os.Remove(d.ballast); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFaultDiskFull(t *testing.T) {
+	t.Parallel()
+	eachDriver(t, func(t *testing.T, driver string) {
+		const fault = "disk full"
+		disk, database := databaseOnSmallDisk(t, fault, driver)
+		s := startWith(t, database, "crm")
+		large := troubles
+		large.Notifications = simulate.Range{Min: 50, Max: 100}
+		load := s.storm(large)
+		load.refusing(20)
+		for i := range 3 {
+			s.requireRefusedSoon(t, generator(t, uint64(i)+1).Message(100).Append(nil))
+		}
+		disk.makeRoom(t)
+		load.more(1000)
+		load.stop()
+		load.settle(fault+", then room again", driver, s.export())
+	})
+}
+
+// requireRefusedSoon posts a message that must be refused for a reason of ours, in time.
+func (s *server) requireRefusedSoon(t *testing.T, body []byte) {
+	t.Helper()
+	started := time.Now()
+	checkFault(t, post(t, s.url("crm"), body), http.StatusServiceUnavailable, soap.FaultServer)
+	if took := time.Since(started); took > answersWithin {
+		t.Errorf("answered after %s, want %s at most", took, answersWithin)
+	}
+}
+
+// databaseOnSmallDisk puts a database there: SQLite's file, or of PostgreSQL the tables, without the write-ahead log.
+func databaseOnSmallDisk(t *testing.T, fault, driver string) (*smallDisk, string) {
+	t.Helper()
+	if driver == storetest.SQLite {
+		disk := newSmallDisk(t, fault, driver, ownerOf(t, t.TempDir()))
+		return disk, "sqlite:" + filepath.Join(disk.folder, "ackbox.db")
+	}
+	cluster := storetest.NewCluster(t, storetest.Options{})
+	db := openCluster(t, cluster)
+	var data string
+	if err := db.QueryRow("show data_directory").Scan(&data); err != nil {
+		t.Fatal(err)
+	}
+	disk := newSmallDisk(t, fault, driver, ownerOf(t, data))
+	for _, statement := range []string{
+		"create tablespace small location '" + disk.folder + "'", "create database inbox tablespace small",
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	return disk, cluster.URL("inbox")
+}
+
+func ownerOf(t *testing.T, path string) *syscall.Stat_t {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Sys().(*syscall.Stat_t)
+}
