@@ -74,17 +74,6 @@ func (s *server) pester(t *testing.T) (end func()) {
 	return end
 }
 
-// abandon leaves a connection in the middle of a body: the reset comes when it is closed.
-func (s *server) abandon(t *testing.T) {
-	t.Helper()
-	conn, body := s.dial(t), unchanged()
-	s.write(t, conn, "abandoned", len(body), body[:len(body)/2])
-	if err := conn.SetLinger(0); err != nil {
-		t.Error(err)
-	}
-	conn.Close()
-}
-
 // sample is what a process has at one moment.
 type sample struct{ memory, goroutines, files int }
 
