@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 	"testing"
 
 	"ackbox/store/storetest"
@@ -66,9 +67,9 @@ func stopCluster(t *testing.T, cluster *storetest.Cluster) {
 }
 
 // openCluster connects to a cluster as its superuser.
-func openCluster(t *testing.T, cluster *storetest.Cluster) *sql.DB {
+func openCluster(t *testing.T, cluster *storetest.Cluster, options ...string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("postgres", cluster.URL("postgres"))
+	db, err := sql.Open("postgres", cluster.URL("postgres")+strings.Join(options, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
