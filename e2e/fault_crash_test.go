@@ -49,9 +49,7 @@ func TestFaultPostgresCrashes(t *testing.T) {
 		load.more(some)
 		stopCluster(t, cluster)
 		s.requireUnavailable()
-		if err := cluster.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		startCluster(t, cluster)
 	}
 	load.more(some)
 	load.stop()
@@ -62,6 +60,13 @@ func TestFaultPostgresCrashes(t *testing.T) {
 func stopCluster(t *testing.T, cluster *storetest.Cluster) {
 	t.Helper()
 	if err := cluster.Stop(true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func startCluster(t *testing.T, cluster *storetest.Cluster) {
+	t.Helper()
+	if err := cluster.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -21,7 +22,8 @@ type smallDisk struct {
 
 const (
 	diskSize    = 48 << 20
-	ballastSize = 40 << 20
+	ballastSize = 40 << 20 // of a disk with data
+	walBallast  = 24 << 20 // of a disk with a segment of the write-ahead log, which leaves no room for another
 )
 
 // newSmallDisk mounts one, which is unmounted when the test ends, before its folder is removed.
@@ -42,11 +44,15 @@ func newSmallDisk(t *testing.T, fault, driver string, owner *syscall.Stat_t) *sm
 			t.Errorf("unmount: %v", err)
 		}
 	})
-	d := &smallDisk{folder, filepath.Join(folder, "ballast")}
-	if err := os.WriteFile(d.ballast, make([]byte, ballastSize), 0o600); err != nil {
+	return &smallDisk{folder, filepath.Join(folder, "ballast")}
+}
+
+// fill takes some of its room, until makeRoom.
+func (d *smallDisk) fill(t *testing.T, size int) {
+	t.Helper()
+	if err := os.WriteFile(d.ballast, make([]byte, size), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return d
 }
 
 // makeRoom deletes the ballast.
@@ -62,6 +68,7 @@ func TestFaultDiskFull(t *testing.T) {
 	eachDriver(t, func(t *testing.T, driver string) {
 		const fault = "disk full"
 		disk, database := databaseOnSmallDisk(t, fault, driver)
+		disk.fill(t, ballastSize)
 		s := startWith(t, database, "crm")
 		large := troubles
 		large.Notifications = simulate.Range{Min: 50, Max: 100}
@@ -96,11 +103,7 @@ func databaseOnSmallDisk(t *testing.T, fault, driver string) (*smallDisk, string
 	}
 	cluster := storetest.NewCluster(t, storetest.Options{})
 	db := openCluster(t, cluster)
-	var data string
-	if err := db.QueryRow("show data_directory").Scan(&data); err != nil {
-		t.Fatal(err)
-	}
-	disk := newSmallDisk(t, fault, driver, ownerOf(t, data))
+	disk := newSmallDisk(t, fault, driver, ownerOf(t, dataOf(t, cluster)))
 	for _, statement := range []string{
 		"create tablespace small location '" + disk.folder + "'", "create database inbox tablespace small",
 	} {
@@ -109,6 +112,48 @@ func databaseOnSmallDisk(t *testing.T, fault, driver string) (*smallDisk, string
 		}
 	}
 	return disk, cluster.URL("inbox")
+}
+
+// TestFaultLogDiskFull fills the disk of PostgreSQL's write-ahead log, which makes it panic.
+func TestFaultLogDiskFull(t *testing.T) {
+	t.Parallel()
+	const fault = "disk of the WAL full, PostgreSQL panics"
+	cluster := storetest.NewCluster(t, storetest.Options{})
+	data := dataOf(t, cluster)
+	disk := newSmallDisk(t, fault, storetest.Postgres, ownerOf(t, data))
+	stopCluster(t, cluster)
+	wal := filepath.Join(data, "pg_wal")
+	if output, err := exec.Command("mv", wal, disk.folder).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	if err := os.Symlink(filepath.Join(disk.folder, "pg_wal"), wal); err != nil {
+		t.Fatal(err)
+	}
+	startCluster(t, cluster)
+	s := startWith(t, cluster.URL("postgres"), "crm")
+	disk.fill(t, walBallast)
+	large := troubles
+	large.Notifications = simulate.Range{Min: 50, Max: 100}
+	load := s.storm(large)
+	load.refusing(20)
+	for i := range 3 {
+		s.requireRefusedSoon(t, generator(t, uint64(i)+1).Message(100).Append(nil))
+	}
+	disk.makeRoom(t)
+	stopCluster(t, cluster) // if it has not given up
+	startCluster(t, cluster)
+	load.more(1000)
+	load.stop()
+	load.settle(fault, storetest.Postgres, s.export())
+}
+
+// dataOf gives the folder of a cluster's data.
+func dataOf(t *testing.T, cluster *storetest.Cluster) (folder string) {
+	t.Helper()
+	if err := openCluster(t, cluster).QueryRow("show data_directory").Scan(&folder); err != nil {
+		t.Fatal(err)
+	}
+	return folder
 }
 
 func ownerOf(t *testing.T, path string) *syscall.Stat_t {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,9 +84,7 @@ func TestFaultPostgresSyncFails(t *testing.T) {
 		s.requireNoAcks(t, load)
 		end()
 		stopCluster(t, cluster) // if it still tries
-		if err := cluster.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		startCluster(t, cluster)
 		load.more(some)
 	}
 	load.stop()
@@ -95,11 +94,7 @@ func TestFaultPostgresSyncFails(t *testing.T) {
 // processesOf gives the ids of PostgreSQL's processes, the one that starts the others first.
 func processesOf(t *testing.T, cluster *storetest.Cluster) []int {
 	t.Helper()
-	var data string
-	if err := openCluster(t, cluster).QueryRow("show data_directory").Scan(&data); err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.ReadFile(data + "/postmaster.pid")
+	file, err := os.ReadFile(filepath.Join(dataOf(t, cluster), "postmaster.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
