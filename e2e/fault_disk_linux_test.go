@@ -33,10 +33,13 @@ func newSmallDisk(t *testing.T, fault, driver string, owner *syscall.Stat_t) *sm
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
+	t.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
 	options := fmt.Sprintf("size=%d,mode=0700,uid=%d,gid=%d", diskSize, owner.Uid, owner.Gid)
 	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, options); err != nil {
-		os.RemoveAll(folder)
 		cannot(t, fault, driver, "no tmpfs can be mounted: "+err.Error())
 	}
 	t.Cleanup(func() {

@@ -69,6 +69,7 @@ func TestFaultFailover(t *testing.T) {
 	t.Parallel()
 	for i := range times(1, 3) {
 		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+			t.Parallel()
 			primary := storetest.NewCluster(t, storetest.Options{Settings: map[string]string{"fsync": "on"}})
 			standby := primary.NewStandby(t)
 			both := fmt.Sprintf("postgres://postgres@/postgres?host=127.0.0.1,127.0.0.1&port=%d,%d"+

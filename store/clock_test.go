@@ -60,8 +60,8 @@ func TestPruneAfterAClockThatJumped(t *testing.T) {
 	})
 }
 
-// A token that was to end in two days ends early when the clock jumps ahead, and is valid again when it is put right: it
-// is not removed before its source gets another token.
+// A token that was to end in two days ends early when the clock jumps ahead, and is valid again when the clock is put
+// right: it is not removed before its source gets another token.
 func TestATokenWhoseClockJumps(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
