@@ -61,7 +61,7 @@ func TestFaultSyncFails(t *testing.T) {
 func (s *server) requireNoAcks(t *testing.T, load *tally) {
 	t.Helper()
 	for i := range uint64(3) {
-		s.requireRefusedSoon(t, generator(t, i+1).Message(1).Append(nil))
+		s.requireRefused(t, generator(t, i+1).Message(1).Append(nil))
 	}
 	// Acks of what was committed before the first sync failed have arrived by now.
 	before := load.read(func() int { return len(load.ackedIDs) })
