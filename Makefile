@@ -1,5 +1,6 @@
 GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.9.0
 FUZZTIME ?= 1m
+FOR ?= 30m
 
 .PHONY: help
 help: ## List the targets.
@@ -37,6 +38,14 @@ fuzz: ## Run each fuzz target for FUZZTIME (1m).
 		echo "$$package $$target"; \
 		go test "$$package" -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x || exit 1; \
 	done
+
+.PHONY: faults
+faults: ## Crash, fill and cut off everything that can be, and count what is lost: nothing; under 15 minutes.
+	cd e2e && ACKBOX_FAULTS=all go test -run '^TestFault' -count=1 -timeout 20m
+
+.PHONY: soak
+soak: ## Send everything that can be sent for FOR (30m), and watch memory, goroutines and files.
+	cd e2e && ACKBOX_SOAK=$(FOR) go test -run '^TestSoak' -count=1 -timeout 0
 
 .PHONY: bench
 bench: ## Run the benchmarks.

@@ -3,28 +3,7 @@ package e2e_test
 import (
 	"path/filepath"
 	"testing"
-
-	"ackbox/simulate"
 )
-
-func TestNothingAckedIsLostWhenKilled(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, database string) {
-		s := startWith(t, database, "crm")
-		// Acks that are lost, and batches that are put together anew, make duplicates even between the crashes.
-		l := s.post("crm", simulate.ClientOptions{}, simulate.SenderOptions{
-			Retry: retry, LostAck: .02, Rebatch: .5, Disorder: .1,
-		})
-		for range 3 {
-			l.more(enough)
-			s.kill9()
-			s.restart()
-		}
-		l.more(enough)
-		l.stop()
-		requireStoredOnce(t, l.ids, s.export())
-	})
-}
 
 func TestSendCarriesOnWhenTheInboxIsKilled(t *testing.T) {
 	t.Parallel()

@@ -11,9 +11,6 @@ import (
 	"ackbox/store/storetest"
 )
 
-// answersWithin is how soon Salesforce is told to come again when the database is down.
-const answersWithin = 2 * time.Second
-
 func TestADatabaseThatComesAndGoes(t *testing.T) {
 	t.Parallel()
 	cluster := storetest.NewCluster(t, storetest.Options{})

@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 // run builds the binary and starts the PostgreSQL that all tests share, and removes both when the tests are over. That
 // is why it is not storetest.Main, which does not return: here it is told to use a server that is there.
 func run(m *testing.M) int {
+	defer printOutcomes(os.Stdout)
 	folder, err := os.MkdirTemp("", "ackbox-e2e-")
 	if err != nil {
 		return failed(err)

@@ -18,9 +18,9 @@ func TestNewcomerFollowsWhatServePrints(t *testing.T) {
 	if got := strings.Count(s.stdout.String(), match[2]); got != 2 {
 		t.Errorf("got the URL %d times, want it by itself and in the line to send with:\n%s", got, &s.stdout)
 	}
-	if !strings.Contains(s.stderr.String(), "any organization may post") {
-		t.Error("serve does not say that it accepts any organization")
-	}
+	eventually(t, patience, "serve says that it accepts any organization", func() bool {
+		return strings.Contains(s.stderr.String(), "any organization may post")
+	})
 	s.ok(strings.Fields(match[1])...)
 	if got := s.export(); len(got) != 1 || got[0].Source != "default" || *got[0].ObjectType != "Lead" {
 		t.Errorf("got %+v, want the Lead that was sent to default", got)

@@ -2,6 +2,8 @@
 
 package e2e_test
 
+import "time"
+
 const raceEnabled = false
 
 // hugeSize is just under the limit of a body.
@@ -9,3 +11,6 @@ const hugeSize = 31 << 20
 
 // enough is how many notifications are to be acked between two crashes: several transactions are then under way.
 const enough = 1000
+
+// answersWithin is how soon Salesforce is told to come again when the database is down.
+const answersWithin = 2 * time.Second

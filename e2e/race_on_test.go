@@ -2,6 +2,8 @@
 
 package e2e_test
 
+import "time"
+
 const raceEnabled = true
 
 // hugeSize is smaller than without the race detector, which makes reading slow and takes memory that cannot be told from
@@ -10,3 +12,7 @@ const hugeSize = 2 << 20
 
 // enough is how many notifications are to be acked between two crashes: several transactions are then under way.
 const enough = 300
+
+// answersWithin is how soon Salesforce is told to come again when the database is down, on a machine that the race
+// detector keeps busy.
+const answersWithin = 6 * time.Second

@@ -156,6 +156,8 @@ func (d *decoder) messageOf(e *element) *ParseError {
 		return err
 	case isBlank(d.bytesOf(d.organization)):
 		return d.fail(CauseIdentity, "the message names no OrganizationId")
+	case len(d.bytesOf(d.organization)) > MaxID:
+		return d.fail(CauseIdentity, "the OrganizationId is longer than 255 bytes")
 	case len(d.notifications) == 0:
 		return d.fail(CauseCount, "the message holds no Notification")
 	}
@@ -187,6 +189,9 @@ func (d *decoder) notificationOf(e *element, offset int) *ParseError {
 	}
 	if isBlank(d.bytesOf(n.id)) {
 		return d.failAt(offset, CauseIdentity, "a Notification has no Id")
+	}
+	if len(d.bytesOf(n.id)) > MaxID {
+		return d.failAt(offset, CauseIdentity, "the Id of a Notification is longer than 255 bytes")
 	}
 	return nil
 }

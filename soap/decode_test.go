@@ -241,6 +241,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"two OrganizationIds":   {replace("<ActionId>", "<OrganizationId/><ActionId>"), soap.CauseShape, 6, 4},
 		"no Notification Id":    {replace("<Id>04l1</Id>", ""), soap.CauseIdentity, 10, 4},
 		"empty Notification Id": {replace("04l1", " "), soap.CauseIdentity, 10, 4},
+		"long Notification Id":  {replace("04l1", strings.Repeat("x", 256)), soap.CauseIdentity, 10, 4},
+		"long OrganizationId":   {replace("00D5g00000ABCDEEA4", strings.Repeat("x", 256)), soap.CauseIdentity, 17, 19},
 		"two sObjects":          {replace("</sObject>", "</sObject><sObject/>"), soap.CauseShape, 15, 15},
 		"no Notification":       {envelope(), soap.CauseCount, 10, 19},
 		"101 Notifications":     {envelope(many(101)...), soap.CauseCount, 710, 4},

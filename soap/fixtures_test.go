@@ -72,6 +72,7 @@ func oddBodies() [][]byte {
 		replace("<ActionId>", "<ActionId><b/>"), replace("<SessionId xsi:nil=\"true\"/>", ""),
 		replace("<OrganizationId>00D5g00000ABCDEEA4</OrganizationId>", ""), replace("00D5g00000ABCDEEA4", " "),
 		replace("00D5g00000ABCDEEA4", "<![CDATA[00D]]><!-- c -->x&amp;y"), replace("04l1", ""), replace("<Id>04l1</Id>", ""),
+		replace("04l1", strings.Repeat("x", 255)), replace("04l1", strings.Repeat("x", 256)),
 		replace("</Notification>", "<sObject/></Notification>"),
 		replace("</Notification>", "<Other>1</Other></Notification>"),
 		replace("</Notification>", "text</Notification>"), replace(`xsi:type="sf:Lead"`, `xsi:type="no:Lead"`),

@@ -250,7 +250,7 @@ func misshapen(doc *document) string {
 }
 
 func oneID(ids []*node) bool {
-	return len(ids) == 1 && len(ids[0].elements()) == 0 && !blank(ids[0].text())
+	return len(ids) == 1 && len(ids[0].elements()) == 0 && !blank(ids[0].text()) && len(ids[0].text()) <= soap.MaxID
 }
 
 // refusalRules are all the reasons for which the decoder may refuse what encoding/xml would read.

@@ -22,7 +22,7 @@ const (
 	// CauseShape is XML that is not the envelope of an outbound message: another root or namespace, something
 	// missing, twice or out of place.
 	CauseShape Cause = "shape"
-	// CauseIdentity is a missing or empty OrganizationId or Notification Id.
+	// CauseIdentity is an OrganizationId or a Notification Id that is missing, empty or longer than MaxID.
 	CauseIdentity Cause = "identity"
 	// CauseCount is a message with no notification or with more than MaxNotifications.
 	CauseCount Cause = "count"

@@ -28,4 +28,7 @@ const (
 	MaxNotifications = 100
 	// MaxDepth is how deep elements may nest, the Envelope counted as 1. A real message needs 6.
 	MaxDepth = 32
+	// MaxID is how long the OrganizationId and a Notification's Id may be, in bytes: Salesforce's have 18. What is far
+	// longer no database index takes, and it would hold up its whole message.
+	MaxID = 255
 )

@@ -122,6 +122,11 @@ func (c *Cluster) initialize(ctx context.Context, options Options) (err error) {
 		"fsync":                   "off",
 	}
 	maps.Copy(settings, options.Settings)
+	return c.configure(settings)
+}
+
+// configure adds to the settings; the last one of a name counts.
+func (c *Cluster) configure(settings map[string]string) error {
 	var config strings.Builder
 	for name, value := range settings {
 		fmt.Fprintf(&config, "%s = '%s'\n", name, strings.ReplaceAll(value, "'", "''"))
@@ -187,9 +192,11 @@ func startBound(cmd *exec.Cmd) (<-chan error, error) {
 	return exited, <-started
 }
 
+func (c *Cluster) open() (*sql.DB, error) { return sql.Open("postgres", c.URL("postgres")) }
+
 // waitReady asks until the server answers.
 func (c *Cluster) waitReady(ctx context.Context) error {
-	db, err := sql.Open("postgres", c.URL("postgres"))
+	db, err := c.open()
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,164 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"ackbox/simulate"
+	"ackbox/soap"
+	"ackbox/store/storetest"
+)
+
+// smallDisk is a file system that is nearly full, and of the owner of the database.
+type smallDisk struct {
+	folder, ballast string
+}
+
+const (
+	diskSize    = 48 << 20
+	ballastSize = 40 << 20 // of a disk with data
+	walBallast  = 24 << 20 // of a disk with a segment of the write-ahead log, which leaves no room for another
+)
+
+// newSmallDisk mounts one, which is unmounted when the test ends, before its folder is removed.
+func newSmallDisk(t *testing.T, fault, driver string, owner *syscall.Stat_t) *smallDisk {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "ackbox-disk-") // one that the user of PostgreSQL may look into
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	options := fmt.Sprintf("size=%d,mode=0700,uid=%d,gid=%d", diskSize, owner.Uid, owner.Gid)
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, options); err != nil {
+		cannot(t, fault, driver, "no tmpfs can be mounted: "+err.Error())
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(folder, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	return &smallDisk{folder, filepath.Join(folder, "ballast")}
+}
+
+// fill takes some of its room, until makeRoom.
+func (d *smallDisk) fill(t *testing.T, size int) {
+	t.Helper()
+	if err := os.WriteFile(d.ballast, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// makeRoom deletes the ballast.
+func (d *smallDisk) makeRoom(t *testing.T) {
+	t.Helper()
+	if err := os.Remove(d.ballast); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFaultDiskFull(t *testing.T) {
+	t.Parallel()
+	eachDriver(t, func(t *testing.T, driver string) {
+		const fault = "disk full"
+		disk, database := databaseOnSmallDisk(t, fault, driver)
+		disk.fill(t, ballastSize)
+		s := startWith(t, database, "crm")
+		large := troubles
+		large.Notifications = simulate.Range{Min: 50, Max: 100}
+		load := s.storm(large)
+		load.refusing(20)
+		for i := range 3 {
+			s.requireRefused(t, generator(t, uint64(i)+1).Message(100).Append(nil))
+		}
+		disk.makeRoom(t)
+		load.more(1000)
+		load.stop()
+		load.settle(fault+", then room again", driver, s.export())
+	})
+}
+
+// requireRefused posts a message that must be refused for a reason of ours. It waits behind those of the load.
+func (s *server) requireRefused(t *testing.T, body []byte) {
+	t.Helper()
+	checkFault(t, post(t, s.url("crm"), body), http.StatusServiceUnavailable, soap.FaultServer)
+}
+
+// databaseOnSmallDisk puts a database there: SQLite's file, or of PostgreSQL the tables, without the write-ahead log.
+func databaseOnSmallDisk(t *testing.T, fault, driver string) (*smallDisk, string) {
+	t.Helper()
+	if driver == storetest.SQLite {
+		disk := newSmallDisk(t, fault, driver, ownerOf(t, t.TempDir()))
+		return disk, "sqlite:" + filepath.Join(disk.folder, "ackbox.db")
+	}
+	cluster := storetest.NewCluster(t, storetest.Options{})
+	db := openCluster(t, cluster)
+	disk := newSmallDisk(t, fault, driver, ownerOf(t, dataOf(t, cluster)))
+	for _, statement := range []string{
+		"create tablespace small location '" + disk.folder + "'", "create database inbox tablespace small",
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	return disk, cluster.URL("inbox")
+}
+
+// TestFaultLogDiskFull fills the disk of PostgreSQL's write-ahead log, which makes it panic.
+func TestFaultLogDiskFull(t *testing.T) {
+	t.Parallel()
+	const fault = "disk of the WAL full, PostgreSQL panics"
+	cluster := storetest.NewCluster(t, storetest.Options{})
+	data := dataOf(t, cluster)
+	disk := newSmallDisk(t, fault, storetest.Postgres, ownerOf(t, data))
+	stopCluster(t, cluster)
+	wal := filepath.Join(data, "pg_wal")
+	if output, err := exec.Command("mv", wal, disk.folder).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	if err := os.Symlink(filepath.Join(disk.folder, "pg_wal"), wal); err != nil {
+		t.Fatal(err)
+	}
+	startCluster(t, cluster)
+	s := startWith(t, cluster.URL("postgres"), "crm")
+	disk.fill(t, walBallast)
+	large := troubles
+	large.Notifications = simulate.Range{Min: 50, Max: 100}
+	load := s.storm(large)
+	load.refusing(20)
+	for i := range 3 {
+		s.requireRefused(t, generator(t, uint64(i)+1).Message(100).Append(nil))
+	}
+	disk.makeRoom(t)
+	stopCluster(t, cluster) // if it has not given up
+	startCluster(t, cluster)
+	load.more(1000)
+	load.stop()
+	load.settle(fault, storetest.Postgres, s.export())
+}
+
+// dataOf gives the folder of a cluster's data.
+func dataOf(t *testing.T, cluster *storetest.Cluster) (folder string) {
+	t.Helper()
+	if err := openCluster(t, cluster).QueryRow("show data_directory").Scan(&folder); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func ownerOf(t *testing.T, path string) *syscall.Stat_t {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Sys().(*syscall.Stat_t)
+}

@@ -1,0 +1,150 @@
+package e2e_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"ackbox/simulate"
+	"ackbox/soap"
+	"ackbox/store/storetest"
+)
+
+// badNetwork is what a network does to a sender, while others post undisturbed.
+type badNetwork struct {
+	fault string
+	do    func(t *testing.T, s *server, load *tally)
+}
+
+var badNetworks = []badNetwork{
+	{"connections reset in a body", func(t *testing.T, s *server, _ *tally) {
+		for range times(20, 200) {
+			s.abandon(t)
+		}
+	}},
+	{"half-open connections", halfOpen},
+	{"bodies that stop", func(t *testing.T, s *server, load *tally) {
+		for range times(20, 200) {
+			checkFault(t, s.interrupted(t, "stopped"), http.StatusBadRequest, soap.FaultClient)
+			load.onFailure(nil, &simulate.Failure{Status: http.StatusBadRequest})
+		}
+	}},
+	{"Acks that never arrive", ackNeverArrives},
+	{"the same body 32 times at once", sameAtOnce},
+}
+
+func TestFaultNetwork(t *testing.T) {
+	t.Parallel()
+	eachDriver(t, func(t *testing.T, driver string) {
+		for _, n := range badNetworks {
+			t.Run(n.fault, func(t *testing.T) {
+				s := startWith(t, storetest.URL(t, driver), "crm", "ACKBOX_READ_TIMEOUT=1s", "ACKBOX_IDLE_TIMEOUT=1s")
+				calm := troubles
+				calm.Rate = 100
+				load := s.storm(calm)
+				load.more(10)
+				n.do(t, s, load)
+				load.more(10)
+				load.stop()
+				load.settle(n.fault, driver, s.export())
+			})
+		}
+	})
+}
+
+// abandon leaves a connection in the middle of a body: the reset comes when it is closed.
+func (s *server) abandon(t *testing.T) {
+	t.Helper()
+	body := unchanged()
+	s.postAndReset(t, body, len(body)/2)
+}
+
+// postAndReset sends as much of a body and resets the connection, without a look at the answer.
+func (s *server) postAndReset(t *testing.T, body []byte, size int) {
+	t.Helper()
+	conn := s.dial(t)
+	s.write(t, conn, "reset", len(body), body[:size])
+	if err := conn.SetLinger(0); err != nil {
+		t.Error(err)
+	}
+	conn.Close()
+}
+
+// halfOpen leaves connections whose sender has vanished without a word, some within a body and some after an Ack: the
+// server must give them up by itself.
+func halfOpen(t *testing.T, s *server, load *tally) {
+	body := load.message(t, 1)
+	var open []net.Conn
+	for i := range times(20, 200) {
+		conn := s.dial(t)
+		open = append(open, conn)
+		if i%2 == 0 {
+			s.write(t, conn, "vanished", len(body), body[:len(body)/2])
+			continue
+		}
+		s.write(t, conn, "idle", len(body), body)
+	}
+	started := time.Now()
+	for _, conn := range open {
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, net.ErrClosed) || isTimeout(err) {
+			t.Fatalf("still open after %s: %v", time.Since(started), err)
+		}
+	}
+	requireAck(t, post(t, s.url("crm"), body))
+}
+
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
+
+// ackNeverArrives posts messages whose sender is gone before the answer, and again as Salesforce does.
+func ackNeverArrives(t *testing.T, s *server, load *tally) {
+	for range times(20, 200) {
+		body := load.message(t, 3)
+		s.postAndReset(t, body, len(body))
+		requireAck(t, post(t, s.url("crm"), body))
+	}
+}
+
+// sameAtOnce posts a message over 32 connections, whose last bytes arrive at the same instant.
+func sameAtOnce(t *testing.T, s *server, load *tally) {
+	for range times(5, 50) {
+		body := load.message(t, 20)
+		var ready, answered sync.WaitGroup
+		release := make(chan struct{})
+		for range 32 {
+			conn := s.dial(t)
+			s.write(t, conn, "duplicate", len(body), body[:len(body)-1])
+			ready.Add(1)
+			answered.Go(func() {
+				ready.Done()
+				<-release
+				if _, err := conn.Write(body[len(body)-1:]); err != nil {
+					t.Error(err)
+				} else if got := readAnswer(t, conn); got != acked {
+					t.Errorf("got %+v, want the Ack", got)
+				}
+				conn.Close()
+			})
+		}
+		ready.Wait()
+		close(release)
+		answered.Wait()
+	}
+}
+
+// message makes one that the test posts itself, and counts it as acked, which the test must make sure of.
+func (t *tally) message(tb testing.TB, notifications int) []byte {
+	tb.Helper()
+	m := generator(tb, 0).Message(notifications)
+	t.onAck(m.Notifications)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sent += notifications
+	return m.Append(nil)
+}
