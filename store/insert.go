@@ -122,8 +122,8 @@ func textOrNull(text []byte) any {
 	return string(text)
 }
 
-// run runs the statements in one transaction and gathers the rows that they added. PostgreSQL makes a transaction of one
-// statement by itself, which spares the round trips of begin and commit: its commit is over when its rows have ended.
+// run runs the statements in one transaction and gathers the rows that they added. PostgreSQL makes a transaction of
+// one statement by itself, which spares the round trips of begin and commit: it is committed when its rows have ended.
 func (s *Store) run(ctx context.Context, inserts []statement) ([]freshRow, error) {
 	if len(inserts) == 1 && s.driver == driverPostgres {
 		fresh, err := s.runAlone(ctx, inserts[0])
