@@ -93,8 +93,8 @@ func promote(t *testing.T, standby *storetest.Cluster) {
 	}
 }
 
-// TestFaultPoison posts messages among others that the database is made to refuse: by a constraint, which stands for any
-// reason that is the row's own. Only they are refused, whoever shares a transaction with them.
+// TestFaultPoison posts messages among others that the database is made to refuse: by a constraint, which stands for
+// any reason that is the row's own. Only they are refused, whoever shares a transaction with them.
 func TestFaultPoison(t *testing.T) {
 	t.Parallel()
 	database := storetest.URL(t, storetest.Postgres)
