@@ -30,7 +30,7 @@ func (h *Handlers) fault(c echo.Context, r *refusal) error {
 
 func (h *Handlers) logRefusal(c echo.Context, r *refusal, a answer) {
 	level := slog.LevelWarn
-	if a.status >= http.StatusInternalServerError {
+	if a.status >= http.StatusInternalServerError && r.cause != causeOverloaded { // that one says only: later
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
