@@ -64,7 +64,7 @@ func TestContentTypes(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	other := strings.Replace(envelope("04l1"), organization, "00D5g00000OTHERXXX", 1)
+	other := strings.Replace(envelope("04l1"), organization, "00D5g00000OTHERAAA", 1)
 	cases := []struct {
 		name, body, cause string
 		status            int
