@@ -1,0 +1,43 @@
+-- +goose Up
+-- What keeps the samples of one cause within their bound.
+create index refusals_by_cause on refusals (source_id, cause, id);
+
+-- How often something was refused, or was taken though a door in report mode found it wrong (status 200), on a day in
+-- UTC. Source is a name: the count stays when the source is removed; '' is for requests that reach none.
+create table refusal_counts (
+  day date not null,
+  source text collate "C" not null,
+  cause text collate "C" not null,
+  status integer not null,
+  refusals bigint not null,
+  primary key (day, source, cause, status)
+);
+
+-- The client certificates that were shown with messages for a source. Chain is in PEM, the client's own first; problem
+-- is '' for one that is accepted.
+create table client_certificates (
+  source_id integer not null references sources on delete cascade,
+  sha256 bytea not null,
+  not_before timestamptz not null,
+  not_after timestamptz not null,
+  first_seen timestamptz not null,
+  last_seen timestamptz not null,
+  subject text not null,
+  issuer text not null,
+  problem text not null,
+  chain text not null,
+  primary key (source_id, sha256)
+);
+
+-- The last good copy of each published list of address ranges.
+create table address_lists (
+  origin text collate "C" primary key,
+  fetched_at timestamptz not null,
+  content text not null
+);
+
+-- +goose Down
+drop table address_lists;
+drop table client_certificates;
+drop table refusal_counts;
+drop index refusals_by_cause;
