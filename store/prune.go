@@ -15,9 +15,10 @@ const MinRetention = 72 * time.Hour
 // pruneBatch is how many ids one transaction of a prune looks at, so that none holds up what comes in.
 const pruneBatch = 2000
 
-// Prune drops the notifications that were received before now-olderThan, and the refusals of that time, and returns the
-// number of notifications. Revisions of one notification go together, once the newest is as old. It works in batches:
-// one that fails leaves what was dropped before. Under [MinRetention] it drops nothing and fails with [ErrRetention].
+// Prune drops the notifications that were received before now-olderThan, with the refusals and the counts of them of
+// that time, and returns the number of notifications. Revisions of one notification go together, once the newest is as
+// old. It works in batches: one that fails leaves what was dropped before. Under [MinRetention] it drops nothing and
+// fails with [ErrRetention].
 func (s *Store) Prune(ctx context.Context, now time.Time, olderThan time.Duration) (int64, error) {
 	if olderThan < MinRetention {
 		return 0, fmt.Errorf("prune notifications older than %s: %w", olderThan, ErrRetention)
@@ -27,14 +28,21 @@ func (s *Store) Prune(ctx context.Context, now time.Time, olderThan time.Duratio
 	if err != nil {
 		return pruned, fmt.Errorf("prune notifications: %w", err)
 	}
-	err = s.await(ctx, func() error {
-		_, err := s.write.ExecContext(ctx, s.write.Rebind(`delete from refusals where refused_at < ?`), before)
-		return err
-	})
-	if err != nil {
+	if err := s.pruneRefusals(ctx, before); err != nil {
 		return pruned, fmt.Errorf("prune refusals: %w", err)
 	}
 	return pruned, nil
+}
+
+func (s *Store) pruneRefusals(ctx context.Context, before timestamp) error {
+	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, tx.Rebind(`delete from refusals where refused_at < ?`), before)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, tx.Rebind(`delete from refusal_counts where day < ?`), dayOf(before.Time))
+		return err
+	})
 }
 
 // pruneNotifications goes through the table by id, up to the first batch without an old notification: those after it

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 )
 
-// Refusal is a message that was not taken, and why. It holds nothing of the message's body.
+// Refusal is a message that was not taken, and why; or, with the status 200, one that was taken although a door in
+// report mode found it wrong. It holds nothing of the message's body.
 type Refusal struct {
 	// ID is given by the store and rises.
 	ID int64
@@ -29,24 +32,47 @@ type Refusal struct {
 	At                    time.Time
 }
 
-// maxRefusalText is how much of a text of a refusal is kept, in bytes.
-const maxRefusalText = 1000
+const (
+	// RefusalsKept is how many refusals of one cause are kept for a source, the newest.
+	RefusalsKept = 1000
+	// maxRefusalText is how much of a text of a refusal is kept, in bytes.
+	maxRefusalText = 1000
+)
 
-// Refuse records a refusal. Its texts are cut to 1000 bytes, and what is not UTF-8 in them is replaced.
+// Refuse records a refusal, in the place of the oldest of its source and cause when there are [RefusalsKept]. Its texts
+// are cut to 1000 bytes, and what is not UTF-8 in them is replaced.
 func (s *Store) Refuse(ctx context.Context, r Refusal) error {
-	err := s.await(ctx, func() error {
-		_, err := s.write.ExecContext(ctx, s.write.Rebind(`
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		var source *int64 // null for one that is not known
+		err := tx.GetContext(ctx, &source, tx.Rebind(`
 			insert into refusals (source_id, cause, status, detail, line, col, size, request_id, remote_addr,
 				refused_at)
-			values ((select id from sources where id = ? or name = ? limit 1), ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+			values ((select id from sources where id = ? or name = ? limit 1), ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			returning source_id`),
 			r.SourceID, r.Source, plain(r.Cause), r.Status, plain(r.Detail), r.Line, r.Column, r.Size,
 			plain(r.RequestID), plain(r.RemoteAddr), timestamp{r.At})
-		return err
+		if err != nil {
+			return err
+		}
+		return dropOldRefusals(ctx, tx, source, plain(r.Cause))
 	})
 	if err != nil {
 		return fmt.Errorf("record refusal: %w", err)
 	}
 	return nil
+}
+
+// dropOldRefusals leaves the newest of a cause. An index finds them, which "is not distinct from" would not use.
+func dropOldRefusals(ctx context.Context, tx *sqlx.Tx, source *int64, cause string) error {
+	where, args := "source_id is null and cause = ?", []any{cause}
+	if source != nil {
+		where, args = "source_id = ? and cause = ?", []any{*source, cause}
+	}
+	_, err := tx.ExecContext(ctx, tx.Rebind(`
+		delete from refusals where `+where+` and id <= (
+			select id from refusals where `+where+` order by id desc limit 1 offset ?)`),
+		append(append(args, args...), RefusalsKept)...)
+	return err
 }
 
 // plain makes a text, perhaps from a request's header, one that both databases take.

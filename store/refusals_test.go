@@ -81,3 +81,91 @@ func refusals(t *testing.T, db *store.Store, filter store.RefusalFilter) (found 
 	}
 	return found
 }
+
+// A flood of bad requests must not fill the disk.
+func TestRefusalsOfACauseAreBounded(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		addSource(t, db.Store, "one")
+		addSource(t, db.Store, "two")
+		refuse := func(source, cause string, times int) {
+			for i := range times {
+				r := store.Refusal{Source: source, Cause: cause, Status: i, At: now}
+				if err := db.Store.Refuse(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		refuse("two", "flood", 3)
+		refuse("one", "other", 3)
+		refuse("", "flood", store.RefusalsKept+2)
+		refuse("one", "flood", store.RefusalsKept+5)
+		got := map[string]int{}
+		first := map[string]int{}
+		for _, r := range refusals(t, db.Store, store.RefusalFilter{}) {
+			key := r.Source + " " + r.Cause
+			if got[key]++; got[key] == 1 {
+				first[key] = r.Status
+			}
+		}
+		want := map[string]int{
+			"two flood": 3, "one other": 3, " flood": store.RefusalsKept, "one flood": store.RefusalsKept,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if first["one flood"] != 5 || first[" flood"] != 2 {
+			t.Errorf("the oldest that are kept are %v, want the newest to be kept", first)
+		}
+	})
+}
+
+func TestRefusalCounts(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		day := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+		at := func(hours int) time.Time { return day.Add(time.Duration(hours) * time.Hour) }
+		count := func(process string, counts ...store.RefusalCount) {
+			t.Helper()
+			if err := db.Store.CountRefusals(t.Context(), process, counts); err != nil {
+				t.Fatal(err)
+			}
+		}
+		count("p1", store.RefusalCount{at(1), "crm", "malformed", 400, 7})
+		count("p1", store.RefusalCount{at(1), "", "unknown_token", 404, 1 << 40})
+		for range 2 { // a total, in place of the 7; written again it counts nothing twice
+			count("p1", store.RefusalCount{at(23), "crm", "malformed", 400, 9})
+		}
+		count("p2", store.RefusalCount{at(2), "crm", "malformed", 400, 1})
+		count("p2", store.RefusalCount{at(2), "crm", "address", 200, 2})
+		count("p2", store.RefusalCount{at(24), "crm", "malformed", 400, 3})
+		count("p2", store.RefusalCount{at(24), "erp", "malformed", 400, 4})
+		next := day.AddDate(0, 0, 1)
+		want := []store.RefusalCount{
+			{day, "", "unknown_token", 404, 1 << 40}, {day, "crm", "address", 200, 2}, {day, "crm", "malformed", 400, 10},
+			{next, "crm", "malformed", 400, 3}, {next, "erp", "malformed", 400, 4},
+		}
+		for _, test := range []struct {
+			name   string
+			filter store.RefusalFilter
+			want   []store.RefusalCount
+		}{
+			{"all", store.RefusalFilter{}, want},
+			{"source", store.RefusalFilter{Source: "crm"}, []store.RefusalCount{want[1], want[2], want[3]}},
+			{"since", store.RefusalFilter{Since: at(30)}, want[3:]},
+			{"none", store.RefusalFilter{Source: "gone"}, []store.RefusalCount{}},
+		} {
+			got, err := db.Store.RefusalCounts(t.Context(), test.filter)
+			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+				t.Errorf("%s: %v (-want +got):\n%s", test.name, err, diff)
+			}
+		}
+		if _, err := db.Store.Prune(t.Context(), at(24+72), 72*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		got, err := db.Store.RefusalCounts(t.Context(), store.RefusalFilter{})
+		if diff := cmp.Diff(want[3:], got); err != nil || diff != "" {
+			t.Errorf("pruned: %v (-want +got):\n%s", err, diff)
+		}
+	})
+}

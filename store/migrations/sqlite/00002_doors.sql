@@ -2,15 +2,17 @@
 -- What keeps the samples of one cause within their bound.
 create index refusals_by_cause on refusals (source_id, cause, id);
 
--- How often something was refused, or was taken though a door in report mode found it wrong (status 200), on a day in
--- UTC. Source is a name: the count stays when the source is removed; '' is for requests that reach none.
+-- How often one process refused something, or took it though a door in report mode found it wrong (status 200), on a
+-- day in UTC. Each process writes its own totals, so writing one again counts nothing twice. Source is a name: the
+-- count stays when the source is removed; '' is for requests that reach none.
 create table refusal_counts (
   day text not null,
   source text not null,
   cause text not null,
   status integer not null,
+  process text not null,
   refusals integer not null,
-  primary key (day, source, cause, status)
+  primary key (day, source, cause, status, process)
 ) strict, without rowid;
 
 -- The client certificates that were shown with messages for a source. Chain is in PEM, the client's own first; problem
