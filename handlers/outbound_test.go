@@ -156,7 +156,7 @@ func TestADisabledSourceIsNotThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "the source is not there", func() bool { return in.post(t, envelope("04l1")).status == 404 })
-		if err := in.db.EnableSource(t.Context(), "crm", time.Now()); err != nil {
+		if err := in.db.EnableSource(t.Context(), "crm"); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "the source is there again", func() bool { return in.post(t, envelope("04l1")).isAck() })

@@ -156,7 +156,7 @@ func (s *Store) DisableSource(ctx context.Context, name string, now time.Time) e
 }
 
 // EnableSource makes a source receive again. It may be enabled already. [ErrNotFound].
-func (s *Store) EnableSource(ctx context.Context, name string, _ time.Time) error {
+func (s *Store) EnableSource(ctx context.Context, name string) error {
 	return s.changeSource(ctx, "enable", name, func(tx *sqlx.Tx, id int64) error {
 		_, err := tx.ExecContext(ctx, tx.Rebind(`update sources set disabled_at = null where id = ?`), id)
 		return err

@@ -152,7 +152,7 @@ func TestDisableAndEnableSource(t *testing.T) {
 		if got := sourceNamed(t, db.Store, "one").DisabledAt; got == nil || !got.Equal(moment) {
 			t.Errorf("got disabled at %v, want %v", got, moment)
 		}
-		if err := db.Store.EnableSource(t.Context(), "one", now); err != nil {
+		if err := db.Store.EnableSource(t.Context(), "one"); err != nil {
 			t.Fatal(err)
 		}
 		if got := sourceNamed(t, db.Store, "one").DisabledAt; got != nil {
@@ -253,7 +253,7 @@ func TestChangesOfUnknownSource(t *testing.T) {
 		_, rotated := db.Store.RotateToken(t.Context(), "none", 0, now)
 		for name, err := range map[string]error{
 			"rotate":  rotated,
-			"enable":  db.Store.EnableSource(t.Context(), "none", now),
+			"enable":  db.Store.EnableSource(t.Context(), "none"),
 			"disable": db.Store.DisableSource(t.Context(), "none", now),
 			"allow":   db.Store.AllowOrganization(t.Context(), "none", organization),
 			"deny":    db.Store.DenyOrganization(t.Context(), "none", organization),

@@ -111,7 +111,7 @@ type sourceEnableCmd struct {
 
 // Run implements the command.
 func (c *sourceEnableCmd) Run(ctx context.Context, t terminal) error {
-	return c.change(ctx, t, "enabled", func(s *store.Store) error { return s.EnableSource(ctx, c.Name, time.Now()) })
+	return c.change(ctx, t, "enabled", func(s *store.Store) error { return s.EnableSource(ctx, c.Name) })
 }
 
 type sourceAllowCmd struct {
