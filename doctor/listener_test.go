@@ -64,7 +64,7 @@ func listenRaw(tb testing.TB, serve func(net.Conn)) string {
 func public(address string) doctor.Options {
 	return doctor.Options{
 		URL:       "https://" + host + "/outbound/" + secret + "?key=" + secret,
-		PublicCAs: theAuthority().pool(),
+		PublicCAs: theAuthority().root.Pool(),
 		LookupIP: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("203.0.113.5")}, nil
 		},

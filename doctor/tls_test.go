@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ackbox/doctor"
+	"ackbox/guard/certificate/certificatetest"
 	"ackbox/simulate"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,18 +47,18 @@ type certified struct {
 func certificates() []certified {
 	a := theAuthority()
 	day := 24 * time.Hour
-	lasts := func(d time.Duration) signer {
+	lasts := func(d time.Duration) certificatetest.Signer {
 		return a.leaf(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(d) })
 	}
 	begins := a.leaf(func(c *x509.Certificate) { c.NotBefore = time.Now().Add(day) })
 	named := a.leaf(func(c *x509.Certificate) { c.DNSNames = []string{"other.example", "www.other.example"} })
 	nameless := a.leaf(func(c *x509.Certificate) { c.DNSNames = nil })
-	stranger := newCA("Stranger", nil)
-	strange := sign(&x509.Certificate{DNSNames: []string{host}}, &stranger)
-	below := newCA("Below", &stranger)
-	far := sign(&x509.Certificate{DNSNames: []string{host}}, &below)
-	old := sign(&x509.Certificate{
-		Subject: a.lower.certificate.Subject, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	stranger := certificatetest.NewCA("Stranger", nil)
+	strange := certificatetest.Sign(&x509.Certificate{DNSNames: []string{host}}, &stranger)
+	below := certificatetest.NewCA("Below", &stranger)
+	far := certificatetest.Sign(&x509.Certificate{DNSNames: []string{host}}, &below)
+	old := certificatetest.Sign(&x509.Certificate{
+		Subject: a.lower.Certificate.Subject, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 		NotAfter: time.Now().Add(-day),
 	}, &a.upper)
 	return []certified{
@@ -68,7 +69,7 @@ func certificates() []certified {
 			[]problem{{doctor.Fail, "certificate", invalid}}, "not valid before", false},
 		{"expires soon", serve(lasts(3*day+time.Hour), a.lower, a.upper),
 			[]problem{{doctor.Warn, "certificate", ""}}, "in 3 days", true},
-		{"expired intermediate", serve(sign(&x509.Certificate{DNSNames: []string{host}}, &old), old, a.upper),
+		{"expired intermediate", serve(certificatetest.Sign(&x509.Certificate{DNSNames: []string{host}}, &old), old, a.upper),
 			[]problem{{doctor.Fail, "certificate", invalid}}, `"Test Lower", in the chain`, false},
 		{"another host", serve(named, a.lower, a.upper), []problem{{doctor.Fail, "host", otherHost}},
 			"not for inbox.example but for other.example, www.other.example", false},
@@ -201,9 +202,9 @@ func TestAPrivateCAIsAWarning(t *testing.T) {
 	t.Parallel()
 	a := theAuthority()
 	o := public(listen(t, acks, a.good()))
-	other := newCA("Public", nil)
-	o.PublicCAs, o.CA = x509.NewCertPool(), a.pool()
-	o.PublicCAs.AddCert(other.certificate)
+	other := certificatetest.NewCA("Public", nil)
+	o.PublicCAs, o.CA = x509.NewCertPool(), a.root.Pool()
+	o.PublicCAs.AddCert(other.Certificate)
 	report := examine(t, o)
 	want := []problem{{doctor.Warn, "trust", noPath}}
 	if diff := cmp.Diff(want, problems(report), cmp.AllowUnexported(problem{})); diff != "" {
