@@ -1,10 +1,12 @@
 package guard
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -100,12 +102,12 @@ func parseEscapedPEM(text string) (chain []*x509.Certificate, err error) {
 	blocks := strings.Count(text, "-----BEGIN ")
 	for rest := []byte(text); ; {
 		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
+		if block, rest = pem.Decode(rest); block == nil || block.Type != "CERTIFICATE" {
 			break
 		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil || block.Type != "CERTIFICATE" {
-			return nil, errUnreadable
+		certificate, err := parseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
 		}
 		chain = append(chain, certificate)
 	}
@@ -116,7 +118,8 @@ func parseEscapedPEM(text string) (chain []*x509.Certificate, err error) {
 }
 
 // parseBase64 reads DER in base64, a chain separated by commas: HAProxy's ssl_c_der,base64 and Traefik's
-// X-Forwarded-Tls-Client-Cert, which older versions escape.
+// X-Forwarded-Tls-Client-Cert, which older versions escape. Each must have signed the one before: a comma is also how
+// some proxies append to what a client sent, and a certificate to send is no secret.
 func parseBase64(text string) (chain []*x509.Certificate, err error) {
 	text, err = url.PathUnescape(text)
 	if err != nil {
@@ -126,6 +129,9 @@ func parseBase64(text string) (chain []*x509.Certificate, err error) {
 		certificate, err := parseDER(item)
 		if err != nil {
 			return nil, err
+		}
+		if n := len(chain); n > 0 && chain[n-1].CheckSignatureFrom(certificate) != nil {
+			return nil, errors.New("holds certificates that are no chain: let the proxy replace what a client sends there")
 		}
 		chain = append(chain, certificate)
 	}
@@ -138,9 +144,21 @@ func parseDER(text string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, errUnreadable
 	}
+	return parseCertificate(der)
+}
+
+// maxRSA is the size of an RSA key, in bits, beyond which signatures take too long to verify; crypto/tls has the same
+// limit for what a handshake brings.
+const maxRSA = 8192
+
+// parseCertificate reads one certificate.
+func parseCertificate(der []byte) (*x509.Certificate, error) {
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, errUnreadable
+	}
+	if key, ok := certificate.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxRSA {
+		return nil, fmt.Errorf("holds an RSA key of more than %d bits", maxRSA)
 	}
 	return certificate, nil
 }

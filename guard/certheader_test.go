@@ -1,11 +1,14 @@
 package guard_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"errors"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -174,6 +177,8 @@ func TestHeadersThatAreRefused(t *testing.T) {
 	a := theAuthority()
 	leaf, evil := a.leaf(nil), anotherOfItsOwn().leaf(nil)
 	named := anotherOfItsOwn().leaf(func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: sender} })
+	imposter := newCA(a.lower.certificate.Subject.CommonName, nil)
+	huge := hugeKey()
 	const more = "more than one element"
 	for _, test := range []struct {
 		name, want string
@@ -189,6 +194,14 @@ func TestHeadersThatAreRefused(t *testing.T) {
 		{"more after the certificate", "no certificate", []string{anyHeader,
 			base64.StdEncoding.EncodeToString(slices.Concat(leaf.certificate.Raw, []byte{0}))}},
 		{"a chain with garbage", "no certificate", []string{anyHeader, der(leaf) + ",AAAA"}},
+		{"appended to what a client sent", "are no chain", []string{anyHeader, der(leaf) + "," + der(evil)}},
+		{"appended by one who calls itself the CA", "are no chain", []string{anyHeader, der(leaf) + "," + der(imposter)}},
+		{"appended with a space", "no certificate", []string{anyHeader, der(leaf) + ", " + der(evil)}},
+		{"PEM appended with a comma", "no certificate", []string{anyHeader, escaped(leaf) + "," + escaped(evil)}},
+		{"PEM appended with a comma and a space", "no certificate", []string{anyHeader,
+			strings.TrimSuffix(escaped(leaf), "%0A") + ", " + escaped(evil)}},
+		{"a key that takes long to verify with", "more than 8192 bits", []string{anyHeader, der(leaf) + "," + der(huge)}},
+		{"the same in PEM", "more than 8192 bits", []string{anyHeader, escaped(leaf, huge)}},
 		{"a bad escape", "no certificate", []string{anyHeader, escaped(leaf) + "%zz"}},
 		{"a key", "no certificate", []string{anyHeader, url.PathEscape(leaf.keyPEM())}},
 		{"a broken block before the certificate", "no certificate",
@@ -222,6 +235,15 @@ func TestHeadersThatAreRefused(t *testing.T) {
 	_, err = behindProxy(t, "Client-Cert").Shown(passedOn(proxy, "Client-Cert", byteSequence(leaf),
 		"Client-Cert-Chain", byteSequence(a.lower), "Client-Cert-Chain", strings.Repeat("A", 16<<10)))
 	requireProblem(t, err, "too long")
+}
+
+// hugeKey is a certificate for an RSA key that nobody has.
+func hugeKey() signer {
+	a := theAuthority()
+	c := template(func(c *x509.Certificate) { c.SerialNumber, c.NotAfter = big.NewInt(1), time.Now().Add(time.Hour) })
+	key := &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 8192), big.NewInt(1)), E: 65537}
+	der := created(x509.CreateCertificate(rand.Reader, c, a.lower.certificate, key, a.lower.key))
+	return signer{certificate: created(x509.ParseCertificate(der))}
 }
 
 // requireProblem fails unless the error is one for a Fault, with the words.

@@ -54,6 +54,11 @@ func NewClientCertificates(config ClientCertificatesConfig) (*ClientCertificates
 	case config.Header != "" && config.Proxies.empty():
 		return nil, errors.New("a header with the client certificate needs a trusted proxy: anybody can send a header")
 	}
+	for _, subject := range config.Subjects {
+		if strings.TrimSpace(subject) == "" {
+			return nil, errors.New("an expected subject is empty: it would be that of a certificate without any name")
+		}
+	}
 	var err error
 	if c.pins, err = parseFingerprints(config.Fingerprints); err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ func TestSettingsThatLeaveTheDoorOpenAreRefused(t *testing.T) {
 	}{
 		{"CAs for anybody", guard.ClientCertificatesConfig{CAFile: ca}, "needs the subject"},
 		{"a subject signed by anybody", guard.ClientCertificatesConfig{Subjects: subjects}, "needs a file of CAs"},
+		{"a subject of nobody", guard.ClientCertificatesConfig{CAFile: ca, Subjects: []string{sender, " "}}, "is empty"},
 		{"no such file", guard.ClientCertificatesConfig{CAFile: "/no/such.pem", Subjects: subjects}, "/no/such.pem"},
 		{"no certificate", guard.ClientCertificatesConfig{CAFile: empty, Subjects: subjects}, "holds no certificate"},
 		{"a broken one", guard.ClientCertificatesConfig{CAFile: broken, Subjects: subjects}, "number 1 in " + broken},
