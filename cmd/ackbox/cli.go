@@ -21,15 +21,16 @@ type cli struct {
 	Log     logFlags         `embed:"" prefix:"log-"`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Serve    serveCmd    `cmd:"" help:"Receive outbound messages until a signal ends it."`
-	Migrate  migrateCmd  `cmd:"" help:"Bring the database to the current schema."`
-	Source   sourceCmd   `cmd:"" help:"Add, list and change the sources: each has URLs of its own."`
-	Export   exportCmd   `cmd:"" help:"Write the stored notifications to stdout."`
-	Refusals refusalsCmd `cmd:"" help:"List the messages that were refused, and why."`
-	Prune    pruneCmd    `cmd:"" help:"Delete old notifications."`
-	Send     sendCmd     `cmd:"" help:"Post messages to a URL as Salesforce does."`
-	Doctor   doctorCmd   `cmd:"" help:"Meet a URL as Salesforce would, and say what would go wrong."`
-	Setup    setupCmd    `cmd:"" help:"Write a Salesforce DX project that sends an object's records here."`
+	Serve        serveCmd        `cmd:"" help:"Receive outbound messages until a signal ends it."`
+	Migrate      migrateCmd      `cmd:"" help:"Bring the database to the current schema."`
+	Source       sourceCmd       `cmd:"" help:"Add, list and change the sources: each has URLs of its own."`
+	Export       exportCmd       `cmd:"" help:"Write the stored notifications to stdout."`
+	Refusals     refusalsCmd     `cmd:"" help:"List the messages that were refused, and why."`
+	Certificates certificatesCmd `cmd:"" help:"List the client certificates that were shown, and which are accepted."`
+	Prune        pruneCmd        `cmd:"" help:"Delete old notifications."`
+	Send         sendCmd         `cmd:"" help:"Post messages to a URL as Salesforce does."`
+	Doctor       doctorCmd       `cmd:"" help:"Meet a URL as Salesforce would, and say what would go wrong."`
+	Setup        setupCmd        `cmd:"" help:"Write a Salesforce DX project that sends an object's records here."`
 }
 
 // logFlags say how to log, on stderr.

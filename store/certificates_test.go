@@ -1,0 +1,162 @@
+package store_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ackbox/store"
+	"ackbox/store/storetest"
+)
+
+// certificate is one that was shown to a source at a time.
+func certificate(source store.Source, name string, seen time.Time) store.ClientCertificate {
+	return store.ClientCertificate{
+		SourceID: source.ID, SHA256: sha256.Sum256([]byte(name)), Subject: "CN=" + name, Issuer: "CN=CA",
+		NotBefore: moment.Add(-time.Hour), NotAfter: moment.Add(time.Hour), LastSeen: seen, Chain: pemOf(name),
+	}
+}
+
+func pemOf(content string) string {
+	return "-----BEGIN CERTIFICATE-----\n" + content + "\n-----END CERTIFICATE-----\n"
+}
+
+func saw(tb testing.TB, db *store.Store, certificates ...store.ClientCertificate) {
+	tb.Helper()
+	for _, c := range certificates {
+		if err := db.SawCertificate(tb.Context(), c); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func clientCertificates(tb testing.TB, db *store.Store) []store.ClientCertificate {
+	tb.Helper()
+	found, err := db.ClientCertificates(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return found
+}
+
+func TestClientCertificatesAreKeptPerSource(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		if got := clientCertificates(t, db.Store); len(got) != 0 {
+			t.Errorf("got %d certificates, want none yet", len(got))
+		}
+		two, one := addSource(t, db.Store, "two"), addSource(t, db.Store, "one")
+		old, fresh, other := certificate(one, "a", now), certificate(one, "b", now.Add(time.Hour)), certificate(two, "a", now)
+		saw(t, db.Store, other, old, fresh)
+		want := []store.ClientCertificate{fresh, old, other}
+		for i, name := range []string{"one", "one", "two"} {
+			want[i].Source, want[i].LastSeen = name, want[i].LastSeen.Truncate(time.Microsecond)
+			want[i].FirstSeen = want[i].LastSeen
+		}
+		if diff := cmp.Diff(want, clientCertificates(t, db.Store)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if err := db.Store.RemoveSource(t.Context(), "one"); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want[2:], clientCertificates(t, db.Store)); diff != "" {
+			t.Errorf("after a source was removed (-want +got):\n%s", diff)
+		}
+		if err := db.Store.SawCertificate(t.Context(), old); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("got %v for a source that was removed, want %v", err, store.ErrNotFound)
+		}
+	})
+}
+
+func TestACertificateThatIsSeenAgain(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		source := addSource(t, db.Store, "one")
+		first := certificate(source, "a", now)
+		first.Problem = "is not expected"
+		again := first
+		again.LastSeen, again.Problem, again.Chain = now.Add(time.Hour), "", first.Chain+pemOf("CA")
+		late := again // of another process, whose record comes late
+		late.LastSeen, late.Problem, late.Chain = now.Add(time.Minute), "has ended", pemOf("late")
+		want := first
+		want.Source, want.FirstSeen = "one", moment
+		for _, c := range []store.ClientCertificate{first, again, late} {
+			saw(t, db.Store, c)
+			want.Problem, want.Chain = c.Problem, c.Chain
+			if seen := c.LastSeen.Truncate(time.Microsecond); c == first || seen.After(want.LastSeen) {
+				want.LastSeen = seen
+			}
+			if diff := cmp.Diff([]store.ClientCertificate{want}, clientCertificates(t, db.Store)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		}
+	})
+}
+
+// A sender that shows a new certificate each time must not fill the disk, nor push out those of other sources.
+func TestOnlyTheCertificatesSeenLastAreKept(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		const kept = 20
+		one, two := addSource(t, db.Store, "one"), addSource(t, db.Store, "two")
+		saw(t, db.Store, certificate(two, "0", now.Add(-time.Hour)), certificate(one, "known", now))
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() {
+				for j := range kept / 2 {
+					c := certificate(one, fmt.Sprint(i, j), now.Add(time.Duration(1+i*kept/2+j)*time.Second))
+					if err := db.Store.SawCertificate(t.Context(), c); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		found := clientCertificates(t, db.Store)
+		if len(found) != kept+1 || found[kept].Source != "two" {
+			t.Fatalf("got %d certificates, want %d and that of the other source", len(found), kept)
+		}
+		for i, c := range found[:kept] {
+			if want := moment.Add(time.Duration(2*kept-i) * time.Second); !c.LastSeen.Equal(want) {
+				t.Errorf("number %d was seen at %s, want %s", i, c.LastSeen, want)
+			}
+		}
+		saw(t, db.Store, certificate(one, "known", now)) // long ago: no other goes for it
+		if got := clientCertificates(t, db.Store); !cmp.Equal(found, got) {
+			t.Errorf("(-before +after):\n%s", cmp.Diff(found, got))
+		}
+	})
+}
+
+// Whoever makes a certificate writes what it likes into it.
+func TestSawCertificateTakesAnything(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		source := addSource(t, db.Store, "one")
+		odd := certificate(source, "a", now)
+		odd.Subject, odd.Issuer, odd.Problem = "a\x00b\xffc", strings.Repeat("é", 600), strings.Repeat("x", 2000)
+		odd.NotBefore = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
+		odd.NotAfter = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+		block := pemOf(strings.Repeat("A", 9_972)) // 10,025 bytes: six of them fit
+		odd.Chain = strings.Repeat(block, 8)
+		saw(t, db.Store, odd)
+		want := odd
+		want.Source, want.FirstSeen, want.LastSeen = "one", moment, moment
+		want.Subject, want.Issuer, want.Problem = "a\uFFFDb\uFFFDc", strings.Repeat("é", 500), strings.Repeat("x", 1000)
+		want.NotBefore, want.Chain = time.Time{}, strings.Repeat(block, 6)
+		if diff := cmp.Diff([]store.ClientCertificate{want}, clientCertificates(t, db.Store)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		odd.Chain = strings.Repeat("A", 70_000)
+		saw(t, db.Store, odd)
+		if got := clientCertificates(t, db.Store)[0].Chain; got != "" {
+			t.Errorf("got %d bytes of what is no chain, want none", len(got))
+		}
+	})
+}
