@@ -1,7 +1,7 @@
-// Package guard knows who is at the door: the address of a client behind trusted proxies, whether that is one of
-// Salesforce's, which certificate the client showed, whether that is the expected one, and who has knocked too often.
-// It says what is wrong; what is then answered, recorded and counted is the caller's matter. The secret in the URL and
-// the organizations of a source are not here: they are the source's own.
+// Package guard keeps strangers out and floods within bounds: it holds what its parts have in common, how many
+// connections may be open, and how often somebody may knock at a door that is not there. Where a request comes from is
+// for guard/address, which certificate its sender showed for guard/certificate. They say what is wrong; what is then
+// answered, recorded and counted is the caller's matter.
 package guard
 
 import "fmt"

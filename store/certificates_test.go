@@ -103,27 +103,19 @@ func TestACertificateThatIsSeenAgain(t *testing.T) {
 func TestOnlyTheCertificatesSeenLastAreKept(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		const kept = 20
+		const kept, rounds, atOnce = 20, 10, 6
 		one, two := addSource(t, db.Store, "one"), addSource(t, db.Store, "two")
 		saw(t, db.Store, certificate(two, "0", now.Add(-time.Hour)), certificate(one, "known", now))
-		var all sync.WaitGroup
-		for i := range 4 {
-			all.Go(func() {
-				for j := range kept / 2 {
-					c := certificate(one, fmt.Sprint(i, j), now.Add(time.Duration(1+i*kept/2+j)*time.Second))
-					if err := db.Store.SawCertificate(t.Context(), c); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		all.Wait()
-		found := clientCertificates(t, db.Store)
-		if len(found) != kept+1 || found[kept].Source != "two" {
-			t.Fatalf("got %d certificates, want %d and that of the other source", len(found), kept)
+		var found []store.ClientCertificate
+		for round := range rounds {
+			sawAtOnce(t, db.Store, one, round*atOnce, atOnce)
+			found = clientCertificates(t, db.Store)
+			if want := min(kept, 1+(round+1)*atOnce) + 1; len(found) != want || found[want-1].Source != "two" {
+				t.Fatalf("got %d certificates, want %d with that of the other source", len(found), want)
+			}
 		}
 		for i, c := range found[:kept] {
-			if want := moment.Add(time.Duration(2*kept-i) * time.Second); !c.LastSeen.Equal(want) {
+			if want := moment.Add(time.Duration(rounds*atOnce-i) * time.Second); !c.LastSeen.Equal(want) {
 				t.Errorf("number %d was seen at %s, want %s", i, c.LastSeen, want)
 			}
 		}
@@ -132,6 +124,21 @@ func TestOnlyTheCertificatesSeenLastAreKept(t *testing.T) {
 			t.Errorf("(-before +after):\n%s", cmp.Diff(found, got))
 		}
 	})
+}
+
+// sawAtOnce records certificates that were seen a second after each other, from the one after the first on.
+func sawAtOnce(tb testing.TB, db *store.Store, source store.Source, first, count int) {
+	tb.Helper()
+	var all sync.WaitGroup
+	for i := first + 1; i <= first+count; i++ {
+		all.Go(func() {
+			c := certificate(source, fmt.Sprint(i), now.Add(time.Duration(i)*time.Second))
+			if err := db.SawCertificate(tb.Context(), c); err != nil {
+				tb.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // Whoever makes a certificate writes what it likes into it.

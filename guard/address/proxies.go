@@ -1,9 +1,12 @@
-package guard
+// Package address knows where a request comes from: the address of a client behind trusted proxies, and whether it is
+// one of those that are allowed, such as the ranges that Salesforce publishes.
+package address
 
 import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -72,10 +75,29 @@ func Peer(r *http.Request) netip.Addr {
 	return peer.Addr().Unmap().WithZone("")
 }
 
+// Contains tells whether an address is that of a trusted proxy next to us.
+func (p *Proxies) Contains(addr netip.Addr) bool {
+	return p != nil && (contains(p.last, addr) || contains(p.chain, addr))
+}
+
 // Trusts tells whether the request was passed on by a trusted proxy, so that its headers can be believed.
-func (p *Proxies) Trusts(r *http.Request) bool {
-	peer := Peer(r)
-	return p != nil && (contains(p.last, peer) || contains(p.chain, peer))
+func (p *Proxies) Trusts(r *http.Request) bool { return p.Contains(Peer(r)) }
+
+// Empty tells whether nobody is trusted.
+func (p *Proxies) Empty() bool { return p == nil || len(p.chain)+len(p.last) == 0 }
+
+// String names those that are trusted, for a log.
+func (p *Proxies) String() string {
+	var names []string
+	if p != nil {
+		for _, prefix := range slices.Concat(p.last, p.chain) {
+			names = append(names, prefix.String())
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ",")
 }
 
 // Client is the address of who made the request: the last one of X-Forwarded-For, read from its end, that is no trusted

@@ -1,4 +1,4 @@
-package guard_test
+package certificate_test
 
 import (
 	"crypto/x509"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ackbox/guard/certificate/certificatetest"
 )
 
 func commonName(value string) pkix.AttributeTypeAndValue {
@@ -20,16 +22,20 @@ func organizationName(value string) pkix.AttributeTypeAndValue {
 func TestSubjects(t *testing.T) {
 	t.Parallel()
 	a := theAuthority()
-	named := func(name pkix.Name) signer { return a.leaf(func(c *x509.Certificate) { c.Subject = name }) }
+	named := func(name pkix.Name) certificatetest.Signer {
+		return a.leaf(func(c *x509.Certificate) { c.Subject = name })
+	}
 	usual := a.leaf(nil)
 	hosts := a.leaf(func(c *x509.Certificate) {
 		c.Subject, c.DNSNames = pkix.Name{CommonName: "host"}, []string{"om.salesforce.example", "*.wild.example"}
 	})
-	written := func(parts ...pkix.AttributeTypeAndValue) signer { return named(pkix.Name{ExtraNames: parts}) }
+	written := func(parts ...pkix.AttributeTypeAndValue) certificatetest.Signer {
+		return named(pkix.Name{ExtraNames: parts})
+	}
 	for _, test := range []struct {
 		name     string
 		expected string
-		shown    signer
+		shown    certificatetest.Signer
 		accepted bool
 	}{
 		{"common name", sender, usual, true},
@@ -57,7 +63,7 @@ func TestSubjects(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			err := bySubject(t, strings.Split(test.expected, "\n")...).Check(test.shown.chain(a.lower), time.Now())
+			err := bySubject(t, strings.Split(test.expected, "\n")...).Check(test.shown.Chain(a.lower), time.Now())
 			if accepted := err == nil; accepted != test.accepted {
 				t.Errorf("got %v, want it accepted: %t", err, test.accepted)
 			}

@@ -1,4 +1,6 @@
-package guard
+// Package certificate knows certificates on both sides of the door: the one that this server shows, read again when it
+// changes, and those that clients show, in the handshake or through a proxy, and whether they are the expected ones.
+package certificate
 
 import (
 	"crypto/sha256"
@@ -11,14 +13,16 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"ackbox/guard/address"
 )
 
 // maxChain is how many certificates may be shown: a leaf, its intermediates, and a few that are not needed.
 const maxChain = 10
 
-// ClientCertificatesConfig says which client certificates are expected, and where they are to be found. When nothing is
+// ClientsConfig says which client certificates are expected, and where they are to be found. When nothing is
 // expected, none is accepted: in report mode that tells which ones are shown.
-type ClientCertificatesConfig struct {
+type ClientsConfig struct {
 	// CAFile is a file in PEM with the CAs that sign for expected Subjects. It is read once.
 	CAFile string
 	// Subjects are those expected of a certificate that the CAs signed, at least one: public CAs sign for anyone. One
@@ -30,28 +34,28 @@ type ClientCertificatesConfig struct {
 	// Header is the one in which the trusted Proxies pass on the certificate that a client showed to them. Without it
 	// the certificate is that of the connection.
 	Header  string
-	Proxies *Proxies
+	Proxies *address.Proxies
 }
 
-// ClientCertificates know which certificates are expected of a client. They are safe for concurrent use.
-type ClientCertificates struct {
+// Clients know which certificates are expected of a client. They are safe for concurrent use.
+type Clients struct {
 	cas      *x509.CertPool // nil without CAs
 	subjects []string
 	pins     map[[sha256.Size]byte]bool
 	header   string
-	proxies  *Proxies
+	proxies  *address.Proxies
 	verified verified
 }
 
-// NewClientCertificates reads what is expected. Its errors are the setting's, and say what to change.
-func NewClientCertificates(config ClientCertificatesConfig) (*ClientCertificates, error) {
-	c := &ClientCertificates{subjects: config.Subjects, header: config.Header, proxies: config.Proxies}
+// NewClients reads what is expected. Its errors are the setting's, and say what to change.
+func NewClients(config ClientsConfig) (*Clients, error) {
+	c := &Clients{subjects: config.Subjects, header: config.Header, proxies: config.Proxies}
 	switch {
 	case config.CAFile != "" && len(config.Subjects) == 0:
 		return nil, errors.New("a file of CAs needs the subject that is expected: CAs sign for others too")
 	case config.CAFile == "" && len(config.Subjects) > 0:
 		return nil, errors.New("an expected subject needs a file of CAs: anybody can write a subject into a certificate")
-	case config.Header != "" && config.Proxies.empty():
+	case config.Header != "" && config.Proxies.Empty():
 		return nil, errors.New("a header with the client certificate needs a trusted proxy: anybody can send a header")
 	}
 	for _, subject := range config.Subjects {
@@ -68,9 +72,6 @@ func NewClientCertificates(config ClientCertificatesConfig) (*ClientCertificates
 	}
 	return c, err
 }
-
-// empty tells whether nobody is trusted.
-func (p *Proxies) empty() bool { return p == nil || len(p.chain)+len(p.last) == 0 }
 
 func parseFingerprints(texts []string) (map[[sha256.Size]byte]bool, error) {
 	pins := make(map[[sha256.Size]byte]bool, len(texts))
@@ -110,7 +111,7 @@ func readCAs(name string) (*x509.CertPool, error) {
 
 // hint are the CAs to name in a handshake, by which a client with several certificates chooses. A pinned certificate
 // need not be of any of them, and a client that is told so would not show it: with pins nothing is named.
-func (c *ClientCertificates) hint() *x509.CertPool {
+func (c *Clients) hint() *x509.CertPool {
 	if len(c.pins) > 0 || c.header != "" {
 		return nil
 	}
@@ -119,8 +120,8 @@ func (c *ClientCertificates) hint() *x509.CertPool {
 
 // Shown gives the certificates that the client showed, its own first and unchecked; none is nil. With a header they are
 // those that a trusted proxy passes on; what anybody else writes there, or shows to us, counts as none. Its errors are
-// a *[CertificateError].
-func (c *ClientCertificates) Shown(r *http.Request) ([]*x509.Certificate, error) {
+// a *[Error].
+func (c *Clients) Shown(r *http.Request) ([]*x509.Certificate, error) {
 	switch {
 	case c.header == "" && r.TLS != nil:
 		return r.TLS.PeerCertificates, nil
@@ -130,23 +131,23 @@ func (c *ClientCertificates) Shown(r *http.Request) ([]*x509.Certificate, error)
 	return certificatesInHeader(r.Header, c.header)
 }
 
-// CertificateError says what is wrong with what a client showed.
-type CertificateError struct {
+// Error says what is wrong with what a client showed.
+type Error struct {
 	// Problem is fit for a Fault and for a log: a line without anything secret.
 	Problem string
 }
 
 // Error implements error.
-func (e *CertificateError) Error() string { return e.Problem }
+func (e *Error) Error() string { return e.Problem }
 
-func problem(format string, args ...any) *CertificateError {
-	return &CertificateError{fmt.Sprintf(format, args...)}
+func problem(format string, args ...any) *Error {
+	return &Error{fmt.Sprintf(format, args...)}
 }
 
 // Check tells whether what was shown is expected: a pinned certificate, or one that the CAs signed for an expected
-// subject, in its time. Else it is a *[CertificateError]. That the client has the key is for the handshake, ours or the
+// subject, in its time. Else it is a *[Error]. That the client has the key is for the handshake, ours or the
 // proxy's, to prove; whatever a session resumes or a connection keeps, each request is checked anew.
-func (c *ClientCertificates) Check(chain []*x509.Certificate, now time.Time) error {
+func (c *Clients) Check(chain []*x509.Certificate, now time.Time) error {
 	switch {
 	case len(chain) == 0:
 		return problem("no client certificate was shown")

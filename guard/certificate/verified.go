@@ -1,4 +1,4 @@
-package guard
+package certificate
 
 import (
 	"crypto/sha256"

@@ -1,4 +1,4 @@
-package guard_test
+package certificate_test
 
 import (
 	"crypto/rand"
@@ -12,35 +12,36 @@ import (
 	"testing"
 	"time"
 
-	"ackbox/guard"
+	"ackbox/guard/certificate"
+	"ackbox/guard/certificate/certificatetest"
 )
 
 func TestSettingsThatLeaveTheDoorOpenAreRefused(t *testing.T) {
 	t.Parallel()
 	ca, empty, broken := theAuthority().file(t), filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
 	writeFile(t, empty, "no PEM\n")
-	writeFile(t, broken, strings.ReplaceAll(guard.EncodePEM(theAuthority().root.chain()), "MI", "AA"))
+	writeFile(t, broken, strings.ReplaceAll(certificate.EncodePEM(theAuthority().root.Chain()), "MI", "AA"))
 	subjects := []string{sender}
-	pin := theAuthority().root.fingerprint()
+	pin := theAuthority().root.Fingerprint()
 	for _, test := range []struct {
 		name   string
-		config guard.ClientCertificatesConfig
+		config certificate.ClientsConfig
 		want   string
 	}{
-		{"CAs for anybody", guard.ClientCertificatesConfig{CAFile: ca}, "needs the subject"},
-		{"a subject signed by anybody", guard.ClientCertificatesConfig{Subjects: subjects}, "needs a file of CAs"},
-		{"a subject of nobody", guard.ClientCertificatesConfig{CAFile: ca, Subjects: []string{sender, " "}}, "is empty"},
-		{"no such file", guard.ClientCertificatesConfig{CAFile: "/no/such.pem", Subjects: subjects}, "/no/such.pem"},
-		{"no certificate", guard.ClientCertificatesConfig{CAFile: empty, Subjects: subjects}, "holds no certificate"},
-		{"a broken one", guard.ClientCertificatesConfig{CAFile: broken, Subjects: subjects}, "number 1 in " + broken},
-		{"a header of anybody", guard.ClientCertificatesConfig{Header: anyHeader}, "needs a trusted proxy"},
-		{"a header of no proxy", guard.ClientCertificatesConfig{Header: anyHeader, Proxies: trusting(t)}, "needs a trusted"},
-		{"a short pin", guard.ClientCertificatesConfig{Fingerprints: []string{pin[:62]}}, "64 hex digits"},
-		{"a SHA-1", guard.ClientCertificatesConfig{Fingerprints: []string{pin, pin[:40]}}, "64 hex digits"},
-		{"no pin", guard.ClientCertificatesConfig{Fingerprints: []string{""}}, "64 hex digits"},
-		{"no hex", guard.ClientCertificatesConfig{Fingerprints: []string{pin[:63] + "g"}}, "64 hex digits"},
+		{"CAs for anybody", certificate.ClientsConfig{CAFile: ca}, "needs the subject"},
+		{"a subject signed by anybody", certificate.ClientsConfig{Subjects: subjects}, "needs a file of CAs"},
+		{"a subject of nobody", certificate.ClientsConfig{CAFile: ca, Subjects: []string{sender, " "}}, "is empty"},
+		{"no such file", certificate.ClientsConfig{CAFile: "/no/such.pem", Subjects: subjects}, "/no/such.pem"},
+		{"no certificate", certificate.ClientsConfig{CAFile: empty, Subjects: subjects}, "holds no certificate"},
+		{"a broken one", certificate.ClientsConfig{CAFile: broken, Subjects: subjects}, "number 1 in " + broken},
+		{"a header of anybody", certificate.ClientsConfig{Header: anyHeader}, "needs a trusted proxy"},
+		{"a header of no proxy", certificate.ClientsConfig{Header: anyHeader, Proxies: trusting(t)}, "needs a trusted"},
+		{"a short pin", certificate.ClientsConfig{Fingerprints: []string{pin[:62]}}, "64 hex digits"},
+		{"a SHA-1", certificate.ClientsConfig{Fingerprints: []string{pin, pin[:40]}}, "64 hex digits"},
+		{"no pin", certificate.ClientsConfig{Fingerprints: []string{""}}, "64 hex digits"},
+		{"no hex", certificate.ClientsConfig{Fingerprints: []string{pin[:63] + "g"}}, "64 hex digits"},
 	} {
-		if _, err := guard.NewClientCertificates(test.config); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := certificate.NewClients(test.config); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
 		}
 	}
@@ -49,14 +50,14 @@ func TestSettingsThatLeaveTheDoorOpenAreRefused(t *testing.T) {
 func TestFingerprintsAsToolsPrintThem(t *testing.T) {
 	t.Parallel()
 	s := theAuthority().leaf(nil)
-	plain := s.fingerprint()
+	plain := s.Fingerprint()
 	var colons []string
 	for i := 0; i < len(plain); i += 2 {
 		colons = append(colons, plain[i:i+2])
 	}
 	for _, text := range []string{plain, strings.ToUpper(plain), strings.ToUpper(strings.Join(colons, ":"))} {
-		clients := expect(t, guard.ClientCertificatesConfig{Fingerprints: []string{text}})
-		if err := clients.Check(s.chain(), time.Now()); err != nil {
+		clients := expect(t, certificate.ClientsConfig{Fingerprints: []string{text}})
+		if err := clients.Check(s.Chain(), time.Now()); err != nil {
 			t.Errorf("%s: got %v, want it accepted", text, err)
 		}
 	}
@@ -66,16 +67,16 @@ func TestValidityIsOfTheMomentGiven(t *testing.T) {
 	t.Parallel()
 	a := theAuthority()
 	s := a.leaf(nil)
-	from, to := s.certificate.NotBefore, s.certificate.NotAfter
+	from, to := s.Certificate.NotBefore, s.Certificate.NotAfter
 	early, late := "is not valid before "+from.Format(time.DateOnly), "has ended on "+to.Format(time.DateOnly)
-	for _, clients := range []*guard.ClientCertificates{byPin(t, s), bySubject(t, sender)} {
+	for _, clients := range []*certificate.Clients{byPin(t, s), bySubject(t, sender)} {
 		for _, test := range []struct {
 			at   time.Time
 			want string
 		}{
 			{time.Now(), ""}, {from.Add(-time.Second), early}, {to.Add(time.Second), late}, {time.Now(), ""},
 		} {
-			err := clients.Check(s.chain(a.lower), test.at)
+			err := clients.Check(s.Chain(a.lower), test.at)
 			if test.want != "" {
 				requireProblem(t, err, test.want)
 			} else if err != nil {
@@ -89,19 +90,20 @@ func TestValidityIsOfTheMomentGiven(t *testing.T) {
 func TestAChainThatWasAcceptedIsCheckedAgain(t *testing.T) {
 	t.Parallel()
 	a := theAuthority()
-	soon := sign(&x509.Certificate{
+	soon := certificatetest.Sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: "Short CA"}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign, NotAfter: time.Now().Add(time.Hour),
 	}, &a.root)
-	s := sign(template(nil), &soon)
+	s := certificatetest.Sign(template(nil), &soon)
 	clients := bySubject(t, sender)
 	for range 2 {
-		if err := clients.Check(s.chain(soon), time.Now()); err != nil {
+		if err := clients.Check(s.Chain(soon), time.Now()); err != nil {
 			t.Errorf("got %v, want it accepted", err)
 		}
-		requireProblem(t, clients.Check(s.chain(soon), time.Now().Add(2*time.Hour)), `time: "CN=Short CA"`)
-		requireProblem(t, clients.Check(s.chain(), time.Now()), "is signed by none of the CAs")
-		requireProblem(t, clients.Check(sign(template(nil), nil).chain(soon), time.Now()), "is signed by none of the CAs")
+		requireProblem(t, clients.Check(s.Chain(soon), time.Now().Add(2*time.Hour)), `time: "CN=Short CA"`)
+		requireProblem(t, clients.Check(s.Chain(), time.Now()), "is signed by none of the CAs")
+		stranger := certificatetest.Sign(template(nil), nil)
+		requireProblem(t, clients.Check(stranger.Chain(soon), time.Now()), "is signed by none of the CAs")
 	}
 }
 
@@ -114,7 +116,7 @@ func TestManyChainsAtOnce(t *testing.T) {
 			for range 20 { // more than are remembered
 				s := a.leaf(nil)
 				for range 2 {
-					if err := clients.Check(s.chain(a.lower), time.Now()); err != nil {
+					if err := clients.Check(s.Chain(a.lower), time.Now()); err != nil {
 						t.Errorf("got %v, want it accepted", err)
 					}
 				}
@@ -131,7 +133,7 @@ func TestProblemsCanBePrinted(t *testing.T) {
 	s := a.leaf(func(c *x509.Certificate) {
 		c.Subject.CommonName = "\x1b[2J\r\nlevel=INFO \u202e]]>\x00" + strings.Repeat("ä", 300)
 	})
-	err := bySubject(t, sender).Check(s.chain(a.lower), time.Now())
+	err := bySubject(t, sender).Check(s.Chain(a.lower), time.Now())
 	requireProblem(t, err, "is not expected")
 	if got := err.Error(); strings.ContainsAny(got, "\x00\x1b\r\n\u202e") || len(got) > 600 {
 		t.Errorf("got %q, want a short line that can be printed", got)
@@ -146,15 +148,15 @@ func BenchmarkCheck(b *testing.B) {
 	lower, lowerKey := rsaCertificate(root, rootKey)
 	leaf, _ := rsaCertificate(lower, lowerKey)
 	file := filepath.Join(b.TempDir(), "ca.pem")
-	writeFile(b, file, guard.EncodePEM([]*x509.Certificate{root}))
-	ofRSA := expect(b, guard.ClientCertificatesConfig{CAFile: file, Subjects: []string{sender}})
+	writeFile(b, file, certificate.EncodePEM([]*x509.Certificate{root}))
+	ofRSA := expect(b, certificate.ClientsConfig{CAFile: file, Subjects: []string{sender}})
 	for _, test := range []struct {
 		name    string
-		clients *guard.ClientCertificates
+		clients *certificate.Clients
 		chain   []*x509.Certificate
 	}{
-		{"pinned", byPin(b, elliptic), elliptic.chain()},
-		{"ECDSA P-256", bySubject(b, sender), elliptic.chain(a.lower)},
+		{"pinned", byPin(b, elliptic), elliptic.Chain()},
+		{"ECDSA P-256", bySubject(b, sender), elliptic.Chain(a.lower)},
 		{"RSA 2048", ofRSA, []*x509.Certificate{leaf, lower}},
 	} {
 		b.Run(test.name, func(b *testing.B) {

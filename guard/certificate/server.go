@@ -1,4 +1,4 @@
-package guard
+package certificate
 
 import (
 	"context"
@@ -18,9 +18,9 @@ const (
 	endsSoon = 21 * 24 * time.Hour
 )
 
-// ServerCertificate is the certificate that the server shows, with its chain and key, as it is in two files. It is safe
+// Server is the certificate that the server shows, with its chain and key, as it is in two files. It is safe
 // for concurrent use.
-type ServerCertificate struct {
+type Server struct {
 	certFile, keyFile string
 	log               *slog.Logger
 	current           atomic.Pointer[tls.Certificate]
@@ -28,9 +28,9 @@ type ServerCertificate struct {
 	files             [2]fs.FileInfo
 }
 
-// LoadServerCertificate reads a certificate with its chain, the server's own first, and its key, both in PEM.
-func LoadServerCertificate(certFile, keyFile string, log *slog.Logger) (*ServerCertificate, error) {
-	s := &ServerCertificate{certFile: certFile, keyFile: keyFile, log: log}
+// LoadServer reads a certificate with its chain, the server's own first, and its key, both in PEM.
+func LoadServer(certFile, keyFile string, log *slog.Logger) (*Server, error) {
+	s := &Server{certFile: certFile, keyFile: keyFile, log: log}
 	if err := s.load(); err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func LoadServerCertificate(certFile, keyFile string, log *slog.Logger) (*ServerC
 
 // load takes over what is in the files, or nothing when that is no pair. The files are looked at before they are read,
 // so that a change in between is seen the next time.
-func (s *ServerCertificate) load() error {
+func (s *Server) load() error {
 	files, err := s.stat()
 	if err != nil {
 		return s.unreadable(err)
@@ -53,13 +53,13 @@ func (s *ServerCertificate) load() error {
 	return nil
 }
 
-func (s *ServerCertificate) unreadable(err error) error {
+func (s *Server) unreadable(err error) error {
 	return fmt.Errorf("read TLS certificate %s and key %s: %w: both must be files in PEM that this process may read, "+
 		"the server's own certificate first in its file, and the key that of this certificate", s.certFile, s.keyFile, err)
 }
 
 // stat looks at both files; behind a link, at what it leads to.
-func (s *ServerCertificate) stat() (files [2]fs.FileInfo, err error) {
+func (s *Server) stat() (files [2]fs.FileInfo, err error) {
 	for i, name := range [...]string{s.certFile, s.keyFile} {
 		if files[i], err = os.Stat(name); err != nil {
 			return files, err
@@ -70,7 +70,7 @@ func (s *ServerCertificate) stat() (files [2]fs.FileInfo, err error) {
 
 // changed tells whether the files are others than those that are in use: written, replaced, or, as Kubernetes does,
 // behind a link that leads elsewhere now.
-func (s *ServerCertificate) changed() bool {
+func (s *Server) changed() bool {
 	files, err := s.stat()
 	if err != nil {
 		return true
@@ -87,7 +87,7 @@ func (s *ServerCertificate) changed() bool {
 // Run takes over what is newly in the files, within 5 seconds, until the context ends; it returns nil then. A pair that
 // cannot be used, such as one that is half written, leaves the one before in use; that is logged once, and is among the
 // warnings until a pair can be used again.
-func (s *ServerCertificate) Run(ctx context.Context) error {
+func (s *Server) Run(ctx context.Context) error {
 	ticker := time.NewTicker(reloadEvery)
 	defer ticker.Stop()
 	for {
@@ -102,7 +102,7 @@ func (s *ServerCertificate) Run(ctx context.Context) error {
 	}
 }
 
-func (s *ServerCertificate) reload() {
+func (s *Server) reload() {
 	err := s.load()
 	failed := err != nil
 	before := s.stale.Swap(failed)
@@ -115,10 +115,10 @@ func (s *ServerCertificate) reload() {
 }
 
 // NotAfter is when the certificate in use ends.
-func (s *ServerCertificate) NotAfter() time.Time { return s.current.Load().Leaf.NotAfter }
+func (s *Server) NotAfter() time.Time { return s.current.Load().Leaf.NotAfter }
 
 // Warnings say what the operator should do something about, in words without any path.
-func (s *ServerCertificate) Warnings(now time.Time) (warnings []string) {
+func (s *Server) Warnings(now time.Time) (warnings []string) {
 	if s.stale.Load() {
 		warnings = append(warnings, "the new TLS certificate cannot be used, the one before is still in use: see the log")
 	}
@@ -141,7 +141,7 @@ func (s *ServerCertificate) Warnings(now time.Time) (warnings []string) {
 // With clients it asks for a certificate and takes any, or none: a wrong one is answered by a Fault that an
 // administrator sees in Setup, not by a broken connection, and whoever needs no certificate comes through. What the
 // handshake does prove is that the client has the key of the certificate that it shows.
-func (s *ServerCertificate) TLS(clients *ClientCertificates) *tls.Config {
+func (s *Server) TLS(clients *Clients) *tls.Config {
 	config := &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"http/1.1"},

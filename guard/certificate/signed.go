@@ -1,4 +1,4 @@
-package guard
+package certificate
 
 import (
 	"crypto/x509"
@@ -13,7 +13,7 @@ import (
 
 // checkSigned tells whether the first certificate is one that the CAs signed, be it through others that were shown, for
 // an expected subject.
-func (c *ClientCertificates) checkSigned(chain []*x509.Certificate, now time.Time) error {
+func (c *Clients) checkSigned(chain []*x509.Certificate, now time.Time) error {
 	leaf, sum := chain[0], digest(chain)
 	if !c.verified.has(sum, now) {
 		valid, err := c.verify(chain, now)
@@ -29,7 +29,7 @@ func (c *ClientCertificates) checkSigned(chain []*x509.Certificate, now time.Tim
 }
 
 // verify finds a way from the first certificate to the CAs, and gives the time for which it holds.
-func (c *ClientCertificates) verify(chain []*x509.Certificate, now time.Time) (period, error) {
+func (c *Clients) verify(chain []*x509.Certificate, now time.Time) (period, error) {
 	intermediates := x509.NewCertPool()
 	for _, certificate := range chain[1:] {
 		intermediates.AddCert(certificate)

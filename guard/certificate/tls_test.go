@@ -1,4 +1,4 @@
-package guard_test
+package certificate_test
 
 import (
 	"context"
@@ -16,7 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"ackbox/guard"
+	"ackbox/guard/certificate"
+	"ackbox/guard/certificate/certificatetest"
 )
 
 // welcome is what the door of the tests says to whom it expects; to others it says the problem.
@@ -26,11 +27,11 @@ const welcome = "welcome"
 type door struct {
 	tb      testing.TB
 	address string
-	clients atomic.Pointer[guard.ClientCertificates]
+	clients atomic.Pointer[certificate.Clients]
 }
 
 // open makes a door and opens it, on a port of its own.
-func open(tb testing.TB, clients *guard.ClientCertificates) *door {
+func open(tb testing.TB, clients *certificate.Clients) *door {
 	tb.Helper()
 	d := &door{tb: tb}
 	d.clients.Store(clients)
@@ -46,7 +47,7 @@ func open(tb testing.TB, clients *guard.ClientCertificates) *door {
 }
 
 // serverCertificate is one of the authority for the loopback address.
-func serverCertificate(tb testing.TB) *guard.ServerCertificate {
+func serverCertificate(tb testing.TB) *certificate.Server {
 	tb.Helper()
 	a := theAuthority()
 	s := a.leaf(func(c *x509.Certificate) {
@@ -55,9 +56,9 @@ func serverCertificate(tb testing.TB) *guard.ServerCertificate {
 	})
 	folder := tb.TempDir()
 	certFile, keyFile := filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
-	writeFile(tb, certFile, guard.EncodePEM(s.chain(a.lower)))
-	writeFile(tb, keyFile, s.keyPEM())
-	certificate, err := guard.LoadServerCertificate(certFile, keyFile, slog.New(slog.DiscardHandler))
+	writeFile(tb, certFile, certificate.EncodePEM(s.Chain(a.lower)))
+	writeFile(tb, keyFile, s.KeyPEM())
+	certificate, err := certificate.LoadServer(certFile, keyFile, slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -88,7 +89,7 @@ type answer struct {
 // config is that of a client, which shows a certificate, when there is one, whatever it is asked for.
 func config(shown *tls.Certificate) *tls.Config {
 	roots := x509.NewCertPool()
-	roots.AddCert(theAuthority().root.certificate)
+	roots.AddCert(theAuthority().root.Certificate)
 	return &tls.Config{
 		RootCAs: roots,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -133,7 +134,7 @@ func (d *door) requireAnswer(shown *tls.Certificate, want string) {
 func TestPinnedCertificates(t *testing.T) {
 	t.Parallel()
 	a := theAuthority()
-	first, second := a.leaf(nil), sign(template(nil), nil)
+	first, second := a.leaf(nil), certificatetest.Sign(template(nil), nil)
 	old, unborn := a.leaf(ended), a.leaf(early)
 	d := open(t, byPin(t, first, second, old, unborn))
 	for _, test := range []struct {
@@ -141,16 +142,16 @@ func TestPinnedCertificates(t *testing.T) {
 		shown *tls.Certificate
 		want  string
 	}{
-		{"pinned", first.shown(), welcome},
-		{"pinned with a chain that nobody needs", first.shown(a.lower, a.root), welcome},
-		{"the second one, signed by itself, during a change", second.shown(), welcome},
+		{"pinned", first.Shown(), welcome},
+		{"pinned with a chain that nobody needs", first.Shown(a.lower, a.root), welcome},
+		{"the second one, signed by itself, during a change", second.Shown(), welcome},
 		{"none", nil, "no client certificate was shown"},
-		{"pinned but ended", old.shown(), "has ended on "},
-		{"pinned but not valid yet", unborn.shown(), "is not valid before "},
-		{"same subject and issuer, another key", a.leaf(nil).shown(a.lower), "is not expected"},
-		{"signed by itself with the same subject", sign(template(nil), nil).shown(), "is not expected"},
-		{"the pinned one only as an intermediate", a.leaf(nil).shown(first), "is not expected"},
-		{"the CA that signed the pinned one", a.lower.shown(), "is not expected"},
+		{"pinned but ended", old.Shown(), "has ended on "},
+		{"pinned but not valid yet", unborn.Shown(), "is not valid before "},
+		{"same subject and issuer, another key", a.leaf(nil).Shown(a.lower), "is not expected"},
+		{"signed by itself with the same subject", certificatetest.Sign(template(nil), nil).Shown(), "is not expected"},
+		{"the pinned one only as an intermediate", a.leaf(nil).Shown(first), "is not expected"},
+		{"the CA that signed the pinned one", a.lower.Shown(), "is not expected"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -163,7 +164,7 @@ func TestPinnedCertificates(t *testing.T) {
 func TestCertificatesOfCAs(t *testing.T) {
 	t.Parallel()
 	a, other, twin := theAuthority(), anotherOfItsOwn(), namesake()
-	expired := sign(&x509.Certificate{
+	expired := certificatetest.Sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: "Expired CA"}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign, NotAfter: time.Now().Add(-time.Hour),
 	}, &a.root)
@@ -177,23 +178,26 @@ func TestCertificatesOfCAs(t *testing.T) {
 		shown *tls.Certificate
 		want  string
 	}{
-		{"with its intermediate", a.leaf(nil).shown(a.lower), welcome},
-		{"with more than it needs, in another order", a.leaf(nil).shown(other.lower, other.root, a.root, a.lower), welcome},
-		{"for servers only", a.leaf(usage(x509.ExtKeyUsageServerAuth)).shown(a.lower), welcome},
-		{"for any use", a.leaf(usage()).shown(a.lower), welcome},
-		{"of the root itself", sign(template(nil), &a.root).shown(), welcome},
+		{"with its intermediate", a.leaf(nil).Shown(a.lower), welcome},
+		{"with more than it needs, in another order", a.leaf(nil).Shown(other.lower, other.root, a.root, a.lower), welcome},
+		{"for servers only", a.leaf(usage(x509.ExtKeyUsageServerAuth)).Shown(a.lower), welcome},
+		{"for any use", a.leaf(usage()).Shown(a.lower), welcome},
+		{"of the root itself", certificatetest.Sign(template(nil), &a.root).Shown(), welcome},
 		{"none", nil, "no client certificate was shown"},
-		{"without its intermediate", a.leaf(nil).shown(), "is signed by none of the CAs"},
-		{"of another CA", other.leaf(nil).shown(other.lower, other.root), "is signed by none of the CAs"},
-		{"of a CA of the same name", twin.leaf(nil).shown(twin.lower, twin.root), "is signed by none of the CAs"},
-		{"of a CA of the same name, with the right one", twin.leaf(nil).shown(a.lower), "is signed by none of the CAs"},
-		{"signed by itself", sign(template(nil), nil).shown(), "is signed by none of the CAs"},
-		{"signed by another client", sign(template(nil), &noCA).shown(noCA, a.lower), "is signed by none of the CAs"},
-		{"for signing code", a.leaf(usage(x509.ExtKeyUsageCodeSigning)).shown(a.lower), "is neither for TLS clients nor"},
-		{"ended", a.leaf(ended).shown(a.lower), "has ended on "},
-		{"not valid yet", a.leaf(early).shown(a.lower), "is not valid before "},
-		{"of a CA that has ended", sign(template(nil), &expired).shown(expired), `not valid at this time: "CN=Expired CA"`},
-		{"ten others", a.leaf(nil).shown(a.lower, a.root, a.root, a.root, a.root, a.root, a.root, a.root, a.root, a.root),
+		{"without its intermediate", a.leaf(nil).Shown(), "is signed by none of the CAs"},
+		{"of another CA", other.leaf(nil).Shown(other.lower, other.root), "is signed by none of the CAs"},
+		{"of a CA of the same name", twin.leaf(nil).Shown(twin.lower, twin.root), "is signed by none of the CAs"},
+		{"of a CA of the same name, with the right one", twin.leaf(nil).Shown(a.lower), "is signed by none of the CAs"},
+		{"signed by itself", certificatetest.Sign(template(nil), nil).Shown(), "is signed by none of the CAs"},
+		{
+			"signed by another client", certificatetest.Sign(template(nil), &noCA).Shown(noCA, a.lower),
+			"is signed by none of the CAs",
+		},
+		{"for signing code", a.leaf(usage(x509.ExtKeyUsageCodeSigning)).Shown(a.lower), "is neither for TLS clients nor"},
+		{"ended", a.leaf(ended).Shown(a.lower), "has ended on "},
+		{"not valid yet", a.leaf(early).Shown(a.lower), "is not valid before "},
+		{"of a CA that has ended", certificatetest.Sign(template(nil), &expired).Shown(expired), `not valid at this time: "CN=Expired CA"`},
+		{"ten others", a.leaf(nil).Shown(a.lower, a.root, a.root, a.root, a.root, a.root, a.root, a.root, a.root, a.root),
 			"11 certificates were shown, more than 10"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -207,13 +211,13 @@ func TestCertificatesOfCAs(t *testing.T) {
 func TestPinsAndCAsTogether(t *testing.T) {
 	t.Parallel()
 	a, pinned := theAuthority(), anotherOfItsOwn().leaf(nil)
-	clients := expect(t, guard.ClientCertificatesConfig{
-		CAFile: a.file(t), Subjects: []string{sender}, Fingerprints: []string{pinned.fingerprint()},
+	clients := expect(t, certificate.ClientsConfig{
+		CAFile: a.file(t), Subjects: []string{sender}, Fingerprints: []string{pinned.Fingerprint()},
 	})
 	d := open(t, clients)
-	d.requireAnswer(pinned.shown(), welcome)
-	d.requireAnswer(a.leaf(nil).shown(a.lower), welcome)
-	d.requireAnswer(anotherOfItsOwn().leaf(nil).shown(), "is signed by none of the CAs")
+	d.requireAnswer(pinned.Shown(), welcome)
+	d.requireAnswer(a.leaf(nil).Shown(a.lower), welcome)
+	d.requireAnswer(anotherOfItsOwn().leaf(nil).Shown(), "is signed by none of the CAs")
 }
 
 // Without any expectation, report mode tells what is shown.
@@ -221,7 +225,7 @@ func TestNothingExpectedAcceptsNothing(t *testing.T) {
 	t.Parallel()
 	s := theAuthority().leaf(nil)
 	d := open(t, byPin(t))
-	d.requireAnswer(s.shown(), s.fingerprint())
+	d.requireAnswer(s.Shown(), s.Fingerprint())
 	d.requireAnswer(nil, "no client certificate was shown")
 }
 
@@ -230,8 +234,8 @@ func TestTheKeyOfAShownCertificateIsProven(t *testing.T) {
 	pinned, own := theAuthority().leaf(nil), theAuthority().leaf(nil)
 	d := open(t, byPin(t, pinned))
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		shown := pinned.shown()
-		shown.PrivateKey = pretender{pinned.key.Public(), own.key}
+		shown := pinned.Shown()
+		shown.PrivateKey = pretender{pinned.Key.Public(), own.Key}
 		c := config(shown)
 		c.MinVersion, c.MaxVersion = version, version
 		if got, err := d.knock(c); err == nil {
@@ -246,7 +250,7 @@ func TestAResumedSessionIsCheckedAnew(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		pinned, next := theAuthority().leaf(nil), theAuthority().leaf(nil)
 		d := open(t, byPin(t, pinned))
-		c := config(pinned.shown())
+		c := config(pinned.Shown())
 		c.MinVersion, c.MaxVersion = version, version
 		c.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 		for _, want := range []answer{{welcome, false}, {welcome, true}} {
@@ -294,12 +298,12 @@ func TestOldVersionsAndHTTP2AreNotSpoken(t *testing.T) {
 func TestCAsAreNamedToClientsUnlessSomeArePinned(t *testing.T) {
 	t.Parallel()
 	a := theAuthority()
-	pinned := guard.ClientCertificatesConfig{
-		CAFile: a.file(t), Subjects: []string{sender}, Fingerprints: []string{a.leaf(nil).fingerprint()},
+	pinned := certificate.ClientsConfig{
+		CAFile: a.file(t), Subjects: []string{sender}, Fingerprints: []string{a.leaf(nil).Fingerprint()},
 	}
 	for _, test := range []struct {
 		name    string
-		clients *guard.ClientCertificates
+		clients *certificate.Clients
 		want    int
 	}{
 		{"CAs", bySubject(t, sender), 1},

@@ -1,4 +1,4 @@
-package guard_test
+package certificate_test
 
 import (
 	"crypto/rand"
@@ -17,23 +17,25 @@ import (
 	"testing"
 	"time"
 
-	"ackbox/guard"
+	"ackbox/guard/address"
+	"ackbox/guard/certificate"
+	"ackbox/guard/certificate/certificatetest"
 )
 
 // proxy is the address of the trusted one.
 const proxy = "192.0.2.7"
 
 // behindProxy expects what bySubject does, in a header of the trusted proxy.
-func behindProxy(tb testing.TB, header string) *guard.ClientCertificates {
+func behindProxy(tb testing.TB, header string) *certificate.Clients {
 	tb.Helper()
-	return expect(tb, guard.ClientCertificatesConfig{
+	return expect(tb, certificate.ClientsConfig{
 		CAFile: theAuthority().file(tb), Subjects: []string{sender}, Header: header, Proxies: trusting(tb, proxy),
 	})
 }
 
-func trusting(tb testing.TB, list ...string) *guard.Proxies {
+func trusting(tb testing.TB, list ...string) *address.Proxies {
 	tb.Helper()
-	proxies, err := guard.ParseProxies(list)
+	proxies, err := address.ParseProxies(list)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -50,28 +52,30 @@ func passedOn(peer string, headers ...string) *http.Request {
 	return r
 }
 
-func der(s signer) string { return base64.StdEncoding.EncodeToString(s.certificate.Raw) }
+func der(s certificatetest.Signer) string {
+	return base64.StdEncoding.EncodeToString(s.Certificate.Raw)
+}
 
-func byteSequence(s signer) string { return ":" + der(s) + ":" }
+func byteSequence(s certificatetest.Signer) string { return ":" + der(s) + ":" }
 
 // escaped is PEM as nginx and Envoy write it.
-func escaped(signers ...signer) string {
+func escaped(signers ...certificatetest.Signer) string {
 	var text strings.Builder
 	for _, s := range signers {
-		text.WriteString(guard.EncodePEM(s.chain()))
+		text.WriteString(certificate.EncodePEM(s.Chain()))
 	}
 	return strings.NewReplacer("\n", "%0A", " ", "%20", "+", "%2B", "/", "%2F", "=", "%3D").Replace(text.String())
 }
 
 // ofALB is PEM as AWS's load balancers write it: "+", "=" and "/" stay.
-func ofALB(signers ...signer) string {
+func ofALB(signers ...certificatetest.Signer) string {
 	return strings.NewReplacer("%2B", "+", "%2F", "/", "%3D", "=").Replace(escaped(signers...))
 }
 
 // forwarded is Envoy's header.
-func forwarded(leaf signer, others ...signer) string {
-	return `By=spiffe://a/b;Hash=` + leaf.fingerprint() + `;Cert="` + escaped(leaf) + `";Chain="` +
-		escaped(append([]signer{leaf}, others...)...) + `";Subject="CN=a\",Cert=\"x;";URI=;DNS=a.example;DNS=b.example`
+func forwarded(leaf certificatetest.Signer, others ...certificatetest.Signer) string {
+	return `By=spiffe://a/b;Hash=` + leaf.Fingerprint() + `;Cert="` + escaped(leaf) + `";Chain="` +
+		escaped(append([]certificatetest.Signer{leaf}, others...)...) + `";Subject="CN=a\",Cert=\"x;";URI=;DNS=a.example;DNS=b.example`
 }
 
 const anyHeader = "X-Client-Cert"
@@ -92,7 +96,7 @@ func TestFormsOfTheHeader(t *testing.T) {
 		{"Traefik", "X-Forwarded-Tls-Client-Cert", der(leaf) + "," + der(a.lower), ""},
 		{"Traefik, escaped", "X-Forwarded-Tls-Client-Cert", url.QueryEscape(der(leaf) + "," + der(a.lower)), ""},
 		{"Envoy", "X-Forwarded-Client-Cert", forwarded(leaf, a.lower), ""},
-		{"Envoy, chain alone", "X-Forwarded-Client-Cert", "hash=" + strings.ToUpper(leaf.fingerprint()) +
+		{"Envoy, chain alone", "X-Forwarded-Client-Cert", "hash=" + strings.ToUpper(leaf.Fingerprint()) +
 			";chain=" + escaped(leaf, a.lower), ""},
 		{"spaces around", anyHeader, " " + der(leaf) + "," + der(a.lower) + " ", ""},
 	} {
@@ -104,7 +108,7 @@ func TestFormsOfTheHeader(t *testing.T) {
 			}
 			clients := behindProxy(t, test.header)
 			chain, err := clients.Shown(r)
-			if err != nil || len(chain) == 0 || !chain[0].Equal(leaf.certificate) {
+			if err != nil || len(chain) == 0 || !chain[0].Equal(leaf.Certificate) {
 				t.Fatalf("got %d certificates, %v, want the client's first", len(chain), err)
 			}
 			if err := clients.Check(chain, time.Now()); err != nil {
@@ -118,8 +122,8 @@ func TestFormsOfTheHeader(t *testing.T) {
 func TestACertificateAloneInTheHeader(t *testing.T) {
 	t.Parallel()
 	leaf := theAuthority().leaf(nil)
-	clients := expect(t, guard.ClientCertificatesConfig{
-		Fingerprints: []string{leaf.fingerprint()}, Header: anyHeader, Proxies: trusting(t, proxy),
+	clients := expect(t, certificate.ClientsConfig{
+		Fingerprints: []string{leaf.Fingerprint()}, Header: anyHeader, Proxies: trusting(t, proxy),
 	})
 	for _, value := range []string{
 		byteSequence(leaf), escaped(leaf), ofALB(leaf), der(leaf), `Cert="` + escaped(leaf) + `"`,
@@ -135,7 +139,7 @@ func TestHeadersThatProveNothing(t *testing.T) {
 	t.Parallel()
 	leaf := theAuthority().leaf(nil)
 	clients := behindProxy(t, anyHeader)
-	connection := &tls.ConnectionState{PeerCertificates: leaf.chain(theAuthority().lower)}
+	connection := &tls.ConnectionState{PeerCertificates: leaf.Chain(theAuthority().lower)}
 	for name, r := range map[string]*http.Request{
 		"of a client":                      passedOn("198.51.100.1", anyHeader, der(leaf)),
 		"of a client that names the proxy": passedOn("198.51.100.1", anyHeader, der(leaf), "X-Forwarded-For", proxy),
@@ -157,13 +161,13 @@ func TestTheHeaderCountsBeforeTheConnection(t *testing.T) {
 	t.Parallel()
 	client, other := theAuthority().leaf(nil), theAuthority().leaf(nil)
 	r := passedOn(proxy, anyHeader, der(client))
-	r.TLS = &tls.ConnectionState{PeerCertificates: other.chain()}
+	r.TLS = &tls.ConnectionState{PeerCertificates: other.Chain()}
 	chain, err := behindProxy(t, anyHeader).Shown(r)
-	if err != nil || len(chain) != 1 || !chain[0].Equal(client.certificate) {
+	if err != nil || len(chain) != 1 || !chain[0].Equal(client.Certificate) {
 		t.Errorf("got %d certificates, %v, want that of the header", len(chain), err)
 	}
 	chain, err = bySubject(t, sender).Shown(r) // and without the setting, no header does
-	if err != nil || len(chain) != 1 || !chain[0].Equal(other.certificate) {
+	if err != nil || len(chain) != 1 || !chain[0].Equal(other.Certificate) {
 		t.Errorf("got %d certificates, %v, want that of the connection", len(chain), err)
 	}
 	r.TLS = nil
@@ -177,7 +181,7 @@ func TestHeadersThatAreRefused(t *testing.T) {
 	a := theAuthority()
 	leaf, evil := a.leaf(nil), anotherOfItsOwn().leaf(nil)
 	named := anotherOfItsOwn().leaf(func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: sender} })
-	imposter := newCA(a.lower.certificate.Subject.CommonName, nil)
+	imposter := certificatetest.NewCA(a.lower.Certificate.Subject.CommonName, nil)
 	huge := hugeKey()
 	const more = "more than one element"
 	for _, test := range []struct {
@@ -192,7 +196,7 @@ func TestHeadersThatAreRefused(t *testing.T) {
 		{"two byte sequences", "no certificate", []string{anyHeader, byteSequence(leaf) + ", " + byteSequence(evil)}},
 		{"a byte sequence that is not closed", "no certificate", []string{anyHeader, ":" + der(leaf)}},
 		{"more after the certificate", "no certificate", []string{anyHeader,
-			base64.StdEncoding.EncodeToString(slices.Concat(leaf.certificate.Raw, []byte{0}))}},
+			base64.StdEncoding.EncodeToString(slices.Concat(leaf.Certificate.Raw, []byte{0}))}},
 		{"a chain with garbage", "no certificate", []string{anyHeader, der(leaf) + ",AAAA"}},
 		{"appended to what a client sent", "are no chain", []string{anyHeader, der(leaf) + "," + der(evil)}},
 		{"appended by one who calls itself the CA", "are no chain", []string{anyHeader, der(leaf) + "," + der(imposter)}},
@@ -203,19 +207,19 @@ func TestHeadersThatAreRefused(t *testing.T) {
 		{"a key that takes long to verify with", "more than 8192 bits", []string{anyHeader, der(leaf) + "," + der(huge)}},
 		{"the same in PEM", "more than 8192 bits", []string{anyHeader, escaped(leaf, huge)}},
 		{"a bad escape", "no certificate", []string{anyHeader, escaped(leaf) + "%zz"}},
-		{"a key", "no certificate", []string{anyHeader, url.PathEscape(leaf.keyPEM())}},
+		{"a key", "no certificate", []string{anyHeader, url.PathEscape(leaf.KeyPEM())}},
 		{"a broken block before the certificate", "no certificate",
 			[]string{anyHeader, "-----BEGIN%20CERTIFICATE-----%0A!%0A" + escaped(leaf)}},
 		{"elements, the client's first", more, []string{anyHeader, forwarded(leaf) + "," + forwarded(evil)}},
 		{"elements, the client's last", more, []string{anyHeader, forwarded(evil) + "," + forwarded(leaf)}},
 		{"an element of nothing first", more, []string{anyHeader, "By=," + forwarded(leaf)}},
 		{"a name that closes its quotes", "names more than one", []string{anyHeader,
-			"Hash=" + evil.fingerprint() + `;Cert="` + escaped(evil) + `";Subject="";Cert="` + escaped(leaf) + `"`}},
+			"Hash=" + evil.Fingerprint() + `;Cert="` + escaped(evil) + `";Subject="";Cert="` + escaped(leaf) + `"`}},
 		{"a name that brings a certificate", "hash of another", []string{anyHeader,
-			"Hash=" + named.fingerprint() + `;URI=x;Cert="` + escaped(leaf) + `"`}},
+			"Hash=" + named.Fingerprint() + `;URI=x;Cert="` + escaped(leaf) + `"`}},
 		{"a chain of another certificate", "chain of another", []string{anyHeader,
 			`Cert="` + escaped(evil) + `";Chain="` + escaped(leaf) + `"`}},
-		{"no certificate in the element", "holds no certificate", []string{anyHeader, "By=a;Hash=" + leaf.fingerprint()}},
+		{"no certificate in the element", "holds no certificate", []string{anyHeader, "By=a;Hash=" + leaf.Fingerprint()}},
 		{"an open quote", "no certificate", []string{anyHeader, `Cert="` + escaped(leaf)}},
 		{"text after a quote", "no certificate", []string{anyHeader, `Cert="` + escaped(leaf) + `"x`}},
 		{"an unknown key", "no certificate", []string{anyHeader, `Cert="` + escaped(leaf) + `";Other=1`}},
@@ -238,19 +242,19 @@ func TestHeadersThatAreRefused(t *testing.T) {
 }
 
 // hugeKey is a certificate for an RSA key that nobody has.
-func hugeKey() signer {
+func hugeKey() certificatetest.Signer {
 	a := theAuthority()
 	c := template(func(c *x509.Certificate) { c.SerialNumber, c.NotAfter = big.NewInt(1), time.Now().Add(time.Hour) })
 	key := &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 8192), big.NewInt(1)), E: 65537}
-	der := created(x509.CreateCertificate(rand.Reader, c, a.lower.certificate, key, a.lower.key))
-	return signer{certificate: created(x509.ParseCertificate(der))}
+	der := created(x509.CreateCertificate(rand.Reader, c, a.lower.Certificate, key, a.lower.Key))
+	return certificatetest.Signer{Certificate: created(x509.ParseCertificate(der))}
 }
 
 // requireProblem fails unless the error is one for a Fault, with the words.
 func requireProblem(tb testing.TB, err error, want string) {
 	tb.Helper()
-	if e, ok := errors.AsType[*guard.CertificateError](err); !ok || !strings.Contains(e.Problem, want) {
-		tb.Errorf("got %v, want a CertificateError with %q", err, want)
+	if e, ok := errors.AsType[*certificate.Error](err); !ok || !strings.Contains(e.Problem, want) {
+		tb.Errorf("got %v, want a Error with %q", err, want)
 	}
 }
 
@@ -264,18 +268,18 @@ func FuzzCertificateHeader(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	clients := expect(f, guard.ClientCertificatesConfig{Header: anyHeader, Proxies: trusting(f, proxy)})
+	clients := expect(f, certificate.ClientsConfig{Header: anyHeader, Proxies: trusting(f, proxy)})
 	f.Fuzz(func(t *testing.T, value string) {
 		chain, err := clients.Shown(passedOn(proxy, anyHeader, value))
 		if err != nil {
-			if _, ok := errors.AsType[*guard.CertificateError](err); !ok || chain != nil {
-				t.Fatalf("got %d certificates, %v, want a CertificateError alone", len(chain), err)
+			if _, ok := errors.AsType[*certificate.Error](err); !ok || chain != nil {
+				t.Fatalf("got %d certificates, %v, want a Error alone", len(chain), err)
 			}
 			return
 		}
 		_ = clients.Check(chain, time.Now())
 		for i, certificate := range chain {
-			s := signer{certificate: certificate}
+			s := certificatetest.Signer{Certificate: certificate}
 			for _, form := range []string{byteSequence(s), escaped(s), ofALB(s), der(s), `Cert="` + escaped(s) + `"`} {
 				again, err := clients.Shown(passedOn(proxy, anyHeader, form))
 				if err != nil || len(again) != 1 || !again[0].Equal(certificate) {
