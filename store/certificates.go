@@ -31,15 +31,17 @@ type ClientCertificate struct {
 }
 
 const (
-	// maxCertificates is how many are kept of a source: a client that shows another one each time fills no disk.
+	// maxCertificates is how many are kept of a source, of those that are accepted and of the others: a client that shows
+	// another one each time neither fills the disk nor drives out those in use.
 	maxCertificates = 20
 	// maxCertificateChain is how much of a chain is kept, in bytes.
 	maxCertificateChain = 64 << 10
 )
 
 // SawCertificate records that a certificate was shown to a source at LastSeen. Of one that is known, the time, which
-// only grows, the problem and the chain are new. Of a source the 20 that were seen last are kept. Texts are cut to
-// 1000 bytes, the chain to those certificates that fit in 64 KiB. [ErrNotFound] is for the source.
+// only grows, the problem and the chain are new. Of a source the 20 that were seen last are kept, of those that are
+// accepted and of the others. Texts are cut to 1000 bytes, the chain to those certificates that fit in 64 KiB.
+// [ErrNotFound] is for the source.
 func (s *Store) SawCertificate(ctx context.Context, c ClientCertificate) error {
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		if err := s.lockCertificates(ctx, tx, c.SourceID); err != nil {
@@ -48,11 +50,7 @@ func (s *Store) SawCertificate(ctx context.Context, c ClientCertificate) error {
 		if err := upsertCertificate(ctx, tx, c); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, tx.Rebind(`
-			delete from client_certificates where source_id = ? and sha256 not in (
-				select sha256 from client_certificates where source_id = ? order by last_seen desc, sha256 limit ?)`),
-			c.SourceID, c.SourceID, maxCertificates)
-		return err
+		return dropOldCertificates(ctx, tx, c)
 	})
 	if err != nil {
 		return fmt.Errorf("record client certificate: %w", err)
@@ -86,6 +84,20 @@ func upsertCertificate(ctx context.Context, tx *sqlx.Tx, c ClientCertificate) er
 			problem = excluded.problem, chain = excluded.chain`),
 		c.SourceID, c.SHA256[:], sinceYearOne(c.NotBefore), sinceYearOne(c.NotAfter), seen, seen,
 		plain(c.Subject), plain(c.Issuer), plain(c.Problem), plainChain(c.Chain))
+	return err
+}
+
+// dropOldCertificates leaves those of a source that were seen last, of those that are accepted or not as this one is.
+func dropOldCertificates(ctx context.Context, tx *sqlx.Tx, c ClientCertificate) error {
+	alike := "problem <> ''"
+	if c.Problem == "" {
+		alike = "problem = ''"
+	}
+	_, err := tx.ExecContext(ctx, tx.Rebind(`
+		delete from client_certificates where source_id = ? and `+alike+` and sha256 not in (
+			select sha256 from client_certificates where source_id = ? and `+alike+`
+			order by last_seen desc, sha256 limit ?)`),
+		c.SourceID, c.SourceID, maxCertificates)
 	return err
 }
 

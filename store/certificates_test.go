@@ -167,3 +167,26 @@ func TestSawCertificateTakesAnything(t *testing.T) {
 		}
 	})
 }
+
+// Whoever has the URL can show as many certificates as there are: those that are accepted stay on the list.
+func TestStrangersCertificatesDoNotDriveOutTheAcceptedOnes(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		source := addSource(t, db.Store, "one")
+		saw := func(n int, problem string) {
+			c := store.ClientCertificate{SourceID: source.ID, Problem: problem, LastSeen: now.Add(time.Duration(n) * time.Hour)}
+			c.SHA256[0], c.SHA256[1] = byte(n), byte(len(problem))
+			if err := db.Store.SawCertificate(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		saw(0, "")
+		for n := range 50 {
+			saw(n, "not expected")
+		}
+		got, err := db.Store.ClientCertificates(t.Context())
+		if err != nil || len(got) != 21 || got[20].Problem != "" {
+			t.Errorf("got %d certificates (%v), want the accepted one and 20 others", len(got), err)
+		}
+	})
+}
