@@ -17,12 +17,17 @@ import (
 // PresetSalesforce stands for the list that Salesforce publishes in a list of address ranges.
 const PresetSalesforce = "salesforce"
 
-// salesforceList has the addresses that Salesforce's own requests come from. It changes with some weeks' notice, and
-// all of it is to be allowed, whatever the region.
+// salesforceList has the addresses that requests of Hyperforce come from, among others: it proves a cloud of
+// Salesforce's, not an organization. It changes, and all of it is to be allowed, whatever the region
+// (https://help.salesforce.com/s/articleView?id=000394078).
 const salesforceList = "https://ip-ranges.salesforce.com/ip-ranges.json"
 
-// defaultRefresh is how often a list is fetched anew unless it is set.
-const defaultRefresh = 6 * time.Hour
+const (
+	// defaultRefresh is how often a list is fetched anew unless it is set.
+	defaultRefresh = 6 * time.Hour
+	// minRefresh keeps a slip of the unit from wearing out whoever publishes a list.
+	minRefresh = time.Second
+)
 
 // Place says where an address is, seen from the ranges.
 type Place int
@@ -43,9 +48,9 @@ func (p Place) String() string { return placeNames[p] }
 type RangesConfig struct {
 	// From are addresses and CIDR ranges, which are taken as they are; and lists that others publish: an https:// URL, a
 	// file, or [PresetSalesforce]. A list at a URL is JSON in Salesforce's form; one in a file may also have a range on
-	// each line. A file that has such a name as a range, a URL or the preset needs a folder before it, such as ./.
+	// each line. A file whose name reads as something else is given with its folder, such as ./salesforce.
 	From []string
-	// Refresh is how often a URL is fetched anew; 6 hours when 0.
+	// Refresh is how often a URL is fetched anew, a second at least; 6 hours when 0.
 	Refresh time.Duration
 	// Copies keep the last good copy of each URL's list, so that a restart without network goes on with it. May be nil.
 	Copies Copies
@@ -88,11 +93,11 @@ func NewRanges(c RangesConfig) (*Ranges, error) {
 		return nil, errors.New("address ranges: none is given, so that nobody would be inside: " +
 			"give ranges, or salesforce")
 	}
-	if c.Refresh < 0 {
-		return nil, fmt.Errorf("address ranges: a refresh every %s is none: give a duration such as 6h", c.Refresh)
-	}
 	if c.Refresh == 0 {
 		c.Refresh = defaultRefresh
+	}
+	if c.Refresh < minRefresh {
+		return nil, fmt.Errorf("address ranges: a refresh every %s is too often: give a duration such as 6h", c.Refresh)
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -138,7 +143,7 @@ func (r *Ranges) rebuild() {
 	r.known.Store(&known{newSpans(prefixes), missing})
 }
 
-// Run loads the lists and keeps them up to date until the context ends; then it returns nil.
+// Run loads the lists and keeps them up to date until the context ends; then it returns nil. It runs once at a time.
 func (r *Ranges) Run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	for _, watch := range r.watch {

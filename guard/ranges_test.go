@@ -122,8 +122,11 @@ func TestNewRangesRefuses(t *testing.T) {
 			t.Errorf("%q: the error shows the password", test.from)
 		}
 	}
-	if _, err := guard.NewRanges(guard.RangesConfig{From: []string{"::1"}, Refresh: -1}); err == nil {
-		t.Error("want a negative refresh to be refused")
+	for _, refresh := range []time.Duration{-time.Hour, 1, time.Millisecond} {
+		_, err := guard.NewRanges(guard.RangesConfig{From: []string{"::1"}, Refresh: refresh})
+		if err == nil || !strings.Contains(err.Error(), "too often") {
+			t.Errorf("refresh %s: got %v, want it refused", refresh, err)
+		}
 	}
 }
 

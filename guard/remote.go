@@ -18,8 +18,7 @@ const (
 	maxRedirects = 3
 	// firstRetry is how long to wait after a failure. The wait doubles from one to the next, up to the refresh.
 	firstRetry = time.Minute
-	// maxAge is how old a list may be without a warning, unless three refreshes take longer. Salesforce gives notice of
-	// a change some weeks ahead.
+	// maxAge is how old a list may be without a warning, unless three refreshes take longer.
 	maxAge = 3 * 24 * time.Hour
 )
 
