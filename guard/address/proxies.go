@@ -4,6 +4,7 @@ package address
 
 import (
 	"fmt"
+	"iter"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -43,15 +44,19 @@ func ParseProxies(list []string) (*Proxies, error) {
 	return p, nil
 }
 
-// parsePrefix reads an address or a CIDR range.
+// parsePrefix reads an address or a CIDR range. Its errors show the first 80 bytes of the text.
 func parsePrefix(text string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(text); err == nil {
-		addr = addr.Unmap().WithZone("")
+	// A zone does not count, and takes up all that follows: fe80::%eth0/64 would be an address.
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	prefix, err := netip.ParsePrefix(text)
-	if err != nil || prefix != prefix.Masked() || prefix.Addr().Is4In6() {
-		return netip.Prefix{}, fmt.Errorf("%q is no address and no range", text)
+	switch {
+	case err != nil || prefix.Addr().Is4In6():
+		return netip.Prefix{}, fmt.Errorf("%.80q is no address and no range", text)
+	case prefix != prefix.Masked():
+		return netip.Prefix{}, fmt.Errorf("%q is no range, but an address within %s", text, prefix.Masked())
 	}
 	return prefix, nil
 }
@@ -108,28 +113,44 @@ func (p *Proxies) Client(r *http.Request) netip.Addr {
 	if !p.Trusts(r) {
 		return addr
 	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop := strings.TrimSpace(hops[i])
-		if hop == "" && len(hops) == 1 { // no such header: it is the proxy's own request, such as a health check
-			return addr
-		}
-		addr = parseHop(hop)
-		if !contains(p.chain, addr) {
+	lines := r.Header.Values("X-Forwarded-For")
+	if len(lines) == 1 && strings.TrimSpace(lines[0]) == "" {
+		lines = nil // as without: it is the proxy's own request, such as a health check
+	}
+	for hop := range backward(lines) {
+		if addr = parseHop(hop); !contains(p.chain, addr) {
 			return addr
 		}
 	}
 	return addr
 }
 
-// parseHop reads an address as proxies write it, some with a port. What cannot be read gives the invalid address.
-func parseHop(text string) netip.Addr {
-	if withPort, err := netip.ParseAddrPort(text); err == nil {
-		return withPort.Addr().Unmap().WithZone("")
+// backward are the entries of a header's lines, the last one first. They are found one by one: a client may have sent a
+// great many, of which only those are looked at that proxies added.
+func backward(lines []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range slices.Backward(lines) {
+			for comma := len(line); comma >= 0; {
+				line = line[:comma]
+				comma = strings.LastIndexByte(line, ',')
+				if !yield(strings.TrimSpace(line[comma+1:])) {
+					return
+				}
+			}
+		}
 	}
-	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+}
+
+// parseHop reads an address as proxies write it, some with a port, some with brackets around IPv6. What cannot be read
+// gives the invalid address.
+func parseHop(text string) netip.Addr {
+	addr, err := netip.ParseAddr(text)
 	if err != nil {
-		return netip.Addr{}
+		var withPort netip.AddrPort
+		if withPort, err = netip.ParseAddrPort(text); err != nil {
+			withPort, _ = netip.ParseAddrPort(text + ":0")
+		}
+		addr = withPort.Addr()
 	}
 	return addr.Unmap().WithZone("")
 }

@@ -1,0 +1,45 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// AddressList is the copy that is kept of the address ranges published at an origin, a URL, as they were fetched, and
+// when that was. Content is "" when there is none.
+func (s *Store) AddressList(ctx context.Context, origin string) (content string, fetchedAt time.Time, err error) {
+	var kept struct {
+		Content   string    `db:"content"`
+		FetchedAt timestamp `db:"fetched_at"`
+	}
+	err = s.await(ctx, func() error {
+		return s.read.GetContext(ctx, &kept, s.read.Rebind(`
+			select content, fetched_at from address_lists where origin = ?`), origin)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", time.Time{}, nil
+	}
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("read address list: %w", err)
+	}
+	return kept.Content, kept.FetchedAt.Time, nil
+}
+
+// KeepAddressList keeps a copy of the address ranges published at an origin, in place of the one that was kept before.
+// Content is UTF-8 without the character 0.
+func (s *Store) KeepAddressList(ctx context.Context, origin, content string, fetchedAt time.Time) error {
+	err := s.await(ctx, func() error {
+		_, err := s.write.ExecContext(ctx, s.write.Rebind(`
+			insert into address_lists (origin, fetched_at, content) values (?, ?, ?)
+			on conflict (origin) do update set fetched_at = excluded.fetched_at, content = excluded.content`),
+			origin, timestamp{fetchedAt}, content)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep address list: %w", err)
+	}
+	return nil
+}
