@@ -1,4 +1,4 @@
-package guard_test
+package address_test
 
 import (
 	"net/http"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ackbox/guard"
+	"ackbox/guard/address"
 )
 
 // Who is met in these tests: Heroku's router, a CDN, a proxy of one's own as such and as a peer, and clients.
@@ -90,7 +90,7 @@ func TestClient(t *testing.T) {
 
 func TestClientWithoutProxies(t *testing.T) {
 	t.Parallel()
-	var none *guard.Proxies
+	var none *address.Proxies
 	r := request(router, client)
 	if got := none.Client(r); got.String() != "10.1.2.3" {
 		t.Errorf("got %s, want the peer", got)
@@ -138,7 +138,7 @@ func TestParseProxiesRefuses(t *testing.T) {
 		"fe80::%eth0/64":       "is no address",
 		"fe80::1%eth0":         "is no address",
 	} {
-		_, err := guard.ParseProxies([]string{cdn, item})
+		_, err := address.ParseProxies([]string{cdn, item})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", item, err, want)
 		}
@@ -156,7 +156,7 @@ func FuzzClient(f *testing.F) {
 		lines := strings.Split(header, "\n")
 		r := request(from, lines...)
 		got := trusting.Client(r)
-		if !trusting.Trusts(r) && got != guard.Peer(r) {
+		if !trusting.Trusts(r) && got != address.Peer(r) {
 			t.Errorf("untrusted %q: got %s, want the peer", from, got)
 		}
 		if got.Zone() != "" || got.Is4In6() {
@@ -173,9 +173,9 @@ func FuzzClient(f *testing.F) {
 	})
 }
 
-func proxies(tb testing.TB, trusted ...string) *guard.Proxies {
+func proxies(tb testing.TB, trusted ...string) *address.Proxies {
 	tb.Helper()
-	p, err := guard.ParseProxies(trusted)
+	p, err := address.ParseProxies(trusted)
 	if err != nil {
 		tb.Fatal(err)
 	}

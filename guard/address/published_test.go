@@ -1,4 +1,4 @@
-package guard_test
+package address_test
 
 import (
 	"log/slog"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ackbox/guard"
+	"ackbox/guard/address"
 )
 
 func TestListInAFile(t *testing.T) {
@@ -25,11 +25,11 @@ func TestListInAFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := ranges(t, guard.RangesConfig{
+			r := ranges(t, address.RangesConfig{
 				From: []string{writeFile(t, filepath.Join(t.TempDir(), "list"), content)}, Log: slog.New(slog.DiscardHandler),
 			})
-			for addr, want := range map[string]guard.Place{
-				"203.0.113.9": guard.Inside, "2001:db8::9": guard.Inside, "203.0.114.9": guard.Outside,
+			for addr, want := range map[string]address.Place{
+				"203.0.113.9": address.Inside, "2001:db8::9": address.Inside, "203.0.114.9": address.Outside,
 			} {
 				if got := r.Check(netip.MustParseAddr(addr)); got != want {
 					t.Errorf("%s: got %s, want %s", addr, got, want)
@@ -81,7 +81,7 @@ func TestUnusableListInAFile(t *testing.T) {
 	}
 	for want, content := range cases {
 		path := writeFile(t, filepath.Join(t.TempDir(), "list"), content)
-		_, err := guard.NewRanges(guard.RangesConfig{From: []string{path}, Log: slog.New(slog.DiscardHandler)})
+		_, err := address.NewRanges(address.RangesConfig{From: []string{path}, Log: slog.New(slog.DiscardHandler)})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %.200v, want %q", err, want)
 		}
@@ -95,8 +95,8 @@ func TestUnusableListInAFile(t *testing.T) {
 func TestWidePrefixInAFile(t *testing.T) {
 	t.Parallel()
 	path := writeFile(t, filepath.Join(t.TempDir(), "list"), listOf("203.0.0.0/8", "2001::/16"))
-	r := ranges(t, guard.RangesConfig{From: []string{path}, Log: slog.New(slog.DiscardHandler)})
-	if got := r.Check(netip.MustParseAddr("203.255.255.255")); got != guard.Inside {
+	r := ranges(t, address.RangesConfig{From: []string{path}, Log: slog.New(slog.DiscardHandler)})
+	if got := r.Check(netip.MustParseAddr("203.255.255.255")); got != address.Inside {
 		t.Errorf("got %s, want inside", got)
 	}
 }
@@ -112,7 +112,7 @@ func FuzzList(f *testing.F) {
 	folder := f.TempDir()
 	f.Fuzz(func(t *testing.T, content string) {
 		path := writeFile(t, filepath.Join(folder, "list"), content)
-		r, err := guard.NewRanges(guard.RangesConfig{From: []string{path}, Log: slog.New(slog.DiscardHandler)})
+		r, err := address.NewRanges(address.RangesConfig{From: []string{path}, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			if len(err.Error()) > 1000 {
 				t.Errorf("the error has %d bytes", len(err.Error()))
@@ -121,7 +121,7 @@ func FuzzList(f *testing.F) {
 		}
 		inside := 0
 		for first := range 256 {
-			if r.Check(netip.AddrFrom4([4]byte{byte(first), 77, 177, 77})) == guard.Inside {
+			if r.Check(netip.AddrFrom4([4]byte{byte(first), 77, 177, 77})) == address.Inside {
 				inside++
 			}
 		}

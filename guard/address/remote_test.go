@@ -1,4 +1,4 @@
-package guard_test
+package address_test
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ackbox/guard"
+	"ackbox/guard/address"
 )
 
 // Lists at URLs over time, on a network that is made up. The clock of these tests stands until all wait for it.
@@ -25,15 +25,15 @@ func TestListIsFetchedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
 		start, p := time.Now(), &publisher{list: listOf("203.0.113.0/24", "192.0.2.0/24")}
-		r := watch(t, guard.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: p}}, &log)
+		r := watch(t, address.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: p}}, &log)
 		synctest.Wait()
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
-		requirePlace(t, r, "198.51.100.9", guard.Outside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
+		requirePlace(t, r, "198.51.100.9", address.Outside)
 		p.publish(listOf("203.0.113.0/24", "198.51.100.0/25", "198.51.100.128/25"))
 		advance(6 * time.Hour)
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
-		requirePlace(t, r, "198.51.100.9", guard.Inside)
-		requirePlace(t, r, "192.0.2.9", guard.Outside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
+		requirePlace(t, r, "198.51.100.9", address.Inside)
+		requirePlace(t, r, "192.0.2.9", address.Outside)
 		advance(6 * time.Hour)
 		requireWarnings(t, r)
 		if diff := cmp.Diff([]time.Duration{0, 6 * time.Hour, 12 * time.Hour}, p.fetches(start)); diff != "" {
@@ -55,15 +55,15 @@ func TestUnusableListKeepsTheOldOne(t *testing.T) {
 				var log journal
 				kept := &copies{kept: map[string]keptCopy{}}
 				p := &publisher{list: listOf("192.0.2.0/24")}
-				r := watch(t, guard.RangesConfig{
+				r := watch(t, address.RangesConfig{
 					From: []string{listURL}, Client: &http.Client{Transport: p}, Copies: kept,
 				}, &log)
 				synctest.Wait()
 				good := kept.of(listURL)
 				p.publish(content)
 				advance(24 * time.Hour)
-				requirePlace(t, r, "192.0.2.9", guard.Inside)
-				requirePlace(t, r, "203.0.113.9", guard.Outside)
+				requirePlace(t, r, "192.0.2.9", address.Inside)
+				requirePlace(t, r, "203.0.113.9", address.Outside)
 				requireWarnings(t, r, badNow)
 				if got := kept.of(listURL); got != good {
 					t.Errorf("want the good copy kept, got %.100v", got)
@@ -73,7 +73,7 @@ func TestUnusableListKeepsTheOldOne(t *testing.T) {
 				}
 				p.publish(listOf("203.0.113.0/24"))
 				advance(6 * time.Hour)
-				requirePlace(t, r, "203.0.113.9", guard.Inside)
+				requirePlace(t, r, "203.0.113.9", address.Inside)
 				requireWarnings(t, r)
 				if log.count("level=INFO", "well again") != 1 {
 					t.Errorf("want the end of it logged once, got:\n%.2000s", &log)
@@ -87,9 +87,9 @@ func TestUnusableListWithoutAnOldOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &publisher{list: listOf("0.0.0.0/0")}
-		r := watch(t, guard.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: p}}, nil)
+		r := watch(t, address.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: p}}, nil)
 		synctest.Wait()
-		requirePlace(t, r, "203.0.113.9", guard.Unknown)
+		requirePlace(t, r, "203.0.113.9", address.Unknown)
 		requireWarnings(t, r, "a list of address ranges is unusable and has never been loaded: "+
 			"whether an address is on it is not known")
 	})
@@ -101,7 +101,7 @@ func TestFailedFetchIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
 		p := &publisher{list: listOf("203.0.113.0/24")}
-		r := watch(t, guard.RangesConfig{
+		r := watch(t, address.RangesConfig{
 			From: []string{listURL}, Client: &http.Client{Transport: p}, Refresh: 5 * time.Minute,
 		}, &log)
 		synctest.Wait()
@@ -113,7 +113,7 @@ func TestFailedFetchIsTriedAgain(t *testing.T) {
 		if diff := cmp.Diff(want, p.fetches(start)); diff != "" {
 			t.Errorf("fetches (-want +got):\n%s", diff)
 		}
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
 		requireWarnings(t, r)
 		p.publish(listOf("203.0.113.0/24"))
 		advance(5 * time.Minute)
@@ -134,12 +134,12 @@ func TestListThatWasNeverLoadedIsTriedEveryMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
 		start, p := time.Now(), &publisher{}
-		r := watch(t, guard.RangesConfig{
+		r := watch(t, address.RangesConfig{
 			From: []string{listURL, "192.0.2.0/24"}, Client: &http.Client{Transport: p},
 		}, &log)
 		advance(3*time.Minute + time.Second)
-		requirePlace(t, r, "203.0.113.9", guard.Unknown)
-		requirePlace(t, r, "192.0.2.9", guard.Inside)
+		requirePlace(t, r, "203.0.113.9", address.Unknown)
+		requirePlace(t, r, "192.0.2.9", address.Inside)
 		requireWarnings(t, r, neverLoaded)
 		m := time.Minute
 		if diff := cmp.Diff([]time.Duration{0, m, 2 * m, 3 * m}, p.fetches(start)); diff != "" {
@@ -150,8 +150,8 @@ func TestListThatWasNeverLoadedIsTriedEveryMinute(t *testing.T) {
 		}
 		p.publish(listOf("203.0.113.0/24"))
 		advance(time.Minute)
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
-		requirePlace(t, r, "198.51.100.9", guard.Outside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
+		requirePlace(t, r, "198.51.100.9", address.Outside)
 		requireWarnings(t, r)
 	})
 }
@@ -161,7 +161,7 @@ func TestOneOfTwoListsIsMissing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		other := "https://other.example.com/"
-		r := watch(t, guard.RangesConfig{
+		r := watch(t, address.RangesConfig{
 			From: []string{listURL, other},
 			Client: &http.Client{Transport: network(func(r *http.Request) (*http.Response, error) {
 				if r.URL.String() == other {
@@ -171,8 +171,8 @@ func TestOneOfTwoListsIsMissing(t *testing.T) {
 			})},
 		}, nil)
 		synctest.Wait()
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
-		requirePlace(t, r, "198.51.100.9", guard.Unknown)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
+		requirePlace(t, r, "198.51.100.9", address.Unknown)
 	})
 }
 
@@ -192,7 +192,7 @@ func TestWarningsOfAnOldList(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := &publisher{list: listOf("203.0.113.0/24")}
-				r := watch(t, guard.RangesConfig{
+				r := watch(t, address.RangesConfig{
 					From: []string{listURL}, Client: &http.Client{Transport: p}, Refresh: test.refresh,
 				}, nil)
 				synctest.Wait()
@@ -201,8 +201,8 @@ func TestWarningsOfAnOldList(t *testing.T) {
 				requireWarnings(t, r)
 				advance(test.stale - test.well)
 				requireWarnings(t, r, "a list of address ranges was last fetched "+test.want+" ago")
-				requirePlace(t, r, "203.0.113.9", guard.Inside)
-				requirePlace(t, r, "198.51.100.9", guard.Outside)
+				requirePlace(t, r, "203.0.113.9", address.Inside)
+				requirePlace(t, r, "198.51.100.9", address.Outside)
 			})
 		})
 	}
@@ -215,7 +215,7 @@ func TestQueryOfAURLIsNotShown(t *testing.T) {
 		var log journal
 		kept := &copies{kept: map[string]keptCopy{}}
 		p := &publisher{}
-		r := watch(t, guard.RangesConfig{
+		r := watch(t, address.RangesConfig{
 			From: []string{listURL + "?key=hunter2"}, Client: &http.Client{Transport: p}, Copies: kept,
 		}, &log)
 		synctest.Wait()
@@ -224,7 +224,7 @@ func TestQueryOfAURLIsNotShown(t *testing.T) {
 		kept.fail(errTest)
 		p.publish(listOf("203.0.113.0/24"))
 		advance(time.Minute)
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
 		if log.count(listURL) < 3 || log.count("hunter2") > 0 {
 			t.Errorf("want the URL without its query, got:\n%s", &log)
 		}
@@ -242,7 +242,7 @@ func TestFetchThatHangsIsGivenUp(t *testing.T) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})
-		r := watch(t, guard.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: hangs}}, &log)
+		r := watch(t, address.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: hangs}}, &log)
 		advance(29 * time.Second)
 		if log.count("level=WARN") != 0 || fetches != 1 {
 			t.Errorf("want it to wait for 30 s, got %d fetches:\n%s", fetches, &log)
@@ -255,7 +255,7 @@ func TestFetchThatHangsIsGivenUp(t *testing.T) {
 		if fetches != 2 {
 			t.Errorf("got %d fetches, want another", fetches)
 		}
-		requirePlace(t, r, "203.0.113.9", guard.Unknown)
+		requirePlace(t, r, "203.0.113.9", address.Unknown)
 	})
 }
 
@@ -268,7 +268,7 @@ func TestRunEndsDuringAFetch(t *testing.T) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})
-		watch(t, guard.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: hangs}}, &log)
+		watch(t, address.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: hangs}}, &log)
 		synctest.Wait()
 	})
 	if log.String() != "" {
@@ -280,7 +280,7 @@ func TestCheckWhileAListChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &publisher{list: listOf("203.0.113.0/24")}
-		r := watch(t, guard.RangesConfig{
+		r := watch(t, address.RangesConfig{
 			From: []string{listURL}, Client: &http.Client{Transport: p}, Refresh: time.Second,
 		}, nil)
 		synctest.Wait()
@@ -291,7 +291,7 @@ func TestCheckWhileAListChanges(t *testing.T) {
 			}
 		}()
 		for range 100 {
-			requirePlace(t, r, "203.0.113.9", guard.Inside)
+			requirePlace(t, r, "203.0.113.9", address.Inside)
 			requireWarnings(t, r)
 			<-time.After(time.Second)
 		}

@@ -1,4 +1,4 @@
-package guard_test
+package address_test
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ackbox/guard"
+	"ackbox/guard/address"
 )
 
 // What the tests of lists share: a network that is made up, a place for copies, a log, and what is asked of ranges.
@@ -24,8 +24,8 @@ import (
 // listURL is where a made up list is.
 const listURL = "https://ranges.example.com/v1.json"
 
-// address is on most of the lists.
-var address = netip.MustParseAddr("203.0.113.9")
+// listed is on most of the lists.
+var listed = netip.MustParseAddr("203.0.113.9")
 
 var errTest = errors.New("made up")
 
@@ -143,7 +143,7 @@ func (j *journal) count(words ...string) (n int) {
 }
 
 // watch makes ranges and runs them until the test ends. It logs to the journal, if there is one.
-func watch(t *testing.T, c guard.RangesConfig, log *journal) *guard.Ranges {
+func watch(t *testing.T, c address.RangesConfig, log *journal) *address.Ranges {
 	t.Helper()
 	c.Log = slog.New(slog.DiscardHandler)
 	if log != nil {
@@ -160,14 +160,14 @@ func watch(t *testing.T, c guard.RangesConfig, log *journal) *guard.Ranges {
 	return r
 }
 
-func requirePlace(t *testing.T, r *guard.Ranges, addr string, want guard.Place) {
+func requirePlace(t *testing.T, r *address.Ranges, addr string, want address.Place) {
 	t.Helper()
 	if got := r.Check(netip.MustParseAddr(addr)); got != want {
 		t.Errorf("%s: got %s, want %s", addr, got, want)
 	}
 }
 
-func requireWarnings(t *testing.T, r *guard.Ranges, want ...string) {
+func requireWarnings(t *testing.T, r *address.Ranges, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, r.Warnings(time.Now())); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)

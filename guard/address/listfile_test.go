@@ -1,4 +1,4 @@
-package guard_test
+package address_test
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"ackbox/guard"
+	"ackbox/guard/address"
 )
 
 const (
@@ -17,26 +17,26 @@ const (
 )
 
 // watchFile watches a file that has one range, and lets it change.
-func watchFile(t *testing.T, change func(t *testing.T, path string, r *guard.Ranges, log *journal)) {
+func watchFile(t *testing.T, change func(t *testing.T, path string, r *address.Ranges, log *journal)) {
 	t.Helper()
 	path := writeFile(t, filepath.Join(t.TempDir(), "secret-name.txt"), "203.0.113.0/24\n")
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		r := watch(t, guard.RangesConfig{From: []string{path}}, &log)
+		r := watch(t, address.RangesConfig{From: []string{path}}, &log)
 		advance(time.Minute)
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
-		requirePlace(t, r, "198.51.100.9", guard.Outside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
+		requirePlace(t, r, "198.51.100.9", address.Outside)
 		change(t, path, r, &log)
 	})
 }
 
 func TestFileThatChanges(t *testing.T) {
 	t.Parallel()
-	watchFile(t, func(t *testing.T, path string, r *guard.Ranges, log *journal) {
+	watchFile(t, func(t *testing.T, path string, r *address.Ranges, log *journal) {
 		writeFile(t, path, "198.51.100.0/24\n# and no other\n")
 		advance(5 * time.Second)
-		requirePlace(t, r, "203.0.113.9", guard.Outside)
-		requirePlace(t, r, "198.51.100.9", guard.Inside)
+		requirePlace(t, r, "203.0.113.9", address.Outside)
+		requirePlace(t, r, "198.51.100.9", address.Inside)
 		requireWarnings(t, r)
 		if log.count("level=INFO", "added=1 removed=1") != 1 {
 			t.Errorf("want the change logged, got:\n%s", log)
@@ -47,7 +47,7 @@ func TestFileThatChanges(t *testing.T) {
 // Another file of the same size and time takes its place, as configuration that is mounted does.
 func TestFileThatIsReplaced(t *testing.T) {
 	t.Parallel()
-	watchFile(t, func(t *testing.T, path string, r *guard.Ranges, _ *journal) {
+	watchFile(t, func(t *testing.T, path string, r *address.Ranges, _ *journal) {
 		before, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
@@ -60,18 +60,18 @@ func TestFileThatIsReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 		advance(5 * time.Second)
-		requirePlace(t, r, "198.51.10.9", guard.Inside)
+		requirePlace(t, r, "198.51.10.9", address.Inside)
 	})
 }
 
 func TestFileThatBreaks(t *testing.T) {
 	t.Parallel()
-	watchFile(t, func(t *testing.T, path string, r *guard.Ranges, log *journal) {
+	watchFile(t, func(t *testing.T, path string, r *address.Ranges, log *journal) {
 		for i, content := range []string{"0.0.0.0/0\n", "", "198.51.100.0/24\nx", strings.Repeat("#", 4<<20+1)} {
 			writeFile(t, path, content)
 			advance(time.Minute)
-			requirePlace(t, r, "203.0.113.9", guard.Inside)
-			requirePlace(t, r, "198.51.100.9", guard.Outside)
+			requirePlace(t, r, "203.0.113.9", address.Inside)
+			requirePlace(t, r, "198.51.100.9", address.Outside)
 			requireWarnings(t, r, badFile)
 			if i == 0 && log.count("level=WARN", "0.0.0.0/0 is wider than /8") != 1 {
 				t.Errorf("want one warning that names what is wrong, got:\n%s", log)
@@ -79,7 +79,7 @@ func TestFileThatBreaks(t *testing.T) {
 		}
 		writeFile(t, path, "198.51.100.0/24")
 		advance(5 * time.Second)
-		requirePlace(t, r, "198.51.100.9", guard.Inside)
+		requirePlace(t, r, "198.51.100.9", address.Inside)
 		requireWarnings(t, r)
 		if log.count("level=WARN") != 1 || log.count("well again") != 1 {
 			t.Errorf("want each change of state logged once, got:\n%s", log)
@@ -89,13 +89,13 @@ func TestFileThatBreaks(t *testing.T) {
 
 func TestFileThatIsGone(t *testing.T) {
 	t.Parallel()
-	watchFile(t, func(t *testing.T, path string, r *guard.Ranges, log *journal) {
+	watchFile(t, func(t *testing.T, path string, r *address.Ranges, log *journal) {
 		aside := path + ".aside"
 		if err := os.Rename(path, aside); err != nil {
 			t.Fatal(err)
 		}
 		advance(time.Minute)
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
 		requireWarnings(t, r, goneFile)
 		if err := os.Mkdir(path, 0o700); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package guard_test
+package address_test
 
 import (
 	"compress/gzip"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"ackbox/guard"
+	"ackbox/guard/address"
 )
 
 // Lists at URLs of real servers.
@@ -34,14 +34,14 @@ func TestListFromAServer(t *testing.T) {
 	var list atomic.Value
 	list.Store(listOf("203.0.113.0/24"))
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) { write(list.Load().(string))(w, r) })
-	r := watch(t, guard.RangesConfig{
+	r := watch(t, address.RangesConfig{
 		From: []string{server.URL}, Client: server.Client(), Refresh: time.Second,
 	}, nil)
-	waitUntil(t, func() bool { return r.Check(address) == guard.Inside })
+	waitUntil(t, func() bool { return r.Check(listed) == address.Inside })
 	list.Store(listOf("198.51.100.0/24"))
-	waitUntil(t, func() bool { return r.Check(address) == guard.Outside })
+	waitUntil(t, func() bool { return r.Check(listed) == address.Outside })
 	server.Close()
-	requirePlace(t, r, "198.51.100.9", guard.Inside)
+	requirePlace(t, r, "198.51.100.9", address.Inside)
 }
 
 // The copy of one run is what the next one, without the server, goes on with.
@@ -49,13 +49,13 @@ func TestRestartWithoutTheServer(t *testing.T) {
 	t.Parallel()
 	kept := &copies{kept: map[string]keptCopy{}}
 	server := serve(t, write(listOf("203.0.113.0/24")))
-	config := guard.RangesConfig{From: []string{server.URL}, Client: server.Client(), Copies: kept}
+	config := address.RangesConfig{From: []string{server.URL}, Client: server.Client(), Copies: kept}
 	watch(t, config, nil)
 	waitUntil(t, func() bool { return kept.of(server.URL).Content != "" })
 	server.Close()
 	restarted := watch(t, config, nil)
-	waitUntil(t, func() bool { return restarted.Check(address) == guard.Inside })
-	requirePlace(t, restarted, "198.51.100.9", guard.Outside)
+	waitUntil(t, func() bool { return restarted.Check(listed) == address.Inside })
+	requirePlace(t, restarted, "198.51.100.9", address.Outside)
 }
 
 func TestRedirects(t *testing.T) {
@@ -68,8 +68,8 @@ func TestRedirects(t *testing.T) {
 		next := map[string]string{"/3": "/2", "/2": "/1", "/1": "/0", "/4": "/3"}[r.URL.Path]
 		http.Redirect(w, r, next, http.StatusFound)
 	})
-	three := watch(t, guard.RangesConfig{From: []string{server.URL + "/3"}, Client: server.Client()}, nil)
-	waitUntil(t, func() bool { return three.Check(address) == guard.Inside })
+	three := watch(t, address.RangesConfig{From: []string{server.URL + "/3"}, Client: server.Client()}, nil)
+	waitUntil(t, func() bool { return three.Check(listed) == address.Inside })
 	requireRefused(t, server.Client(), server.URL+"/4", "redirected more than 3 times")
 }
 
@@ -94,8 +94,8 @@ func TestListFromLoopbackOverHTTP(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewServer(write(listOf("203.0.113.0/24")))
 	t.Cleanup(plain.Close)
-	r := watch(t, guard.RangesConfig{From: []string{plain.URL}}, nil)
-	waitUntil(t, func() bool { return r.Check(address) == guard.Inside })
+	r := watch(t, address.RangesConfig{From: []string{plain.URL}}, nil)
+	waitUntil(t, func() bool { return r.Check(listed) == address.Inside })
 	away := httptest.NewServer(http.RedirectHandler(plain.URL, http.StatusFound))
 	t.Cleanup(away.Close)
 	requireRefused(t, nil, away.URL, "over http, not https")
@@ -170,12 +170,12 @@ func TestListThatIsCutOff(t *testing.T) {
 func requireRefused(t *testing.T, client *http.Client, url, want string) {
 	t.Helper()
 	var log journal
-	r := watch(t, guard.RangesConfig{From: []string{url}, Client: client}, &log)
+	r := watch(t, address.RangesConfig{From: []string{url}, Client: client}, &log)
 	waitUntil(t, func() bool { return log.count("level=WARN") > 0 })
 	if log.count("level=WARN", want) != 1 {
 		t.Errorf("want a warning with %q, got:\n%.1000s", want, &log)
 	}
-	if got := r.Check(address); got != guard.Unknown {
+	if got := r.Check(listed); got != address.Unknown {
 		t.Errorf("got %s, want unknown", got)
 	}
 }

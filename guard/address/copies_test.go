@@ -1,4 +1,4 @@
-package guard_test
+package address_test
 
 import (
 	"net/http"
@@ -8,14 +8,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ackbox/guard"
+	"ackbox/guard/address"
 )
 
 func TestGoodListIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		content, kept := listOf("203.0.113.0/24"), &copies{kept: map[string]keptCopy{}}
-		watch(t, guard.RangesConfig{
+		watch(t, address.RangesConfig{
 			From: []string{listURL}, Client: &http.Client{Transport: &publisher{list: content}}, Copies: kept,
 		}, nil)
 		advance(6*time.Hour + time.Second)
@@ -33,12 +33,12 @@ func TestRestartWithoutNetwork(t *testing.T) {
 		kept := &copies{kept: map[string]keptCopy{
 			listURL: {listOf("203.0.113.0/24"), time.Now().Add(-4 * 24 * time.Hour)},
 		}}
-		r := watch(t, guard.RangesConfig{
+		r := watch(t, address.RangesConfig{
 			From: []string{listURL}, Client: &http.Client{Transport: &publisher{}}, Copies: kept,
 		}, nil)
 		synctest.Wait()
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
-		requirePlace(t, r, "198.51.100.9", guard.Outside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
+		requirePlace(t, r, "198.51.100.9", address.Outside)
 		requireWarnings(t, r, "a list of address ranges was last fetched 4 days ago")
 	})
 }
@@ -52,14 +52,14 @@ func TestCopyIsLoadedBeforeTheFirstFetch(t *testing.T) {
 			<-time.After(10 * time.Second)
 			return answer(http.StatusOK, listOf("198.51.100.0/24"))
 		})
-		r := watch(t, guard.RangesConfig{
+		r := watch(t, address.RangesConfig{
 			From: []string{listURL}, Client: &http.Client{Transport: slow}, Copies: kept,
 		}, nil)
 		synctest.Wait()
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
 		advance(10 * time.Second)
-		requirePlace(t, r, "203.0.113.9", guard.Outside)
-		requirePlace(t, r, "198.51.100.9", guard.Inside)
+		requirePlace(t, r, "203.0.113.9", address.Outside)
+		requirePlace(t, r, "198.51.100.9", address.Inside)
 	})
 }
 
@@ -73,17 +73,17 @@ func TestUnusableCopyIsNotLoaded(t *testing.T) {
 				var log journal
 				kept := &copies{kept: map[string]keptCopy{listURL: {content, time.Now()}}}
 				p := &publisher{}
-				r := watch(t, guard.RangesConfig{
+				r := watch(t, address.RangesConfig{
 					From: []string{listURL}, Client: &http.Client{Transport: p}, Copies: kept,
 				}, &log)
 				advance(5 * time.Minute)
-				requirePlace(t, r, "203.0.113.9", guard.Unknown)
+				requirePlace(t, r, "203.0.113.9", address.Unknown)
 				if log.count("copy of address list not loaded") != 1 {
 					t.Errorf("want it logged once, got:\n%.2000s", &log)
 				}
 				p.publish(listOf("198.51.100.0/24"))
 				advance(time.Minute)
-				requirePlace(t, r, "203.0.113.9", guard.Outside)
+				requirePlace(t, r, "203.0.113.9", address.Outside)
 			})
 		})
 	}
@@ -96,17 +96,17 @@ func TestCopyThatCannotBeReadIsTriedAgain(t *testing.T) {
 		var log journal
 		kept := &copies{kept: map[string]keptCopy{listURL: {listOf("203.0.113.0/24"), time.Now()}}}
 		kept.fail(errTest)
-		r := watch(t, guard.RangesConfig{
+		r := watch(t, address.RangesConfig{
 			From: []string{listURL}, Client: &http.Client{Transport: &publisher{}}, Copies: kept,
 		}, &log)
 		advance(10*time.Minute + time.Second)
-		requirePlace(t, r, "203.0.113.9", guard.Unknown)
+		requirePlace(t, r, "203.0.113.9", address.Unknown)
 		if log.count("level=WARN") != 2 {
 			t.Errorf("want each fault logged once, got:\n%s", &log)
 		}
 		kept.fail(nil)
 		advance(time.Minute)
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
 		requireWarnings(t, r)
 	})
 }
@@ -119,11 +119,11 @@ func TestCopyThatCannotBeKeptIsTriedAgain(t *testing.T) {
 		kept := &copies{kept: map[string]keptCopy{}}
 		kept.fail(errTest)
 		content := listOf("203.0.113.0/24")
-		r := watch(t, guard.RangesConfig{
+		r := watch(t, address.RangesConfig{
 			From: []string{listURL}, Client: &http.Client{Transport: &publisher{list: content}}, Copies: kept,
 		}, &log)
 		advance(2 * time.Minute)
-		requirePlace(t, r, "203.0.113.9", guard.Inside)
+		requirePlace(t, r, "203.0.113.9", address.Inside)
 		requireWarnings(t, r)
 		if log.count("copy of address list not kept") != 1 {
 			t.Errorf("want it logged once, got:\n%s", &log)

@@ -1,4 +1,4 @@
-package guard_test
+package address_test
 
 import (
 	"fmt"
@@ -12,31 +12,31 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ackbox/guard"
+	"ackbox/guard/address"
 )
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	r := ranges(t, guard.RangesConfig{From: []string{
+	r := ranges(t, address.RangesConfig{From: []string{
 		"203.0.113.0/24", "203.0.113.64/26", "198.51.100.7", "0.0.0.0/6", "2001:db8::/32", "2001:db9::1", "255.255.255.255",
 	}})
-	for addr, want := range map[string]guard.Place{
-		"203.0.113.0": guard.Inside, "203.0.113.65": guard.Inside, "203.0.113.255": guard.Inside,
-		"203.0.112.255": guard.Outside, "203.0.114.0": guard.Outside,
-		"198.51.100.7": guard.Inside, "198.51.100.6": guard.Outside, "198.51.100.8": guard.Outside,
-		"0.0.0.0": guard.Inside, "3.255.255.255": guard.Inside, "4.0.0.0": guard.Outside,
-		"255.255.255.255": guard.Inside, "255.255.255.254": guard.Outside,
-		"2001:db8::": guard.Inside, "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff": guard.Inside,
-		"2001:db7:ffff:ffff:ffff:ffff:ffff:ffff": guard.Outside, "2001:db9::": guard.Outside,
-		"2001:db9::1": guard.Inside, "2001:db9::2": guard.Outside, "::": guard.Outside,
-		"::ffff:203.0.113.9": guard.Inside, "::ffff:203.0.114.9": guard.Outside, "::203.0.113.9": guard.Outside,
-		"2001:db8::1%eth0": guard.Inside, "::ffff:203.0.113.9%eth0": guard.Inside, "64:ff9b::203.0.113.9": guard.Outside,
+	for addr, want := range map[string]address.Place{
+		"203.0.113.0": address.Inside, "203.0.113.65": address.Inside, "203.0.113.255": address.Inside,
+		"203.0.112.255": address.Outside, "203.0.114.0": address.Outside,
+		"198.51.100.7": address.Inside, "198.51.100.6": address.Outside, "198.51.100.8": address.Outside,
+		"0.0.0.0": address.Inside, "3.255.255.255": address.Inside, "4.0.0.0": address.Outside,
+		"255.255.255.255": address.Inside, "255.255.255.254": address.Outside,
+		"2001:db8::": address.Inside, "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff": address.Inside,
+		"2001:db7:ffff:ffff:ffff:ffff:ffff:ffff": address.Outside, "2001:db9::": address.Outside,
+		"2001:db9::1": address.Inside, "2001:db9::2": address.Outside, "::": address.Outside,
+		"::ffff:203.0.113.9": address.Inside, "::ffff:203.0.114.9": address.Outside, "::203.0.113.9": address.Outside,
+		"2001:db8::1%eth0": address.Inside, "::ffff:203.0.113.9%eth0": address.Inside, "64:ff9b::203.0.113.9": address.Outside,
 	} {
 		if got := r.Check(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("%s: got %s, want %s", addr, got, want)
 		}
 	}
-	if got := r.Check(netip.Addr{}); got != guard.Outside {
+	if got := r.Check(netip.Addr{}); got != address.Outside {
 		t.Errorf("no address: got %s, want outside", got)
 	}
 	if got := r.Warnings(time.Now()); len(got) > 0 {
@@ -59,7 +59,7 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		inAny := slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(short(addr)) })
-		if got := ranges(t, guard.RangesConfig{From: from}).Check(short(addr)); (got == guard.Inside) != inAny {
+		if got := ranges(t, address.RangesConfig{From: from}).Check(short(addr)); (got == address.Inside) != inAny {
 			t.Errorf("%s in %s: got %s", short(addr), from, got)
 		}
 	})
@@ -71,13 +71,13 @@ func short(b []byte) netip.Addr { return netip.AddrFrom4([4]byte{b[0], b[1], b[1
 // A list that was never loaded leaves open what is on it, except for what is in a range by itself.
 func TestCheckWithoutAListThatWasNeverLoaded(t *testing.T) {
 	t.Parallel()
-	r := ranges(t, guard.RangesConfig{From: []string{"203.0.113.0/24", "salesforce"}})
-	for addr, want := range map[string]guard.Place{"203.0.113.9": guard.Inside, "198.51.100.1": guard.Unknown} {
+	r := ranges(t, address.RangesConfig{From: []string{"203.0.113.0/24", "salesforce"}})
+	for addr, want := range map[string]address.Place{"203.0.113.9": address.Inside, "198.51.100.1": address.Unknown} {
 		if got := r.Check(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("%s: got %s, want %s", addr, got, want)
 		}
 	}
-	if got := r.Check(netip.Addr{}); got != guard.Outside {
+	if got := r.Check(netip.Addr{}); got != address.Outside {
 		t.Errorf("no address: got %s, want outside", got)
 	}
 	want := []string{"the list of address ranges at https://ip-ranges.salesforce.com/ip-ranges.json has never been " +
@@ -114,7 +114,7 @@ func TestNewRangesRefuses(t *testing.T) {
 		{[]string{"https://user:" + secret + "@ranges.example.com/"}, "at ranges.example.com holds a password"},
 		{[]string{"https://user:" + secret + "@%zz/"}, "https://host/path"},
 	} {
-		_, err := guard.NewRanges(guard.RangesConfig{From: test.from})
+		_, err := address.NewRanges(address.RangesConfig{From: test.from})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: got %v, want %q", test.from, err, test.want)
 		}
@@ -123,7 +123,7 @@ func TestNewRangesRefuses(t *testing.T) {
 		}
 	}
 	for _, refresh := range []time.Duration{-time.Hour, 1, time.Millisecond} {
-		_, err := guard.NewRanges(guard.RangesConfig{From: []string{"::1"}, Refresh: refresh})
+		_, err := address.NewRanges(address.RangesConfig{From: []string{"::1"}, Refresh: refresh})
 		if err == nil || !strings.Contains(err.Error(), "too often") {
 			t.Errorf("refresh %s: got %v, want it refused", refresh, err)
 		}
@@ -133,7 +133,7 @@ func TestNewRangesRefuses(t *testing.T) {
 // Only who is on this machine can change what comes over its loopback.
 func TestNewRangesTakesHTTPFromLoopback(t *testing.T) {
 	t.Parallel()
-	ranges(t, guard.RangesConfig{From: []string{"http://localhost/", "http://127.0.0.2:80/", "http://[::1]:8080/x"}})
+	ranges(t, address.RangesConfig{From: []string{"http://localhost/", "http://127.0.0.2:80/", "http://[::1]:8080/x"}})
 }
 
 // BenchmarkRangesCheck looks addresses up in ten times as many prefixes as Salesforce publishes.
@@ -142,7 +142,7 @@ func BenchmarkRangesCheck(b *testing.B) {
 	for i := range 5000 {
 		from = append(from, fmt.Sprintf("%d.%d.%d.0/25", 1+i/500, i%250, i%7))
 	}
-	r := ranges(b, guard.RangesConfig{From: from})
+	r := ranges(b, address.RangesConfig{From: from})
 	for name, addr := range map[string]string{"inside": "5.100.6.1", "outside": "5.100.250.200", "ipv6": "2001:db8::1"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -154,9 +154,9 @@ func BenchmarkRangesCheck(b *testing.B) {
 	}
 }
 
-func ranges(tb testing.TB, c guard.RangesConfig) *guard.Ranges {
+func ranges(tb testing.TB, c address.RangesConfig) *address.Ranges {
 	tb.Helper()
-	r, err := guard.NewRanges(c)
+	r, err := address.NewRanges(c)
 	if err != nil {
 		tb.Fatal(err)
 	}
