@@ -30,7 +30,7 @@ func newEcho(h *Handlers) *echo.Echo {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = h.answerError
-	e.Use(RequestIDs, recovered)
+	e.Use(sealed, RequestIDs, recovered)
 	return e
 }
 
