@@ -10,8 +10,8 @@ import (
 
 // Connections bounds how many connections are open at once. The one that is closed for a new one beyond the limit is of
 // the address that holds most, so that whoever floods from one address only hurts itself; of these it is the one that
-// has waited longest for a request to come. A sender whose only connection is closed was at an inbox where no address
-// had more than one. Salesforce sends what got no Ack again: nothing is lost.
+// has waited longest for a request to come. A sender loses its only connection when no address has more than one.
+// Salesforce sends what got no Ack again: nothing is lost.
 //
 // An address is an IPv4 address or a /64 of IPv6. It may have any number of connections while there is room: behind a
 // proxy all clients have one address.
@@ -20,7 +20,7 @@ type Connections struct {
 	trusted func(netip.Addr) bool
 
 	mu      sync.Mutex
-	holders map[netip.Addr]*holder
+	holders map[owner]*holder
 	open    int
 	shed    int64
 	changes uint64
@@ -32,7 +32,7 @@ func NewConnections(limit int, trusted func(netip.Addr) bool) *Connections {
 	if trusted == nil {
 		trusted = func(netip.Addr) bool { return false }
 	}
-	return &Connections{limit: max(limit, 1), trusted: trusted, holders: map[netip.Addr]*holder{}}
+	return &Connections{limit: max(limit, 1), trusted: trusted, holders: map[owner]*holder{}}
 }
 
 // Listener gives what a listener accepts, within the limit. Several listeners may share one.
@@ -82,11 +82,11 @@ func (c *Connections) add(conn net.Conn) net.Conn {
 }
 
 func (c *Connections) admit(conn net.Conn) (added, excess *connection) {
-	from := network(remote(conn))
+	from := c.ownerOf(conn)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.holders[from] == nil {
-		c.holders[from] = &holder{addr: from, trusted: c.trusted(from)}
+		c.holders[from] = &holder{owner: from}
 	}
 	added = &connection{Conn: conn, connections: c, holder: c.holders[from]}
 	c.put(added, &added.holder.waiting)
@@ -136,14 +136,28 @@ func (c *Connections) drop(conn *connection) {
 	conn.place = nil
 	c.open--
 	if conn.holder.count() == 0 {
-		delete(c.holders, conn.holder.addr)
+		delete(c.holders, conn.holder.owner)
 	}
 }
 
-// holder is an address that has connections, in lists with the longest unchanged first.
-type holder struct {
+// owner is who a connection counts for.
+type owner struct {
 	addr    netip.Addr
 	trusted bool
+}
+
+// ownerOf makes one of a trusted address, and of the network of any other.
+func (c *Connections) ownerOf(conn net.Conn) owner {
+	addr := remote(conn)
+	if c.trusted(addr) {
+		return owner{addr, true}
+	}
+	return owner{network(addr), false}
+}
+
+// holder has connections, in lists with the longest unchanged first.
+type holder struct {
+	owner
 	waiting list.List // for a request, or for the rest of its header
 	active  list.List // with a request that is being answered
 }
@@ -217,7 +231,7 @@ func (l listener) Accept() (net.Conn, error) {
 // remote is the address that a connection comes from; invalid when it came by no network.
 func remote(conn net.Conn) netip.Addr {
 	if from, ok := conn.RemoteAddr().(interface{ AddrPort() netip.AddrPort }); ok {
-		return from.AddrPort().Addr()
+		return from.AddrPort().Addr().Unmap().WithZone("")
 	}
 	return netip.Addr{}
 }

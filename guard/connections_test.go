@@ -206,6 +206,17 @@ func TestTrustedAddressesYieldLast(t *testing.T) {
 	h.wantClosed("a", "b", "c", "p1")
 }
 
+func TestTheNeighbourOfATrustedAddressIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	proxy := netip.MustParseAddr("2001:db8::1")
+	h := newHall(t, 3, func(addr netip.Addr) bool { return addr == proxy })
+	h.come("p1", "2001:db8::1")
+	h.come("p2", "2001:db8::1")
+	h.come("a", "2001:db8::2") // of the same network
+	h.come("p3", "2001:db8::1")
+	h.wantClosed("a")
+}
+
 func TestAClosedConnectionMakesRoom(t *testing.T) {
 	t.Parallel()
 	h := newHall(t, 2, nil)
