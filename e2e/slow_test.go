@@ -92,6 +92,31 @@ func TestASlowBodyIsCutOff(t *testing.T) {
 	}
 }
 
+// Whoever has no token, or posts nowhere, does not get the time that a message has.
+func TestABodyThatNobodyReadsIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := startRaw(t, "ACKBOX_READ_TIMEOUT=10m")
+	var wait sync.WaitGroup
+	for line, want := range map[string]string{
+		"POST /outbound/unknown": "404", "PUT " + s.paths["crm"]: "405", "GET " + s.paths["crm"]: "200",
+		"GET /healthz": "200", "POST /elsewhere": "404", "OPTIONS *": "404",
+	} {
+		for _, framing := range []string{"Content-Length: 1000", "Transfer-Encoding: chunked"} {
+			conn := s.dial(t)
+			_, err := io.WriteString(conn, line+" HTTP/1.1\r\nHost: localhost\r\n"+framing+"\r\n\r\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			wait.Go(func() {
+				if got := s.parse(t, []byte(drip(t, conn, "1\r\n<\r\n"))); statuses(got) != want {
+					t.Errorf("%s with %s: got %+v, want %s", line, framing, got, want)
+				}
+			})
+		}
+	}
+	wait.Wait()
+}
+
 // Who sends and never reads fills what there is room for on the way; then the server waits for it, and not for long.
 func TestASlowReaderIsCutOff(t *testing.T) {
 	t.Parallel()
