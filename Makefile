@@ -1,4 +1,5 @@
 GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.9.0
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.1.4
 FUZZTIME ?= 1m
 FOR ?= 30m
 
@@ -21,6 +22,10 @@ race: ## Run the tests with the race detector, PostgreSQL required.
 .PHONY: lint
 lint: ## Check style and who imports whom.
 	go run $(GOLANGCI) run ./...
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities; needs https://vuln.go.dev.
+	go run $(GOVULNCHECK) ./...
 
 .PHONY: fmt
 fmt: ## Format the code.

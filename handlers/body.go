@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -46,7 +47,7 @@ func (h *Handlers) readBody(c echo.Context) (body []byte, release func(), refuse
 		ended, err := fill(&body, r.Body)
 		switch {
 		case err != nil:
-			return nil, release, refuse(causeInterrupted).sized(len(body)).because(err)
+			return nil, release, refuse(causeInterrupted).sized(len(body)).because(unquoted(err))
 		case int64(len(body)) > h.BodyLimit:
 			return nil, release, refuse(causeTooLarge).sized(len(body))
 		case ended:
@@ -69,4 +70,14 @@ func fill(buffer *[]byte, body io.Reader) (ended bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// unquoted is an error of reading without what it quotes. Of a trailer that is none net/http repeats the text, which
+// may be anything: part of a record, or the request of another, with its token.
+func unquoted(err error) error {
+	text, _, quotes := strings.Cut(err.Error(), `"`)
+	if !quotes {
+		return err
+	}
+	return errors.New(strings.TrimRight(text, ": "))
 }

@@ -98,6 +98,7 @@ func Register(e *echo.Echo, h *Handlers) {
 	e.POST(outboundPath+"/:token", h.receive)
 	e.GET(outboundPath+"/:token", h.page)
 	e.HEAD(outboundPath+"/:token", h.page)
+	e.OPTIONS(outboundPath+"/:token", notAllowed)
 }
 
 // RegisterAdmin adds the routes of the address that only operators reach.

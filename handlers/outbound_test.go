@@ -115,6 +115,8 @@ func TestRequestsThatAreNoMessages(t *testing.T) {
 			{http.MethodPost, "/outbound/" + in.token + "/more", 404},
 			{http.MethodPut, "/outbound/" + in.token, 405},
 			{http.MethodDelete, "/outbound/" + in.token, 405},
+			{http.MethodOptions, "/outbound/" + in.token, 405},
+			{http.MethodTrace, "/outbound/" + in.token, 405},
 			{"PROPFIND", "/outbound/" + in.token, 405},
 		}
 		for _, c := range cases {

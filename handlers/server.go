@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -30,8 +31,26 @@ func newEcho(h *Handlers) *echo.Echo {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = h.answerError
-	e.Use(RequestIDs, recovered)
+	e.Use(sealed, hurried, RequestIDs, recovered)
 	return e
+}
+
+// leftoverTimeout is how long the rest of a body may take that nobody reads; a refusal is recorded within it.
+const leftoverTimeout = recordTimeout + time.Second
+
+// hurried is the middleware that hurries a sender whose request is decided before its body has come, as one to an
+// unknown URL is. net/http reads some of what is left, so that the sender gets to read the answer: it would do so for
+// as long as a good message may take, and whoever has no token could keep connections busy.
+func hurried(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		if r, ok := errors.AsType[*refusal](err); ok && r.cause == causeInterrupted {
+			return err // its time is over: no more is given
+		}
+		// Where there is no connection, as in a test, there is no hurry either.
+		_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(leftoverTimeout))
+		return err
+	}
 }
 
 // recovered makes an error of a panic, so that the sender gets an answer and the process goes on.

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"ackbox/guard"
 	"ackbox/handlers"
 	"ackbox/soap"
 	"ackbox/soap/sobject"
@@ -25,26 +26,35 @@ type serveCmd struct {
 	Database databaseFlags `embed:""`
 	Public   publicFlags   `embed:""`
 
-	Host         string        `env:"ACKBOX_HOST" help:"Listen on this address only; all without it."`
-	AdminAddr    string        `env:"ACKBOX_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz there, too, without a token."`
-	MetricsToken string        `env:"METRICS_TOKEN,ACKBOX_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics to requests with this bearer token."`
-	BodyLimit    byteSize      `env:"ACKBOX_BODY_LIMIT" default:"32MiB" help:"How large a message may be."`
-	BodiesLimit  byteSize      `env:"ACKBOX_BODIES_LIMIT" default:"64MiB" help:"How large all messages being worked on may be together."`
-	Committers   int           `env:"ACKBOX_COMMITTERS" default:"2" help:"How many transactions may save messages at once on PostgreSQL; a slow disk wants more. SQLite has one writer."`
-	QueueLimit   int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"How many messages may wait to be stored; what comes beyond is refused with 503 at once."`
-	QueueBytes   byteSize      `env:"ACKBOX_QUEUE_BYTES" default:"64MiB" help:"How much memory their notifications may take together."`
-	SaveTimeout  time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"How long a message may take to be stored before Salesforce is told to send it again."`
-	ReadTimeout  time.Duration `env:"ACKBOX_READ_TIMEOUT" default:"30s" help:"How long a request may take to arrive."`
-	WriteTimeout time.Duration `env:"ACKBOX_WRITE_TIMEOUT" default:"60s" help:"How long a request may take in all."`
-	IdleTimeout  time.Duration `env:"ACKBOX_IDLE_TIMEOUT" default:"120s" help:"How long an idle connection is kept."`
+	Host           string        `env:"ACKBOX_HOST" help:"Listen on this address only; all without it."`
+	AdminAddr      string        `env:"ACKBOX_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz there, too, without a token."`
+	MetricsToken   string        `env:"METRICS_TOKEN,ACKBOX_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics to requests with this bearer token."`
+	BodyLimit      byteSize      `env:"ACKBOX_BODY_LIMIT" default:"32MiB" help:"How large a message may be."`
+	BodiesLimit    byteSize      `env:"ACKBOX_BODIES_LIMIT" default:"64MiB" help:"How large all messages being worked on may be together."`
+	Committers     int           `env:"ACKBOX_COMMITTERS" default:"2" help:"How many transactions may save messages at once on PostgreSQL; a slow disk wants more. SQLite has one writer."`
+	QueueLimit     int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"How many messages may wait to be stored; what comes beyond is refused with 503 at once."`
+	QueueBytes     byteSize      `env:"ACKBOX_QUEUE_BYTES" default:"64MiB" help:"How much memory their notifications may take together."`
+	SaveTimeout    time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"How long a message may take to be stored before Salesforce is told to send it again."`
+	MaxConnections int           `env:"ACKBOX_MAX_CONNECTIONS" default:"4096" help:"How many connections may be open; one beyond them closes one of the address that has most."`
+	HeaderTimeout  time.Duration `env:"ACKBOX_HEADER_TIMEOUT" default:"10s" help:"How long the header of a request may take to arrive."`
+	ReadTimeout    time.Duration `env:"ACKBOX_READ_TIMEOUT" default:"30s" help:"How long a request may take to arrive."`
+	WriteTimeout   time.Duration `env:"ACKBOX_WRITE_TIMEOUT" default:"60s" help:"How long a request may take in all."`
+	IdleTimeout    time.Duration `env:"ACKBOX_IDLE_TIMEOUT" default:"120s" help:"How long an idle connection is kept."`
 }
 
-// Bounds of the request that no setting needs to change, and of the end: a platform such as Heroku kills the process
-// 30 s after SIGTERM.
+// Validate is kong's: a limit of no connection would be no inbox.
+func (c *serveCmd) Validate() error {
+	if c.MaxConnections < 1 {
+		return fmt.Errorf("--max-connections is %d: give 1 at least, 4096 without it", c.MaxConnections)
+	}
+	return nil
+}
+
+// A bound of the request that no setting needs to change, and one of the end: a platform such as Heroku kills the
+// process 30 s after SIGTERM.
 const (
-	headerTimeout = 10 * time.Second
-	headerLimit   = 64 << 10
-	drainTimeout  = 20 * time.Second
+	headerLimit  = 64 << 10
+	drainTimeout = 20 * time.Second
 )
 
 // collectFrom is how much memory is in use, in bytes, when garbage is no longer left to double it: huge messages leave
@@ -73,6 +83,7 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
 	if err != nil {
 		return err
 	}
+	connections := guard.NewConnections(c.MaxConnections, nil)
 	c.Public.Port = listeners[0].Addr().(*net.TCPAddr).Port
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -85,6 +96,9 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
 	}
 	for i, listener := range listeners {
 		server := c.server(routes[i]())
+		if i == 0 {
+			listener, server.ConnState = connections.Listener(listener), connections.ConnState
+		}
 		group.Go(func() error { return serveOn(server, listener) })
 		group.Go(func() error { return drain(ctx, server, h) })
 	}
@@ -115,14 +129,20 @@ func (c *serveCmd) listen(ctx context.Context) ([]net.Listener, error) {
 }
 
 func (c *serveCmd) server(routes http.Handler) *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true) // which Salesforce speaks: no other parser is within reach
 	return &http.Server{
 		Handler:           routes,
-		ReadHeaderTimeout: headerTimeout,
+		Protocols:         &protocols,
+		ReadHeaderTimeout: c.HeaderTimeout,
 		ReadTimeout:       c.ReadTimeout,
 		WriteTimeout:      c.WriteTimeout,
 		IdleTimeout:       c.IdleTimeout,
 		MaxHeaderBytes:    headerLimit,
-		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug), // what clients do wrong with TCP
+		// What clients do wrong with TCP is for those who look for it.
+		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+		// OPTIONS * is answered like the rest.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 

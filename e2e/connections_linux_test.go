@@ -1,0 +1,180 @@
+package e2e_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// dialFrom connects from an address of the loopback interface, which on Linux has all of 127.0.0.0/8.
+func (s *server) dialFrom(t *testing.T, from string) *net.TCPConn {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.base(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// flood opens connections from an address, and writes something on each of them.
+func (s *server) flood(t *testing.T, from string, connections int, text string) []*net.TCPConn {
+	t.Helper()
+	var all []*net.TCPConn
+	for range connections {
+		conn := s.dialFrom(t, from)
+		_, _ = io.WriteString(conn, text) // it may be closed already, for the next one
+		all = append(all, conn)
+	}
+	return all
+}
+
+// stillOpen is how many of the connections the server has not closed.
+func stillOpen(t *testing.T, conns []*net.TCPConn) int {
+	t.Helper()
+	open := 0
+	for _, conn := range conns {
+		if err := conn.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			open++
+		}
+	}
+	return open
+}
+
+// keeper is a sender that keeps its connection.
+type keeper struct {
+	*net.TCPConn
+	*bufio.Reader
+}
+
+// keep connects from an address and posts a message.
+func (s *server) keep(t *testing.T, from string) keeper {
+	t.Helper()
+	conn := s.dialFrom(t, from)
+	k := keeper{conn, bufio.NewReader(conn)}
+	s.again(t, k)
+	return k
+}
+
+// again posts a message on a connection that was kept, which must be acked.
+func (s *server) again(t *testing.T, k keeper) {
+	t.Helper()
+	if _, err := io.WriteString(k.TCPConn, s.posted(string(unchanged()))); err != nil {
+		t.Fatalf("from %s: %v", k.LocalAddr(), err)
+	}
+	response, err := http.ReadResponse(k.Reader, nil)
+	if err != nil {
+		t.Fatalf("from %s: %v", k.LocalAddr(), err)
+	}
+	requireAck(t, read(response))
+}
+
+// startCrowded starts an inbox that tells how many goroutines it has.
+func startCrowded(t *testing.T, env ...string) *server {
+	t.Helper()
+	return startRaw(t, append(env, "ACKBOX_ADMIN_ADDR="+freeAddr(t))...)
+}
+
+// requireRoom makes sure that connections take no more of the process than so many do.
+func (s *server) requireRoom(t *testing.T, connections int) {
+	t.Helper()
+	var got sample
+	eventually(t, patience, "the goroutines of closed connections end", func() bool {
+		got = s.sample(t)
+		return got.goroutines < 2*connections+100 // one for each, and another while it waits with a request
+	})
+	t.Logf("%v; peak memory %d MiB", got, s.peakMemory()>>20)
+	if got.files > connections+100 {
+		t.Errorf("got %d open files with %d connections", got.files, connections)
+	}
+	if limit := int64(64<<20 + connections*64<<10); s.peakMemory() > limit && !raceEnabled {
+		t.Errorf("got %d MiB, want %d at most", s.peakMemory()>>20, limit>>20)
+	}
+}
+
+func TestAThousandIdleConnectionsHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	const idle = 1000
+	s := startCrowded(t)
+	good := s.keep(t, "127.0.0.1")
+	conns := s.flood(t, "127.0.0.2", idle, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	for range 20 {
+		s.again(t, good)
+		requireAck(t, post(t, s.url("crm"), unchanged()))
+	}
+	if got := stillOpen(t, conns); got != idle {
+		t.Errorf("got %d connections open, want %d", got, idle)
+	}
+	s.requireRoom(t, idle)
+}
+
+func TestAFloodOfConnectionsHurtsOnlyItsAddress(t *testing.T) {
+	t.Parallel()
+	const limit, flood, keepers = 500, 2000, 4
+	for name, test := range map[string]string{
+		"silent":        "",
+		"slow headers":  "POST /outbound/x HTTP/1.1\r\nX: ",
+		"answered once": "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"slow bodies":   "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n<",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startCrowded(t, fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", limit))
+			var good []keeper
+			for range keepers {
+				good = append(good, s.keep(t, "127.0.0.1"))
+			}
+			conns := s.flood(t, "127.0.0.2", flood, strings.Replace(test, "%s", s.paths["crm"], 1))
+			s.keep(t, "127.0.0.3") // who comes now gets in
+			for range 5 {
+				for _, k := range good {
+					s.again(t, k)
+				}
+			}
+			if got, want := stillOpen(t, conns), limit-keepers-1; got > want || got < want-10 {
+				t.Errorf("got %d connections of the flood open, want %d", got, want)
+			}
+			s.requireRoom(t, limit)
+		})
+	}
+}
+
+// An attacker with many addresses takes the place of those who hold more than one connection, and never the last one.
+func TestAFloodFromManyAddressesLeavesEachSenderOne(t *testing.T) {
+	t.Parallel()
+	const limit, addresses, each = 200, 100, 10
+	s := startCrowded(t, fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", limit))
+	good := s.keep(t, "127.0.0.1")
+	for i := range addresses {
+		s.flood(t, fmt.Sprintf("127.0.1.%d", i+1), each, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		s.again(t, good)
+	}
+	s.keep(t, "127.0.0.3")
+	s.again(t, good)
+	s.requireRoom(t, limit)
+}
+
+func TestALimitOfNoConnectionsIsAWrongSetting(t *testing.T) {
+	t.Parallel()
+	in := install(t, "PORT=0")
+	for _, limit := range []string{"0", "-1", "many"} {
+		in.set("ACKBOX_MAX_CONNECTIONS", limit)
+		if got := in.cli("serve"); got.code != 2 || !strings.Contains(got.stderr, "max-connections") {
+			t.Errorf("%s: got %+v, want exit code 2 and why", limit, got)
+		}
+	}
+}
