@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -15,8 +16,10 @@ import (
 
 // client is like Salesforce's: it does not follow redirects and asks for no compression.
 var client = &http.Client{
-	Timeout:   patience,
-	Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16},
+	Timeout: patience,
+	Transport: &http.Transport{
+		DisableCompression: true, MaxIdleConnsPerHost: 16, TLSClientConfig: &tls.Config{RootCAs: authority().Pool()},
+	},
 	CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	},
@@ -43,6 +46,12 @@ func post(tb testing.TB, url string, body []byte, header ...string) answer {
 
 func do(tb testing.TB, method, url string, body io.Reader, header ...string) answer {
 	tb.Helper()
+	return doBy(tb, client, method, url, body, header...)
+}
+
+// doBy asks by a client of its own.
+func doBy(tb testing.TB, by *http.Client, method, url string, body io.Reader, header ...string) answer {
+	tb.Helper()
 	request, err := http.NewRequestWithContext(tb.Context(), method, url, body)
 	if err != nil {
 		tb.Fatal(err)
@@ -51,7 +60,7 @@ func do(tb testing.TB, method, url string, body io.Reader, header ...string) ans
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
-	response, err := client.Do(request)
+	response, err := by.Do(request)
 	if err != nil {
 		return answer{body: err.Error()}
 	}

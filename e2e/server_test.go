@@ -139,6 +139,9 @@ func (s *server) restart() {
 
 func (s *server) base() string {
 	_, port, _ := net.SplitHostPort(s.addr)
+	if s.setting("TLS_CERT") != "" {
+		return "https://127.0.0.1:" + port
+	}
 	return "http://127.0.0.1:" + port
 }
 

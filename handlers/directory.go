@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"crypto/sha256"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -94,20 +93,25 @@ func (d *directory) refresh(ctx context.Context, age time.Duration) error {
 	return nil
 }
 
-// find gives the source that a token opens now. An error says that this cannot be told.
-func (d *directory) find(ctx context.Context, token string) (store.Source, bool, error) {
-	key := sha256.Sum256([]byte(token))
-	if source, found := d.current.Load().find(key); found {
-		return source, true, nil
-	}
-	err := d.refresh(ctx, refreshForToken)
+// find gives the source that a token opens now, as far as the snapshot knows.
+func (d *directory) find(key [32]byte) (source store.Source, found bool) {
+	return d.current.Load().find(key)
+}
+
+// findAnew does so after it has read the sources again, unless somebody just has: the token may be new. An error says
+// that it cannot be told.
+func (d *directory) findAnew(ctx context.Context, key [32]byte) (source store.Source, found bool, err error) {
+	err = d.refresh(ctx, refreshForToken)
 	s := d.current.Load()
 	if s == nil {
 		return store.Source{}, false, err
 	}
-	source, found := s.find(key)
+	source, found = s.find(key)
 	return source, found, nil
 }
+
+// loaded tells whether the sources have been read at all.
+func (d *directory) loaded() bool { return d.current.Load() != nil }
 
 // find looks a token up by its digest. How long that takes tells nothing of the tokens that there are.
 func (s *snapshot) find(key [32]byte) (store.Source, bool) {

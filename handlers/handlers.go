@@ -7,13 +7,16 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"ackbox/guard"
 	"ackbox/soap"
 	"ackbox/store"
 )
@@ -22,6 +25,9 @@ import (
 type Store interface {
 	Save(ctx context.Context, in store.Inbound) (store.Saved, error)
 	Refuse(ctx context.Context, r store.Refusal) error
+	CountRefusals(ctx context.Context, process string, totals []store.RefusalCount) error
+	SawCertificate(ctx context.Context, c store.ClientCertificate) error
+	ClientCertificates(ctx context.Context) ([]store.ClientCertificate, error)
 	Sources(ctx context.Context) ([]store.Source, error)
 	Health(ctx context.Context) (store.Health, error)
 }
@@ -39,6 +45,8 @@ type Config struct {
 	BodiesLimit int64
 	// SaveTimeout is how long a message may take to be stored; 10 s when 0. Salesforce waits 20 s at least.
 	SaveTimeout time.Duration
+	// Doors keep strangers out.
+	Doors Doors
 	// MetricsToken, when set, opens /metrics of the public address to requests with it as a bearer token.
 	MetricsToken string
 }
@@ -50,11 +58,15 @@ const DefaultBodyLimit = 32 << 20
 type Handlers struct {
 	Config
 
-	sources  *directory
-	bodies   *semaphore.Weighted
-	decoding *semaphore.Weighted
-	metrics  *metrics
-	stopping atomic.Bool
+	sources   *directory
+	strays    *guard.Throttle // who ask for URLs that do not exist
+	bodies    *semaphore.Weighted
+	decoding  *semaphore.Weighted
+	metrics   *metrics
+	tally     *tally
+	sightings *sightings
+	health    checkup
+	stopping  atomic.Bool
 }
 
 // New makes Handlers. [Handlers.Run] must run while they serve.
@@ -71,18 +83,35 @@ func New(c Config) *Handlers {
 	if c.SaveTimeout == 0 {
 		c.SaveTimeout = 10 * time.Second
 	}
-	return &Handlers{
+	h := &Handlers{
 		Config:  c,
 		sources: &directory{store: c.Store, log: c.Log},
+		strays:  guard.NewThrottle(strayRate, strayBurst),
 		bodies:  semaphore.NewWeighted(c.BodiesLimit),
 		// Decoding takes several times a body's room for a moment: of the largest bodies one at a time is decoded.
-		decoding: semaphore.NewWeighted(c.BodyLimit),
-		metrics:  newMetrics(),
+		decoding:  semaphore.NewWeighted(c.BodyLimit),
+		tally:     newTally(c.Store, c.Log),
+		sightings: &sightings{store: c.Store, log: c.Log, seen: map[sightingKey]*sighting{}},
 	}
+	h.metrics = newMetrics(h)
+	return h
 }
 
-// Run keeps what the handlers know of the sources up to date, until the context ends.
-func (h *Handlers) Run(ctx context.Context) error { return h.sources.run(ctx) }
+// Run keeps what the handlers know of the sources up to date, and writes what the operator may ask for, until the
+// context ends.
+func (h *Handlers) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return h.sources.run(ctx) })
+	group.Go(func() error { return h.tally.run(ctx) })
+	group.Go(func() error { return h.sightings.run(ctx) })
+	return group.Wait()
+}
+
+// Flush writes what was counted since [Handlers.Run] has ended, when the last request has been answered.
+func (h *Handlers) Flush(ctx context.Context) error {
+	h.tally.logUnlogged()
+	return errors.Join(h.tally.flush(ctx), h.sightings.flush(ctx))
+}
 
 // Stop makes /readyz say that the process is going away. Messages are still taken: whoever has a connection is served.
 func (h *Handlers) Stop() { h.stopping.Store(true) }

@@ -96,6 +96,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+	closed bool // the server wants no more requests on the connection
 }
 
 func (in *inbox) url() string { return in.URL + "/outbound/" + in.token }
@@ -111,9 +112,11 @@ func (in *inbox) do(t *testing.T, method, url string, body io.Reader, header ...
 		name, value, _ := strings.Cut(line, ": ")
 		r.Header.Set(name, value)
 	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
 	client := &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     &http.Transport{DisableKeepAlives: true},
+		Transport:     transport,
 	}
 	response, err := client.Do(r)
 	if err != nil {
@@ -124,7 +127,7 @@ func (in *inbox) do(t *testing.T, method, url string, body io.Reader, header ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer{response.StatusCode, response.Header, string(content)}
+	return answer{response.StatusCode, response.Header, string(content), response.Close}
 }
 
 // post posts a body as Salesforce does.

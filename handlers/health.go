@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -32,9 +33,7 @@ func (h *Handlers) healthz(c echo.Context) error { return c.String(http.StatusOK
 
 // readyz tells whether a message that is posted now would be stored.
 func (h *Handlers) readyz(c echo.Context) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
-	defer cancel()
-	health, err := h.Store.Health(ctx)
+	health, err := h.health.of(h.Store)
 	if err != nil {
 		h.Log.Warn("not ready", "request_id", requestID(c), "error", err)
 	}
@@ -48,7 +47,7 @@ func (h *Handlers) readyz(c echo.Context) error {
 
 func (h *Handlers) readiness(health store.Health, err error) readiness {
 	r := readiness{Status: "ready", Database: "up", Schema: schema{health.Have, health.Want}, Warnings: []string{}}
-	r.Warnings = append(r.Warnings, health.Warnings...)
+	r.Warnings = append(append(r.Warnings, health.Warnings...), h.doorWarnings(time.Now())...)
 	switch {
 	case h.stopping.Load():
 		r.Status = "stopping"
@@ -61,4 +60,28 @@ func (h *Handlers) readiness(health store.Health, err error) readiness {
 		r.Database = "down"
 	}
 	return r
+}
+
+// checkupAge is how old the answer to /readyz may be: whoever asks all the time must not wear out the database.
+const checkupAge = 100 * time.Millisecond
+
+// checkup is what the database said last of its health.
+type checkup struct {
+	mu     sync.Mutex // held by who asks
+	at     time.Time
+	health store.Health
+	err    error
+}
+
+// of asks for the health of a database unless somebody just has. Whoever comes while another asks waits for it.
+func (c *checkup) of(s Store) (store.Health, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.at) >= checkupAge {
+		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout) // it is for all who ask
+		defer cancel()
+		c.health, c.err = s.Health(ctx)
+		c.at = time.Now()
+	}
+	return c.health, c.err
 }

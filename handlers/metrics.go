@@ -22,11 +22,12 @@ type metrics struct {
 	messages      *prometheus.CounterVec
 	notifications *prometheus.CounterVec
 	refusals      *prometheus.CounterVec
+	reports       *prometheus.CounterVec
 	drift         *prometheus.CounterVec
 	ackSeconds    prometheus.Histogram
 }
 
-func newMetrics() *metrics {
+func newMetrics(h *Handlers) *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
@@ -35,6 +36,7 @@ func newMetrics() *metrics {
 		notifications: counter("ackbox_notifications_total",
 			"Notifications of acked messages: stored, a revision of a stored one, or a duplicate.", "source", "result"),
 		refusals: counter("ackbox_refusals_total", "Requests that got no Ack.", "cause"),
+		reports:  counter("ackbox_reports_total", "Messages taken that a door in report mode would have refused.", "cause"),
 		drift: counter("ackbox_drift_total",
 			"Values that do not fit their WSDL, and fields that it does not name.", "object"),
 		ackSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -43,8 +45,11 @@ func newMetrics() *metrics {
 		}),
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.messages, m.notifications, m.refusals, m.drift, m.ackSeconds,
+	registry.MustRegister(m.messages, m.notifications, m.refusals, m.reports, m.drift, m.ackSeconds, doorMetrics{h},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, c := range []cause{causeAddress, causeNoRanges, causeCertificate} {
+		m.reports.WithLabelValues(string(c))
+	}
 	for c := range answers {
 		m.refusals.WithLabelValues(string(c)) // a series that is there before its first event can be alerted on
 	}
@@ -61,6 +66,8 @@ func (m *metrics) acked(source string, saved store.Saved, took time.Duration) {
 }
 
 func (m *metrics) refused(c cause) { m.refusals.WithLabelValues(string(c)).Inc() }
+
+func (m *metrics) reported(c cause) { m.reports.WithLabelValues(string(c)).Inc() }
 
 // drifted counts per object: only objects with a WSDL drift, so the label is bounded.
 func (m *metrics) drifted(message *soap.Message) {

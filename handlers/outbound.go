@@ -21,6 +21,9 @@ func (h *Handlers) receive(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := h.admit(c, source); err != nil {
+		return err
+	}
 	message, err := h.read(c, source)
 	if err != nil {
 		return err
@@ -38,9 +41,19 @@ func (h *Handlers) receive(c echo.Context) error {
 
 var ack = []byte(soap.Ack)
 
-// source is the one that the URL's token opens.
+// source is the one that the URL's token opens. A token that opens none, was rotated away or is of a disabled source
+// goes the same way at the same pace, so that the time it takes tells them apart for nobody; and only those who ask for
+// such are throttled, so that nobody who floods from a sender's address keeps that sender out.
 func (h *Handlers) source(c echo.Context) (store.Source, error) {
-	source, found, err := h.sources.find(c.Request().Context(), c.Param("token"))
+	key := store.TokenSHA256(c.Param("token"))
+	source, found := h.sources.find(key)
+	if found && source.DisabledAt == nil {
+		return source, nil
+	}
+	if h.sources.loaded() && !h.strays.Allow(h.Doors.client(c.Request()), time.Now()) {
+		return store.Source{}, refuse(causeThrottled)
+	}
+	source, found, err := h.sources.findAnew(c.Request().Context(), key)
 	switch {
 	case err != nil:
 		return store.Source{}, refuse(causeUnavailable).because(err)

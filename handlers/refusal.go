@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,7 +23,11 @@ const (
 	causeCharset         cause = "charset"
 	causeInterrupted     cause = "interrupted"
 	causeOrganization    cause = "organization"
+	causeAddress         cause = "address"
+	causeNoRanges        cause = "no_address_ranges"
+	causeCertificate     cause = "client_certificate"
 	causeUnknownToken    cause = "unknown_token"
+	causeThrottled       cause = "throttled"
 	causeDisabled        cause = "disabled"
 	causeMethod          cause = "method"
 	causeUnavailable     cause = "unavailable"
@@ -33,7 +38,7 @@ const (
 // answer is what a cause means to the sender.
 type answer struct {
 	status   int
-	reason   string // "" for the parse error's own words
+	reason   string // "" for the refusal's own words
 	recorded bool   // among the source's refusals
 }
 
@@ -56,11 +61,18 @@ var answers = map[cause]answer{
 	causeInterrupted:     {http.StatusBadRequest, "the body stopped before its end", true},
 	causeOrganization: {http.StatusForbidden,
 		"this organization may not post here: an operator can allow it with ackbox source allow", true},
+	causeAddress: {http.StatusForbidden,
+		"the address that this comes from is in none of the ranges that may post here", true},
+	causeCertificate: {http.StatusForbidden, "", true},
 
 	causeUnknownToken: {http.StatusNotFound, "there is no inbox at this URL", false},
 	causeDisabled:     {http.StatusNotFound, "there is no inbox at this URL", false},
-	causeMethod:       {http.StatusMethodNotAllowed, "outbound messages are posted", false},
+	causeThrottled: {http.StatusTooManyRequests,
+		"this address has asked for too many inboxes that do not exist; wait a minute", false},
+	causeMethod: {http.StatusMethodNotAllowed, "outbound messages are posted", false},
 
+	causeNoRanges: {http.StatusServiceUnavailable,
+		"the list of the addresses that may post here has not come yet; send it again", false},
 	causeUnavailable: {http.StatusServiceUnavailable, "the inbox cannot store messages now; send it again", false},
 	causeOverloaded:  {http.StatusServiceUnavailable, "the inbox has too much to do now; send it again", false},
 	causeInternal:    {http.StatusServiceUnavailable, "the inbox could not store this message; send it again", false},
@@ -79,8 +91,9 @@ type refusal struct {
 	cause  cause
 	source store.Source // zero when it is not known
 	parse  *soap.ParseError
-	size   int   // of the body, as far as it is known
-	err    error // what went wrong on our side; for the log alone
+	words  string // instead of the cause's own
+	size   int    // of the body, as far as it is known
+	err    error  // what went wrong on our side; for the log alone
 }
 
 func refuse(c cause) *refusal { return &refusal{cause: c} }
@@ -119,17 +132,25 @@ func (r *refusal) sized(bytes int) *refusal {
 	return r
 }
 
+func (r *refusal) saying(words string) *refusal {
+	r.words = words
+	return r
+}
+
 func (r *refusal) because(err error) *refusal {
 	r.err = err
 	return r
 }
 
 // reason is what the sender is told.
-func (r *refusal) reason() string {
+func (r *refusal) reason() string { return cmp.Or(r.detail(), answers[r.cause].reason) }
+
+// detail is what the log says beside the cause: what only this refusal knows.
+func (r *refusal) detail() string {
 	if r.parse != nil {
 		return r.parse.Error()
 	}
-	return answers[r.cause].reason
+	return r.words
 }
 
 // Error is for the log.

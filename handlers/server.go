@@ -29,7 +29,7 @@ func Admin(h *Handlers) http.Handler {
 func newEcho(h *Handlers) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = h.Doors.remoteAddr
 	e.HTTPErrorHandler = h.answerError
 	e.Use(sealed, hurried, RequestIDs, recovered)
 	return e

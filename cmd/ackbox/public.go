@@ -11,6 +11,7 @@ type publicFlags struct {
 	Port      int    `env:"PORT" default:"8080" help:"Listen on this port."`
 	PublicURL string `env:"PUBLIC_URL,ACKBOX_PUBLIC_URL" placeholder:"URL" help:"What printed URLs begin with; http://localhost:PORT, or the app's domain on Heroku."`
 	Heroku    string `name:"heroku-domain" hidden:"" env:"HEROKU_APP_DEFAULT_DOMAIN_NAME"`
+	TLSCert   string `name:"public-tls-cert" hidden:"" env:"TLS_CERT,ACKBOX_TLS_CERT"` // serve speaks TLS then
 }
 
 // url is the URL to paste into Setup.
@@ -20,6 +21,8 @@ func (f *publicFlags) url(token string) string {
 	case base != "":
 	case f.Heroku != "":
 		base = "https://" + f.Heroku
+	case f.TLSCert != "":
+		base = "https://localhost:" + strconv.Itoa(f.Port)
 	default:
 		base = "http://localhost:" + strconv.Itoa(f.Port)
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"text/tabwriter"
+	"time"
 
 	"ackbox/store"
 )
@@ -15,7 +17,8 @@ type refusalsCmd struct {
 	Database databaseFlags `embed:""`
 	Source   string        `placeholder:"NAME" help:"Only this source."`
 	Since    moment        `placeholder:"TIME" help:"Only from then on: 2026-11-22, 2026-11-22T01:02:03Z, or 24h for the last 24 hours."`
-	JSON     bool          `name:"json" help:"Print a line of JSON for each refusal."`
+	Counts   bool          `help:"Print how many there were of each cause on each day (UTC) instead: of a flood only samples are listed."`
+	JSON     bool          `name:"json" help:"Print a line of JSON for each refusal, or count."`
 }
 
 // listedRefusal is a refusal as it is printed.
@@ -37,19 +40,56 @@ type listedRefusal struct {
 func (c *refusalsCmd) Run(ctx context.Context, t terminal) error {
 	filter := store.RefusalFilter{Source: c.Source, Since: c.Since.Time}
 	return c.Database.with(ctx, func(s *store.Store) error {
-		if c.JSON {
-			encoder := json.NewEncoder(t.out)
-			return s.Refusals(ctx, filter, func(r store.Refusal) error { return encoder.Encode(newListedRefusal(r)) })
+		if c.Counts {
+			return c.printCounts(ctx, t, s, filter)
 		}
-		w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "TIME\tSOURCE\tSTATUS\tCAUSE\tFROM\tREQUEST\tDETAIL")
-		err := s.Refusals(ctx, filter, func(r store.Refusal) error {
-			_, err := fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", formatTime(r.At), r.Source, r.Status, r.Cause,
-				r.RemoteAddr, r.RequestID, place(r)+r.Detail)
-			return err
-		})
-		return errors.Join(err, w.Flush())
+		return c.printRefusals(ctx, t, s, filter)
 	})
+}
+
+func (c *refusalsCmd) printRefusals(ctx context.Context, t terminal, s *store.Store, filter store.RefusalFilter) error {
+	if c.JSON {
+		encoder := json.NewEncoder(t.out)
+		return s.Refusals(ctx, filter, func(r store.Refusal) error { return encoder.Encode(newListedRefusal(r)) })
+	}
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "TIME\tSOURCE\tSTATUS\tCAUSE\tFROM\tREQUEST\tDETAIL")
+	err := s.Refusals(ctx, filter, func(r store.Refusal) error {
+		_, err := fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", formatTime(r.At), r.Source, r.Status, r.Cause,
+			r.RemoteAddr, r.RequestID, place(r)+r.Detail)
+		return err
+	})
+	return errors.Join(err, w.Flush())
+}
+
+// listedCount is a count as it is printed.
+type listedCount struct {
+	Day      string `json:"day"`
+	Source   string `json:"source"`
+	Cause    string `json:"cause"`
+	Status   int    `json:"status"`
+	Refusals int64  `json:"refusals"`
+}
+
+func (c *refusalsCmd) printCounts(ctx context.Context, t terminal, s *store.Store, filter store.RefusalFilter) error {
+	counts, err := s.RefusalCounts(ctx, filter)
+	if err != nil {
+		return err
+	}
+	listed := make([]listedCount, len(counts))
+	for i, n := range counts {
+		listed[i] = listedCount{n.Day.Format(time.DateOnly), n.Source, n.Cause, n.Status, n.Refusals}
+	}
+	if c.JSON {
+		encoder := json.NewEncoder(t.out)
+		return each(listed, func(l listedCount) error { return encoder.Encode(l) })
+	}
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "DAY\tSOURCE\tSTATUS\tCAUSE\tREFUSALS")
+	for _, l := range listed {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\n", l.Day, cmp.Or(l.Source, "-"), l.Status, l.Cause, l.Refusals)
+	}
+	return w.Flush()
 }
 
 func place(r store.Refusal) string {

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"ackbox/guard"
 	"ackbox/handlers"
 	"ackbox/soap"
 	"ackbox/soap/sobject"
@@ -25,36 +22,29 @@ import (
 type serveCmd struct {
 	Database databaseFlags `embed:""`
 	Public   publicFlags   `embed:""`
+	Doors    doorFlags     `embed:"" group:"Who may post:"`
 
-	Host           string        `env:"ACKBOX_HOST" help:"Listen on this address only; all without it."`
-	AdminAddr      string        `env:"ACKBOX_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz there, too, without a token."`
-	MetricsToken   string        `env:"METRICS_TOKEN,ACKBOX_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics to requests with this bearer token."`
-	BodyLimit      byteSize      `env:"ACKBOX_BODY_LIMIT" default:"32MiB" help:"How large a message may be."`
-	BodiesLimit    byteSize      `env:"ACKBOX_BODIES_LIMIT" default:"64MiB" help:"How large all messages being worked on may be together."`
-	Committers     int           `env:"ACKBOX_COMMITTERS" default:"2" help:"How many transactions may save messages at once on PostgreSQL; a slow disk wants more. SQLite has one writer."`
-	QueueLimit     int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"How many messages may wait to be stored; what comes beyond is refused with 503 at once."`
-	QueueBytes     byteSize      `env:"ACKBOX_QUEUE_BYTES" default:"64MiB" help:"How much memory their notifications may take together."`
-	SaveTimeout    time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"How long a message may take to be stored before Salesforce is told to send it again."`
-	MaxConnections int           `env:"ACKBOX_MAX_CONNECTIONS" default:"4096" help:"How many connections may be open; one beyond them closes one of the address that has most."`
-	HeaderTimeout  time.Duration `env:"ACKBOX_HEADER_TIMEOUT" default:"10s" help:"How long the header of a request may take to arrive."`
-	ReadTimeout    time.Duration `env:"ACKBOX_READ_TIMEOUT" default:"30s" help:"How long a request may take to arrive."`
-	WriteTimeout   time.Duration `env:"ACKBOX_WRITE_TIMEOUT" default:"60s" help:"How long a request may take in all."`
-	IdleTimeout    time.Duration `env:"ACKBOX_IDLE_TIMEOUT" default:"120s" help:"How long an idle connection is kept."`
+	Host          string        `env:"ACKBOX_HOST" help:"Listen on this address only; all without it."`
+	AdminAddr     string        `env:"ACKBOX_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz there, too, without a token."`
+	MetricsToken  string        `env:"METRICS_TOKEN,ACKBOX_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics to requests with this bearer token."`
+	BodyLimit     byteSize      `env:"ACKBOX_BODY_LIMIT" default:"32MiB" help:"How large a message may be."`
+	BodiesLimit   byteSize      `env:"ACKBOX_BODIES_LIMIT" default:"64MiB" help:"How large all messages being worked on may be together."`
+	Committers    int           `env:"ACKBOX_COMMITTERS" default:"2" help:"How many transactions may save messages at once on PostgreSQL; a slow disk wants more. SQLite has one writer."`
+	QueueLimit    int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"How many messages may wait to be stored; what comes beyond is refused with 503 at once."`
+	QueueBytes    byteSize      `env:"ACKBOX_QUEUE_BYTES" default:"64MiB" help:"How much memory their notifications may take together."`
+	SaveTimeout   time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"How long a message may take to be stored before Salesforce is told to send it again."`
+	HeaderTimeout time.Duration `env:"ACKBOX_HEADER_TIMEOUT" default:"10s" help:"How long a request's header may take to arrive, TLS included."`
+	ReadTimeout   time.Duration `env:"ACKBOX_READ_TIMEOUT" default:"30s" help:"How long a request may take to arrive."`
+	WriteTimeout  time.Duration `env:"ACKBOX_WRITE_TIMEOUT" default:"60s" help:"How long a request may take in all."`
+	IdleTimeout   time.Duration `env:"ACKBOX_IDLE_TIMEOUT" default:"120s" help:"How long an idle connection is kept."`
 }
 
-// Validate is kong's: a limit of no connection would be no inbox.
-func (c *serveCmd) Validate() error {
-	if c.MaxConnections < 1 {
-		return fmt.Errorf("--max-connections is %d: give 1 at least, 4096 without it", c.MaxConnections)
-	}
-	return nil
-}
-
-// A bound of the request that no setting needs to change, and one of the end: a platform such as Heroku kills the
-// process 30 s after SIGTERM.
+// Bounds of the request that no setting needs to change, and of the end: a platform such as Heroku kills the process
+// 30 s after SIGTERM.
 const (
 	headerLimit  = 64 << 10
 	drainTimeout = 20 * time.Second
+	flushTimeout = 2 * time.Second
 )
 
 // collectFrom is how much memory is in use, in bytes, when garbage is no longer left to double it: huge messages leave
@@ -75,96 +65,60 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	h := handlers.New(handlers.Config{
-		Store: db, Types: types, BodyLimit: int64(c.BodyLimit), BodiesLimit: int64(max(c.BodiesLimit, c.BodyLimit)),
-		SaveTimeout: c.SaveTimeout, MetricsToken: c.MetricsToken,
-	})
-	listeners, err := c.listen(ctx)
+	doors, err := c.Doors.make(db)
 	if err != nil {
 		return err
 	}
-	connections := guard.NewConnections(c.MaxConnections, nil)
-	c.Public.Port = listeners[0].Addr().(*net.TCPAddr).Port
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		c.prepare(ctx, db, t)
-		return h.Run(ctx)
+	h := handlers.New(handlers.Config{
+		Store: db, Doors: doors.Doors, Types: types, BodyLimit: int64(c.BodyLimit),
+		BodiesLimit: int64(max(c.BodiesLimit, c.BodyLimit)), SaveTimeout: c.SaveTimeout, MetricsToken: c.MetricsToken,
 	})
-	routes := []func() http.Handler{
-		func() http.Handler { return handlers.Public(h) },
-		func() http.Handler { return handlers.Admin(h) },
+	endpoints, err := c.listen(ctx, h, doors)
+	if err != nil {
+		return err
 	}
-	for i, listener := range listeners {
-		server := c.server(routes[i]())
-		if i == 0 {
-			listener, server.ConnState = connections.Listener(listener), connections.ConnState
-		}
-		group.Go(func() error { return serveOn(server, listener) })
-		group.Go(func() error { return drain(ctx, server, h) })
+	c.Public.Port = endpoints[0].listener.Addr().(*net.TCPAddr).Port
+	slog.Info("listening", "addr", endpoints[0].listener.Addr().String(), "database", db.Driver())
+	doors.log()
+	return (&inbox{c, t, db, h, doors, endpoints}).run(ctx)
+}
+
+// inbox is what serve runs.
+type inbox struct {
+	settings  *serveCmd
+	terminal  terminal
+	db        *store.Store
+	handlers  *handlers.Handlers
+	doors     *doors
+	endpoints []*endpoint
+}
+
+// run runs everything until the context ends, or one part fails, and the last request is answered.
+func (in *inbox) run(ctx context.Context) error {
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return in.doors.watchCertificate(running) })
+	group.Go(func() error {
+		in.settings.prepare(running, in.db, in.terminal)
+		group.Go(func() error { return in.doors.watchRanges(running) }) // whose copies are in the database
+		return in.handlers.Run(running)
+	})
+	for _, e := range in.endpoints {
+		group.Go(e.serve)
+		group.Go(func() error { return e.drain(running, in.handlers) })
 	}
-	slog.Info("listening", "addr", listeners[0].Addr().String(), "database", db.Driver())
-	err = group.Wait()
+	err := group.Wait()
+	in.flush(context.WithoutCancel(ctx))
 	slog.Info("stopped")
 	return err
 }
 
-// listen opens the public port and, where one is set, that of the admin address.
-func (c *serveCmd) listen(ctx context.Context) ([]net.Listener, error) {
-	addrs := []string{net.JoinHostPort(c.Host, strconv.Itoa(c.Public.Port))}
-	if c.AdminAddr != "" {
-		addrs = append(addrs, c.AdminAddr)
-	}
-	var listeners []net.Listener
-	for _, addr := range addrs {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-		if err != nil {
-			for _, opened := range listeners {
-				_ = opened.Close() // the error that counts is the other one
-			}
-			return nil, fmt.Errorf("%w\nChoose another with PORT or --admin-addr, or end what listens there", err)
-		}
-		listeners = append(listeners, l)
-	}
-	return listeners, nil
-}
-
-func (c *serveCmd) server(routes http.Handler) *http.Server {
-	var protocols http.Protocols
-	protocols.SetHTTP1(true) // which Salesforce speaks: no other parser is within reach
-	return &http.Server{
-		Handler:           routes,
-		Protocols:         &protocols,
-		ReadHeaderTimeout: c.HeaderTimeout,
-		ReadTimeout:       c.ReadTimeout,
-		WriteTimeout:      c.WriteTimeout,
-		IdleTimeout:       c.IdleTimeout,
-		MaxHeaderBytes:    headerLimit,
-		// What clients do wrong with TCP is for those who look for it.
-		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
-		// OPTIONS * is answered like the rest.
-		DisableGeneralOptionsHandler: true,
-	}
-}
-
-func serveOn(server *http.Server, l net.Listener) error {
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
-}
-
-// drain ends a server when the context does: no new connection, and every request that has come in is answered.
-func drain(ctx context.Context, server *http.Server, h *handlers.Handlers) error {
-	<-ctx.Done()
-	h.Stop()
-	slog.Info("stopping, requests under way are answered")
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+// flush writes what the last requests left to be counted, if the database is there.
+func (in *inbox) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("stop: %w: connections are closed that did not end in %s", err, drainTimeout),
-			server.Close())
+	if err := in.handlers.Flush(ctx); err != nil {
+		slog.Warn("the last counts of refusals are not written", "error", err)
 	}
-	return nil
 }
 
 // migrateAgain is how long a database that does not answer at the start is left alone.

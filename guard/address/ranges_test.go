@@ -30,7 +30,8 @@ func TestCheck(t *testing.T) {
 		"2001:db7:ffff:ffff:ffff:ffff:ffff:ffff": address.Outside, "2001:db9::": address.Outside,
 		"2001:db9::1": address.Inside, "2001:db9::2": address.Outside, "::": address.Outside,
 		"::ffff:203.0.113.9": address.Inside, "::ffff:203.0.114.9": address.Outside, "::203.0.113.9": address.Outside,
-		"2001:db8::1%eth0": address.Inside, "::ffff:203.0.113.9%eth0": address.Inside, "64:ff9b::203.0.113.9": address.Outside,
+		"2001:db8::1%eth0": address.Inside, "::ffff:203.0.113.9%eth0": address.Inside,
+		"64:ff9b::203.0.113.9": address.Outside,
 	} {
 		if got := r.Check(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("%s: got %s, want %s", addr, got, want)

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+
+	"ackbox/handlers"
+)
+
+// endpoint is an address that is served.
+type endpoint struct {
+	server   *http.Server
+	listener net.Listener
+}
+
+// listen opens the public port and, where one is set, that of the admin address. Only the public one has doors: the
+// other is for those who can reach it.
+func (c *serveCmd) listen(ctx context.Context, h *handlers.Handlers, doors *doors) ([]*endpoint, error) {
+	public, err := c.open(ctx, net.JoinHostPort(c.Host, strconv.Itoa(c.Public.Port)), handlers.Public(h))
+	if err != nil {
+		return nil, err
+	}
+	public.listener = doors.Connections.Listener(public.listener)
+	public.server.ConnState = doors.Connections.ConnState
+	if doors.ServerCertificate != nil {
+		public.server.TLSConfig = doors.ServerCertificate.TLS(doors.Certificates)
+	}
+	if c.AdminAddr == "" {
+		return []*endpoint{public}, nil
+	}
+	admin, err := c.open(ctx, c.AdminAddr, handlers.Admin(h))
+	if err != nil {
+		_ = public.listener.Close() // the error that counts is the other one
+		return nil, err
+	}
+	return []*endpoint{public, admin}, nil
+}
+
+func (c *serveCmd) open(ctx context.Context, addr string, routes http.Handler) (*endpoint, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w\nChoose another with PORT or --admin-addr, or end what listens there", err)
+	}
+	return &endpoint{c.server(routes), l}, nil
+}
+
+func (c *serveCmd) server(routes http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true) // all that Salesforce speaks
+	return &http.Server{
+		Handler:           routes,
+		Protocols:         protocols,
+		ReadHeaderTimeout: c.HeaderTimeout,
+		ReadTimeout:       c.ReadTimeout,
+		WriteTimeout:      c.WriteTimeout,
+		IdleTimeout:       c.IdleTimeout,
+		MaxHeaderBytes:    headerLimit,
+		// What clients do wrong with TCP is for those who look for it.
+		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+		// OPTIONS * is answered like the rest.
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
+// serve answers until drain ends it.
+func (e *endpoint) serve() error {
+	serve := e.server.Serve
+	if e.server.TLSConfig != nil {
+		serve = func(l net.Listener) error { return e.server.ServeTLS(l, "", "") }
+	}
+	if err := serve(e.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// drain ends the server when the context does: no new connection, and every request that has come in is answered.
+func (e *endpoint) drain(ctx context.Context, h *handlers.Handlers) error {
+	<-ctx.Done()
+	h.Stop()
+	slog.Info("stopping, requests under way are answered")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := e.server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("stop: %w: connections are closed that did not end in %s", err, drainTimeout),
+			e.server.Close())
+	}
+	return nil
+}

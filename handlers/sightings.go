@@ -1,0 +1,199 @@
+package handlers
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ackbox/guard/certificate"
+	"ackbox/store"
+)
+
+const (
+	// seenAgain is how old the database's word on a certificate may be that is shown all the time.
+	seenAgain = time.Minute
+	// maxSightings bounds what is remembered; sources have one certificate each, or two while it changes.
+	maxSightings = 1000
+	// endsSoon is how long before its end the operator is warned of a certificate.
+	endsSoon = 30 * 24 * time.Hour
+)
+
+// sightings remembers for the operator which client certificates were shown for which source, and when they end.
+type sightings struct {
+	store Store
+	log   *slog.Logger
+
+	mu   sync.Mutex
+	seen map[sightingKey]*sighting
+}
+
+type sightingKey struct {
+	sourceID int64
+	sha256   [32]byte
+}
+
+type sighting struct {
+	store.ClientCertificate
+	written time.Time // LastSeen as the database has it; zero when it does not know the certificate as it is
+}
+
+// saw notes a chain that was shown for a source, the client's own certificate first. Problem is "" when it is accepted.
+func (s *sightings) saw(source store.Source, chain []*x509.Certificate, problem string, now time.Time) {
+	key := sightingKey{source.ID, sha256.Sum256(chain[0].Raw)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.seen[key]
+	if known == nil && !s.makeRoom(problem == "") {
+		return
+	}
+	if known == nil || known.Problem != problem {
+		known = &sighting{ClientCertificate: clientCertificate(source, chain, problem, now)}
+		s.seen[key] = known
+	}
+	known.LastSeen = now
+}
+
+// makeRoom tells whether there is room for one more. One that is accepted takes the place of one that is not.
+func (s *sightings) makeRoom(accepted bool) bool {
+	if len(s.seen) < maxSightings {
+		return true
+	}
+	for key, c := range s.seen {
+		if accepted && c.Problem != "" {
+			delete(s.seen, key)
+			return true
+		}
+	}
+	return false
+}
+
+func clientCertificate(
+	source store.Source, chain []*x509.Certificate, problem string, now time.Time,
+) store.ClientCertificate {
+	own := chain[0]
+	return store.ClientCertificate{
+		SourceID: source.ID, Source: source.Name, SHA256: sha256.Sum256(own.Raw), Subject: own.Subject.String(),
+		Issuer: own.Issuer.String(), NotBefore: own.NotBefore, NotAfter: own.NotAfter, FirstSeen: now, LastSeen: now,
+		Problem: problem, Chain: certificate.EncodePEM(chain),
+	}
+}
+
+// run reads what the database knows and writes what is new, until the context ends.
+func (s *sightings) run(ctx context.Context) error {
+	ticker := time.NewTicker(writeEvery)
+	defer ticker.Stop()
+	loaded, failing := false, false
+	for {
+		var err error
+		if !loaded {
+			err = s.load(ctx)
+			loaded = err == nil
+		} else {
+			err = s.flush(ctx)
+		}
+		if err != nil && !failing && ctx.Err() == nil { // not every second
+			s.log.Warn("client certificates not recorded", "error", err)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// load fills in what was seen before this process was there.
+func (s *sightings) load(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	known, err := s.store.ClientCertificates(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range known {
+		key := sightingKey{c.SourceID, c.SHA256}
+		if s.seen[key] == nil && len(s.seen) < maxSightings {
+			s.seen[key] = &sighting{c, c.LastSeen}
+		}
+	}
+	return nil
+}
+
+// flush writes what the database does not know, and forgets what has not been shown for long.
+func (s *sightings) flush(ctx context.Context) error {
+	for _, c := range s.unwritten() {
+		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+		err := s.store.SawCertificate(ctx, c)
+		cancel()
+		if err != nil && !errors.Is(err, store.ErrNotFound) { // that is a source that was removed meanwhile
+			return err
+		}
+		s.wrote(c)
+	}
+	return nil
+}
+
+func (s *sightings) unwritten() []store.ClientCertificate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []store.ClientCertificate
+	for key, c := range s.seen {
+		switch {
+		case c.LastSeen.Sub(c.written) >= seenAgain:
+			found = append(found, c.ClientCertificate)
+		case c.Problem != "" && time.Since(c.LastSeen) > time.Hour, time.Since(c.LastSeen) > endsSoon:
+			delete(s.seen, key)
+		}
+	}
+	return found
+}
+
+func (s *sightings) wrote(c store.ClientCertificate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.seen[sightingKey{c.SourceID, c.SHA256}]
+	if known != nil && known.Problem == c.Problem {
+		known.written = c.LastSeen
+	}
+}
+
+// current are the accepted certificates that were shown last, by source.
+func (s *sightings) current() map[string]store.ClientCertificate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current := map[string]store.ClientCertificate{}
+	for _, c := range s.seen {
+		if c.Problem == "" && c.LastSeen.After(current[c.Source].LastSeen) {
+			current[c.Source] = c.ClientCertificate
+		}
+	}
+	return current
+}
+
+// warnings are about the certificates in use that end soon. They name no source.
+func (s *sightings) warnings(now time.Time) []string {
+	ending, days := 0, 0
+	for _, c := range s.current() {
+		left := c.NotAfter.Sub(now)
+		if left > endsSoon {
+			continue
+		}
+		if d := int(left.Hours() / 24); ending == 0 || d < days {
+			days = d
+		}
+		ending++
+	}
+	if ending == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("client certificates in use that end within 30 days: %d, the first in %d days; "+
+		"pin the next one too before it comes", ending, days)}
+}
