@@ -245,7 +245,6 @@ func TestWrongDoorsAreWrongSettings(t *testing.T) {
 		"a header without a proxy": {
 			append(secured, "--client-cert-header", "X-Client-Cert", "--client-fingerprint", c.Fingerprint()), "TRUSTED_PROXIES",
 		},
-		"no connections": {[]string{"--max-connections", "0"}, "--max-connections"},
 	} {
 		got := in.cli(append([]string{"serve"}, test.flags...)...)
 		if got.code != 2 || !strings.Contains(got.stderr, test.want) {
