@@ -59,7 +59,7 @@ func (b *book) note(attack string, heard []byte, over bool) {
 		b.outcomes[attack][o]++
 	}
 	for _, a := range answers {
-		if a.contentType == acked.contentType {
+		if a.contentType == acked.contentType && a.status != http.StatusOK {
 			b.faults++
 		}
 		if b.answers[a] == "" {

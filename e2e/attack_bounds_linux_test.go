@@ -42,6 +42,14 @@ func (s *siege) measured(t *testing.T) measures {
 	}
 }
 
+// checkFull makes sure that there are as many connections as may be, and no more.
+func (s *siege) checkFull(t *testing.T) {
+	t.Helper()
+	if got := s.metric(t, "ackbox_connections"); got > s.limit || s.metric(t, "ackbox_connections_shed_total") == 0 {
+		t.Errorf("got %d connections under attack, want %d, and some closed to make room", got, s.limit)
+	}
+}
+
 // checkCalm makes sure that nothing of the attack goes on when it is over, and that the inbox is well.
 func (s *siege) checkCalm(t *testing.T, before measures) {
 	t.Helper()
@@ -100,6 +108,10 @@ type countedRefusals struct {
 	Refusals int64  `json:"refusals"`
 }
 
+// doorCauses are why the doors refuse.
+var doorCauses = []string{"unknown_token", "throttled", "disabled", "address", "client_certificate", "organization",
+	"too_large", "interrupted", "malformed", "forbidden", "limit", "method"}
+
 // checkCounts makes sure that every refusal was counted, in the metrics as in the database, and none was made up.
 func (s *siege) checkCounts(t *testing.T, load *tally, after measures) {
 	t.Helper()
@@ -109,6 +121,11 @@ func (s *siege) checkCounts(t *testing.T, load *tally, after measures) {
 	}
 	if diff := cmp.Diff(after.counts, counted); diff != "" {
 		t.Errorf("counts in the database (-metrics +database):\n%s", diff)
+	}
+	for _, cause := range doorCauses {
+		if counted[cause] == 0 {
+			t.Errorf("nothing was refused for %s", cause)
+		}
 	}
 	if got, heard := after.refusals(), int64(s.book.faults+load.refused); got < heard {
 		t.Errorf("got %d refusals counted, want the %d that were answered at least", got, heard)

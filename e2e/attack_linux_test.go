@@ -45,6 +45,7 @@ func TestAttack(t *testing.T) {
 		before := s.measured(t)
 		end := s.begin(t)
 		load, stats := s.sendGood(t)
+		s.checkFull(t)
 		end()
 		s.checkCalm(t, before)
 		load.settle("attack of "+s.lasts.String(), strings.Split(t.Name(), "/")[1], s.export())
