@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"maps"
 	"net"
@@ -11,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ackbox/guard/certificate/certificatetest"
 )
 
 // attacks are all that is done to the inbox at once.
@@ -32,6 +36,7 @@ func (s *siege) byStrangers() []attack {
 		{"no certificate", 1, 0, s.asking(caller{from: "127.0.0.4"}, message)},
 		{"others' certificates", 1, 0, s.showingEach("127.0.0.4", message, others...)},
 		{"a new certificate each time", 1, 0, s.showingNew(message)},
+		{"a long certificate each time", 1, 0, s.showingLong(message)},
 		{"the certificate of last year", 1, 0, s.showingEach("127.0.0.4", message, s.ended.Shown())},
 		{"the certificate without its key", 1, 0, s.showingEach("127.0.0.4", message, pretends)},
 		{"outside the ranges", 1, 0, s.asking(caller{from: outsideFrom, shown: good}, message)},
@@ -107,6 +112,20 @@ func (s *siege) fromMany(request string) try {
 func (s *siege) showingNew(request string) try {
 	return func(ctx context.Context, _ int) []byte {
 		return s.call(ctx, caller{from: "127.0.0.4", shown: newSender(nil).Shown()}, say(request))
+	}
+}
+
+// showingLong shows a new certificate each time that is as long as TLS takes, or has such a one behind it.
+func (s *siege) showingLong(request string) try {
+	const length = 200 << 10 // of 256 KiB, in which the name of one that signed itself is twice
+	behind := newLong(length)
+	return func(ctx context.Context, n int) []byte {
+		shown := newSender(nil).Shown(behind)
+		if n%2 == 1 {
+			name := pkix.Name{CommonName: strings.Repeat(senderName, length/2/len(senderName))}
+			shown = certificatetest.Sign(&x509.Certificate{Subject: name}, nil).Shown()
+		}
+		return s.call(ctx, caller{from: "127.0.0.4", shown: shown}, say(request))
 	}
 }
 
