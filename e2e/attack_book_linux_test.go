@@ -143,7 +143,7 @@ func faultCode(status int) soap.FaultCode {
 func (s *siege) summary(load *tally, sent simulate.Stats, before, after measures) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "\nATTACK OF %s ON %s\tTRIES\tANSWERS\n", s.lasts, strings.Split(s.database, ":")[0])
+	fmt.Fprintf(table, "\nATTACK OF %s ON %s\tTRIES\tANSWERS\n", s.lasts, s.driver())
 	for _, attack := range slices.Sorted(maps.Keys(s.book.tries)) {
 		outcomes := []string{}
 		for _, o := range slices.Sorted(maps.Keys(s.book.outcomes[attack])) {

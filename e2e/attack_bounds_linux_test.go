@@ -139,13 +139,14 @@ const (
 	recorded    = 1000             // refusals of one source and cause that are kept
 	lineSize    = 400              // bytes that a line of the log has at most
 	logASecond  = 1 << 10          // bytes, for what is told now and then
-	besideLimit = 2 << 20          // bytes of the database, for samples, counts and certificates
+	besideLimit = 4 << 20          // bytes of the database in that time, for samples, counts and certificates
 )
 
 // checkBounds makes sure that the log and the database do not grow with the attack. Each cause is of one source here.
 func (s *siege) checkBounds(t *testing.T, before, after measures) {
 	t.Helper()
-	samples, lines := sampled*(1+int(s.lasts/sampledIn)), after.acked
+	windows := 1 + int(s.lasts/sampledIn)
+	samples, lines := sampled*windows, after.acked
 	for _, n := range after.counts {
 		lines += min(int(n), samples)
 	}
@@ -156,8 +157,8 @@ func (s *siege) checkBounds(t *testing.T, before, after measures) {
 	if got := after.log - before.log; got > limit {
 		t.Errorf("the log has grown by %d bytes, want %d at most", got, limit)
 	}
-	if got := after.database - before.database; got > besideLimit {
-		t.Errorf("the database has grown by %d bytes beside the messages, want %d at most", got, besideLimit)
+	if got, limit := after.database-before.database, int64(besideLimit*windows); got > limit {
+		t.Errorf("the database has grown by %d bytes beside the messages, want %d at most", got, limit)
 	}
 	for _, secret := range append(s.tokens, "SessionMarker", fieldMarker, tokenMarker) {
 		if strings.Contains(s.stderr.String(), secret) {

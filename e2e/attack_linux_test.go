@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -48,7 +47,7 @@ func TestAttack(t *testing.T) {
 		s.checkFull(t)
 		end()
 		s.checkCalm(t, before)
-		load.settle("attack of "+s.lasts.String(), strings.Split(t.Name(), "/")[1], s.export())
+		load.settle("attack of "+s.lasts.String(), s.driver(), s.export())
 		s.checkOnlyGood(t, load, stats)
 		requireAck(t, postBy(t, showing(s.sender.Shown()), s.url("crm"), unchanged()))
 		s.requireNoSecrets(database, s.tokens...)
@@ -98,6 +97,9 @@ func attackTime(t *testing.T) time.Duration {
 	}
 	return lasts
 }
+
+// driver is which database the inbox has.
+func (s *siege) driver() string { return before(s.database, ":") }
 
 // long tells whether the attack is to be as hard as this machine can make it. The short one runs beside other tests.
 func (s *siege) long() bool { return os.Getenv("ACKBOX_ATTACK") != "" }
