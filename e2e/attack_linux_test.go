@@ -129,6 +129,8 @@ func (s *siege) repeat(ctx context.Context, a attack, worker int) {
 	case pause > 0:
 	case s.long():
 		pause = 10 * time.Millisecond
+	case raceEnabled:
+		pause = 250 * time.Millisecond
 	default:
 		pause = 100 * time.Millisecond
 	}
