@@ -1,7 +1,6 @@
 GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.9.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.1.4
 FUZZTIME ?= 1m
-FOR ?= 30m
 
 .PHONY: help
 help: ## List the targets.
@@ -49,8 +48,14 @@ faults: ## Crash, fill and cut off everything that can be, and count what is los
 	cd e2e && ACKBOX_FAULTS=all go test -run '^TestFault' -count=1 -timeout 20m
 
 .PHONY: soak
+soak: FOR ?= 30m
 soak: ## Send everything that can be sent for FOR (30m), and watch memory, goroutines and files.
 	cd e2e && ACKBOX_SOAK=$(FOR) go test -run '^TestSoak' -count=1 -timeout 0
+
+.PHONY: attack
+attack: FOR ?= 1m
+attack: ## Throw everything at a server for FOR (1m) while good messages come in: all acked, nothing grows or leaks.
+	cd e2e && ACKBOX_ATTACK=$(FOR) go test -run '^TestAttack$$' -count=1 -v -timeout 0
 
 .PHONY: bench
 bench: ## Run the benchmarks.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"net"
 	"net/http"
 	"os"
@@ -27,6 +28,13 @@ func newSender(by *certificatetest.Signer) certificatetest.Signer {
 		Subject: pkix.Name{CommonName: senderName}, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, by)
+}
+
+// newLong makes a certificate of a length at least, in bytes.
+func newLong(length int) certificatetest.Signer {
+	return certificatetest.Sign(&x509.Certificate{ExtraExtensions: []pkix.Extension{
+		{Id: asn1.ObjectIdentifier{1, 2, 3}, Value: make([]byte, length)},
+	}}, nil)
 }
 
 // newServerCertificate makes one for servers on this machine.

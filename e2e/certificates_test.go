@@ -110,6 +110,26 @@ func TestReportModeShowsTheCertificateToPin(t *testing.T) {
 	})
 }
 
+// Whoever knows the URL shows what he likes: what is remembered of it is no longer than an honest chain.
+func TestALongChainIsRememberedByItsBeginning(t *testing.T) {
+	t.Parallel()
+	sender := newSender(nil)
+	in := install(t, "ACKBOX_CLIENT_CERT_MODE=report", "DATABASE_URL=sqlite:ackbox.db")
+	in.secure()
+	in.add("crm")
+	s := in.serve()
+	s.ready()
+	requireAck(t, postBy(t, showing(sender.Shown(newLong(20<<10))), s.url("crm"), one("0001")))
+	var seen []listedCertificate
+	eventually(t, patience, "the certificate is listed", func() bool {
+		seen = decodeLines[listedCertificate](t, s.ok("certificates", "--json"))
+		return len(seen) == 1
+	})
+	if seen[0].Chain != sender.PEM() {
+		t.Errorf("got a chain of %d bytes, want only the sender's own certificate", len(seen[0].Chain))
+	}
+}
+
 // A certificate that ends soon is warned of before it does, and a restart does not forget it.
 func TestReadyzWarnsOfCertificatesThatEndSoon(t *testing.T) {
 	t.Parallel()

@@ -65,9 +65,14 @@ func (s *server) goesOn(t *testing.T) {
 func TestAbsurdRequestLinesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := startRaw(t, "ACKBOX_LOG_LEVEL=debug")
-	path := s.paths["crm"]
+	s.checkRaw(t, absurdLines(s.paths["crm"]))
+	s.goesOn(t)
+}
+
+// absurdLines are requests whose first lines no client sends.
+func absurdLines(path string) []rawRequest {
 	rest := "\r\nHost: localhost\r\n\r\n"
-	s.checkRaw(t, []rawRequest{
+	return []rawRequest{
 		{"nothing", "", ""},
 		{"empty lines", "\r\n\r\n\r\n", "400"},
 		{"a word", "POST\r\n\r\n", "400"},
@@ -103,8 +108,7 @@ func TestAbsurdRequestLinesAreRefused(t *testing.T) {
 		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "400"},
 		{"SSH", "SSH-2.0-OpenSSH_9.9\r\n\r\n", "400"},
 		{"a PROXY line", "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + "GET /healthz HTTP/1.1" + rest, "400"},
-	})
-	s.goesOn(t)
+	}
 }
 
 func TestEveryMethodAndTargetGetsAPlainAnswer(t *testing.T) {

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -33,10 +34,7 @@ func (h *Handlers) healthz(c echo.Context) error { return c.String(http.StatusOK
 
 // readyz tells whether a message that is posted now would be stored.
 func (h *Handlers) readyz(c echo.Context) error {
-	health, err := h.health.of(h.Store)
-	if err != nil {
-		h.Log.Warn("not ready", "request_id", requestID(c), "error", err)
-	}
+	health, err := h.health.of(h.Store, h.Log)
 	r := h.readiness(health, err)
 	status := http.StatusOK
 	if r.Status != "ready" {
@@ -73,15 +71,19 @@ type checkup struct {
 	err    error
 }
 
-// of asks for the health of a database unless somebody just has. Whoever comes while another asks waits for it.
-func (c *checkup) of(s Store) (store.Health, error) {
+// of asks for the health of a database unless somebody just has. Whoever comes while another asks waits for it. That it
+// went away is logged once: anybody may ask.
+func (c *checkup) of(s Store, log *slog.Logger) (store.Health, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Since(c.at) >= checkupAge {
 		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout) // it is for all who ask
 		defer cancel()
-		c.health, c.err = s.Health(ctx)
-		c.at = time.Now()
+		health, err := s.Health(ctx)
+		if err != nil && c.err == nil {
+			log.Warn("not ready", "error", err)
+		}
+		c.at, c.health, c.err = time.Now(), health, err
 	}
 	return c.health, c.err
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +21,10 @@ const (
 	seenAgain = time.Minute
 	// maxSightings bounds what is remembered; sources have one certificate each, or two while it changes.
 	maxSightings = 1000
+	// maxChain and maxName bound how much of a chain in DER and of a name is remembered, in bytes: a client chooses how
+	// long they are, and TLS takes 256 KiB.
+	maxChain = 16 << 10
+	maxName  = 1000
 	// endsSoon is how long before its end the operator is warned of a certificate.
 	endsSoon = 30 * 24 * time.Hour
 )
@@ -77,10 +83,27 @@ func clientCertificate(
 ) store.ClientCertificate {
 	own := chain[0]
 	return store.ClientCertificate{
-		SourceID: source.ID, Source: source.Name, SHA256: sha256.Sum256(own.Raw), Subject: own.Subject.String(),
-		Issuer: own.Issuer.String(), NotBefore: own.NotBefore, NotAfter: own.NotAfter, FirstSeen: now, LastSeen: now,
-		Problem: problem, Chain: certificate.EncodePEM(chain),
+		SourceID: source.ID, Source: source.Name, SHA256: sha256.Sum256(own.Raw), Subject: shortened(own.Subject),
+		Issuer: shortened(own.Issuer), NotBefore: own.NotBefore, NotAfter: own.NotAfter, FirstSeen: now, LastSeen: now,
+		Problem: problem, Chain: certificate.EncodePEM(beginning(chain)),
 	}
+}
+
+// beginning is as much of a chain as is remembered.
+func beginning(chain []*x509.Certificate) []*x509.Certificate {
+	size := 0
+	for i, c := range chain {
+		if size += len(c.Raw); size > maxChain {
+			return chain[:i]
+		}
+	}
+	return chain
+}
+
+// shortened is a name as far as it is remembered. It is a copy, so that the rest is not.
+func shortened(name pkix.Name) string {
+	text := name.String()
+	return strings.Clone(text[:min(len(text), maxName)])
 }
 
 // run reads what the database knows and writes what is new, until the context ends.

@@ -235,3 +235,24 @@ func (e examined) Health(ctx context.Context) (store.Health, error) {
 	e.asked <- struct{}{}
 	return e.Store.Health(ctx)
 }
+
+func TestReadyzDoesNotFillTheLog(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t, storetest.SQLite)
+	in := newInbox(t, db.Store, func(c *handlers.Config) { c.Store = unwell{db.Store} })
+	for range 300 {
+		if a := in.do(t, http.MethodGet, in.URL+"/readyz", io.Reader(nil)); a.status != 503 {
+			t.Fatalf("got %d %s", a.status, a.body)
+		}
+	}
+	if got := strings.Count(in.log.String(), "not ready"); got != 1 {
+		t.Errorf("got %d lines in the log, want one", got)
+	}
+}
+
+// unwell is a database that does not answer.
+type unwell struct{ *store.Store }
+
+func (unwell) Health(context.Context) (store.Health, error) {
+	return store.Health{}, store.ErrUnavailable
+}

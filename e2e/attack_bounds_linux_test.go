@@ -1,0 +1,227 @@
+package e2e_test
+
+import (
+	"database/sql"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ackbox/simulate"
+)
+
+// measures are what an attack could make grow.
+type measures struct {
+	goroutines int
+	database   int64            // in bytes, without the notifications
+	log        int              // in bytes
+	counts     map[string]int64 // of refusals, by cause
+	recorded   int              // refusals, of which the most of one cause are
+	most       int
+	acked      int   // messages
+	shed       int   // connections
+	peak       int64 // of memory, in bytes
+}
+
+func (m measures) refusals() (all int64) {
+	for _, n := range m.counts {
+		all += n
+	}
+	return all
+}
+
+// measured is how things are before the attack.
+func (s *siege) measured(t *testing.T) measures {
+	t.Helper()
+	return measures{
+		goroutines: s.sample(t).goroutines, database: beside(t, s.database), log: len(s.stderr.String()),
+	}
+}
+
+// checkFull makes sure that there are as many connections as may be, and no more.
+func (s *siege) checkFull(t *testing.T) {
+	t.Helper()
+	if got := s.metric(t, "ackbox_connections"); got > s.limit || s.metric(t, "ackbox_connections_shed_total") == 0 {
+		t.Errorf("got %d connections under attack, want %d, and some closed to make room", got, s.limit)
+	}
+}
+
+// checkCalm makes sure that nothing of the attack goes on when it is over, and that the inbox is well.
+func (s *siege) checkCalm(t *testing.T, before measures) {
+	t.Helper()
+	const kept = 1 // the connection that asks for /readyz
+	eventually(t, patience, "all connections end", func() bool { return s.metric(t, "ackbox_connections") <= kept })
+	eventually(t, patience, "all goroutines end", func() bool {
+		return s.metric(t, "go_goroutines") <= before.goroutines+kept
+	})
+	if got := get(t, s.base()+"/readyz"); got.status != 200 {
+		t.Errorf("after the attack: got %+v", got)
+	}
+}
+
+// checkOnlyGood makes sure that nothing is stored but what the sender sent, and that nobody refused any of that.
+func (s *siege) checkOnlyGood(t *testing.T, load *tally, sent simulate.Stats) {
+	t.Helper()
+	for _, l := range s.export() {
+		if !load.ackedIDs[l.NotificationID] {
+			t.Errorf("%s is stored, which the sender did not send", l.NotificationID)
+		}
+	}
+	if load.refused > 0 {
+		t.Errorf("%d good deliveries were refused", load.refused)
+	}
+	if load.unanswered > int(sent.Posts)/50 { // a machine that is too busy loses one now and then
+		t.Errorf("%d of %d good deliveries got no answer", load.unanswered, sent.Posts)
+	}
+}
+
+// stopped ends the inbox and measures what is left.
+func (s *siege) stopped(t *testing.T) measures {
+	t.Helper()
+	after := measures{
+		acked: s.metric(t, `ackbox_messages_total{source="crm"}`), shed: s.metric(t, "ackbox_connections_shed_total"),
+		peak: s.peakMemory(), counts: s.refusalMetrics(t),
+	}
+	if code, took := s.term(); code != 0 || took > patience {
+		t.Errorf("SIGTERM: got exit code %d after %s", code, took)
+	}
+	after.database, after.log = beside(t, s.database), len(s.stderr.String())
+	listed := map[string]int{}
+	for _, r := range s.refusals() {
+		listed[r.Cause]++
+		after.recorded++
+		after.most = max(after.most, listed[r.Cause])
+	}
+	return after
+}
+
+// countedRefusals is a line of refusals --counts --json.
+type countedRefusals struct {
+	Day      string `json:"day"`
+	Source   string `json:"source"`
+	Cause    string `json:"cause"`
+	Status   int    `json:"status"`
+	Refusals int64  `json:"refusals"`
+}
+
+// doorCauses are what each door refuses for. Each has an attack of its own, so that they come up however slow the
+// machine is.
+var doorCauses = []string{
+	"unknown_token", "throttled", "address", "client_certificate", "organization", "too_large", "interrupted",
+}
+
+// checkCounts makes sure that every refusal was counted, in the metrics as in the database, and none was made up.
+func (s *siege) checkCounts(t *testing.T, load *tally, after measures) {
+	t.Helper()
+	counted := map[string]int64{}
+	for _, c := range decodeLines[countedRefusals](t, s.ok("refusals", "--counts", "--json")) {
+		counted[c.Cause] += c.Refusals
+	}
+	if diff := cmp.Diff(after.counts, counted); diff != "" {
+		t.Errorf("counts in the database (-metrics +database):\n%s", diff)
+	}
+	for _, cause := range doorCauses {
+		if counted[cause] == 0 {
+			t.Errorf("nothing was refused for %s", cause)
+		}
+	}
+	if got, heard := after.refusals(), int64(s.book.faults+load.refused); got < heard {
+		t.Errorf("got %d refusals counted, want the %d that were answered at least", got, heard)
+	}
+}
+
+// Bounds of what may grow.
+const (
+	sampled     = 100              // refusals of one source and cause that are logged and recorded…
+	sampledIn   = 10 * time.Minute // …in this time
+	recorded    = 1000             // refusals of one source and cause that are kept
+	lineSize    = 400              // bytes that a line of the log has at most
+	logASecond  = 1 << 10          // bytes, for what is told now and then
+	besideLimit = 4 << 20          // bytes of the database in that time, for samples, counts and certificates
+)
+
+// checkBounds makes sure that the log and the database do not grow with the attack. Each cause is of one source here.
+func (s *siege) checkBounds(t *testing.T, before, after measures) {
+	t.Helper()
+	windows := 1 + int(s.lasts/sampledIn)
+	samples, lines := sampled*windows, after.acked
+	for _, n := range after.counts {
+		lines += min(int(n), samples)
+	}
+	if limit := min(samples, recorded); after.most > limit {
+		t.Errorf("got %d refusals of one cause on record, want %d at most", after.most, limit)
+	}
+	limit := lineSize*lines + logASecond*int(s.lasts.Seconds())
+	if got := after.log - before.log; got > limit {
+		t.Errorf("the log has grown by %d bytes, want %d at most", got, limit)
+	}
+	if got, limit := after.database-before.database, int64(besideLimit*windows); got > limit {
+		t.Errorf("the database has grown by %d bytes beside the messages, want %d at most", got, limit)
+	}
+	for _, secret := range append(s.tokens, "SessionMarker", fieldMarker, tokenMarker) {
+		if strings.Contains(s.stderr.String(), secret) {
+			t.Errorf("%s is in the log", secret)
+		}
+	}
+}
+
+var metricLine = regexp.MustCompile(`(?m)^(\S+) (\S+)$`)
+
+// metric is the value of a metric, by its name and labels.
+func (s *siege) metric(t *testing.T, name string) int {
+	t.Helper()
+	return s.metrics(t)[name]
+}
+
+func (s *siege) metrics(t *testing.T) map[string]int {
+	t.Helper()
+	values := map[string]int{}
+	page := get(t, "http://"+s.setting("ACKBOX_ADMIN_ADDR")+"/metrics").body
+	for _, match := range metricLine.FindAllStringSubmatch(page, -1) {
+		value, err := strconv.ParseFloat(match[2], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[match[1]] = int(value)
+	}
+	return values
+}
+
+// refusalMetrics are the counts of refusals by cause, of those that there were.
+func (s *siege) refusalMetrics(t *testing.T) map[string]int64 {
+	t.Helper()
+	counts := map[string]int64{}
+	for name, value := range s.metrics(t) {
+		cause, ok := strings.CutPrefix(name, `ackbox_refusals_total{cause="`)
+		if ok && value > 0 {
+			counts[strings.TrimSuffix(cause, `"}`)] = int64(value)
+		}
+	}
+	return counts
+}
+
+// beside is how large a database is without its notifications, in bytes.
+func beside(tb testing.TB, database string) int64 {
+	tb.Helper()
+	driver, source := "postgres", database
+	query := `select pg_database_size(current_database()) - pg_total_relation_size('notifications')`
+	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {
+		driver, source = "sqlite", path
+		query = `select sum(s.pgsize) from dbstat s left join sqlite_schema m on m.name = s.name
+			where coalesce(m.tbl_name, '') <> 'notifications'`
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	var size int64
+	if err := db.QueryRowContext(tb.Context(), query).Scan(&size); err != nil {
+		tb.Fatal(fmt.Errorf("measure the database: %w", err))
+	}
+	return size
+}

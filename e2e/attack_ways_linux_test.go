@@ -1,0 +1,144 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// attack is a way to wear the inbox out, or to get past its doors.
+type attack struct {
+	name    string
+	workers int
+	every   time.Duration // how often each worker tries; as fast as suits the test when 0
+	try     try
+}
+
+// try is the n-th time that an attack is tried; it gives all that the inbox said.
+type try func(ctx context.Context, n int) (heard []byte)
+
+// caller is where an attack comes from, and what it shows.
+type caller struct {
+	from  string
+	plain bool             // without TLS
+	shown *tls.Certificate // none when nil
+}
+
+// talk is what is said on a connection, until the context ends or the inbox hangs up.
+type talk func(ctx context.Context, conn net.Conn)
+
+// call connects and talks. It listens until the inbox has hung up or the context ends.
+func (s *siege) call(ctx context.Context, c caller, talk talk) (heard []byte) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	conn, err := s.connect(ctx, c)
+	if err != nil {
+		return nil // as when there are too many connections
+	}
+	defer conn.Close()
+	var wait sync.WaitGroup
+	wait.Go(func() { talk(ctx, conn) })
+	heard, _ = io.ReadAll(io.LimitReader(conn, 1<<20)) // how it ended is not for an attacker to say
+	end()
+	wait.Wait()
+	return heard
+}
+
+// connect opens a connection that ends with the context.
+func (s *siege) connect(ctx context.Context, c caller) (net.Conn, error) {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(c.from)}}
+	conn, err := dialer.DialContext(ctx, "tcp", s.addr)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { conn.Close() })
+	if c.plain {
+		return conn, nil
+	}
+	secured := tls.Client(conn, &tls.Config{
+		RootCAs: authority().Pool(), ServerName: "localhost",
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			if c.shown == nil {
+				return &tls.Certificate{}, nil
+			}
+			return c.shown, nil
+		},
+	})
+	return secured, secured.HandshakeContext(ctx)
+}
+
+// say writes a text and ends its side.
+func say(text string) talk {
+	return func(_ context.Context, conn net.Conn) {
+		_, _ = io.WriteString(conn, text) // the inbox may have had enough before
+		_ = conn.(interface{ CloseWrite() error }).CloseWrite()
+	}
+}
+
+// waitAfter writes a text and then nothing.
+func waitAfter(text string) talk {
+	return func(_ context.Context, conn net.Conn) { _, _ = io.WriteString(conn, text) }
+}
+
+// resetAfter writes a text and breaks the connection.
+func resetAfter(text string) talk {
+	return func(_ context.Context, conn net.Conn) {
+		_, _ = io.WriteString(conn, text)
+		if secured, ok := conn.(*tls.Conn); ok {
+			conn = secured.NetConn()
+		}
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		_ = conn.Close()
+	}
+}
+
+// slowly writes a text, and then another one over and over, a byte at a time.
+func slowly(text, again string) talk {
+	return func(ctx context.Context, conn net.Conn) {
+		_, err := io.WriteString(conn, text)
+		ticker := time.NewTicker(50 * time.Millisecond)
+		defer ticker.Stop()
+		for i := 0; err == nil && ctx.Err() == nil; i++ {
+			_, err = io.WriteString(conn, again[i%len(again):][:1])
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// asking tries one request after the other, each on a connection of its own.
+func (s *siege) asking(c caller, requests ...string) try {
+	return func(ctx context.Context, n int) []byte { return s.call(ctx, c, say(requests[n%len(requests)])) }
+}
+
+// talking tries one way to talk after the other.
+func (s *siege) talking(c caller, talks ...talk) try {
+	return func(ctx context.Context, n int) []byte { return s.call(ctx, c, talks[n%len(talks)]) }
+}
+
+// showingEach tries one certificate after the other with the same request.
+func (s *siege) showingEach(from string, request string, shown ...*tls.Certificate) try {
+	return func(ctx context.Context, n int) []byte {
+		return s.call(ctx, caller{from: from, shown: shown[n%len(shown)]}, say(request))
+	}
+}
+
+// clientHello is how a client begins to speak TLS, up to a version.
+func clientHello(version uint16) string {
+	ours, theirs := net.Pipe()
+	config := &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS10, MaxVersion: version}
+	go func() { _ = tls.Client(ours, config).Handshake() }() // until nobody answers
+	var hello strings.Builder
+	head := make([]byte, 5) // of a record: type, version, length; see RFC 8446, section 5.1
+	_, _ = io.ReadFull(theirs, head)
+	hello.Write(head)
+	_, _ = io.CopyN(&hello, theirs, int64(head[3])<<8|int64(head[4]))
+	theirs.Close()
+	return hello.String()
+}
