@@ -245,6 +245,12 @@ func TestWrongDoorsAreWrongSettings(t *testing.T) {
 		"a header without a proxy": {
 			append(secured, "--client-cert-header", "X-Client-Cert", "--client-fingerprint", c.Fingerprint()), "TRUSTED_PROXIES",
 		},
+		"a header behind Heroku's router": {
+			[]string{
+				"--client-cert-header", "X-Client-Cert", "--client-fingerprint", c.Fingerprint(),
+				"--trusted-proxies", "192.0.2.1, heroku",
+			}, "heroku",
+		},
 		"no connections": {[]string{"--max-connections", "0"}, "--max-connections"},
 	} {
 		got := in.cli(append([]string{"serve"}, test.flags...)...)
