@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +20,10 @@ const (
 	seenAgain = time.Minute
 	// maxSightings bounds what is remembered; sources have one certificate each, or two while it changes.
 	maxSightings = 1000
+	// maxChain and maxName bound what is remembered of each, in bytes: a handshake may bring 256 KiB of certificates,
+	// and who makes one chooses its names.
+	maxChain = 16 << 10
+	maxName  = 1000
 	// endsSoon is how long before its end the operator is warned of a certificate.
 	endsSoon = 30 * 24 * time.Hour
 )
@@ -77,10 +82,24 @@ func clientCertificate(
 ) store.ClientCertificate {
 	own := chain[0]
 	return store.ClientCertificate{
-		SourceID: source.ID, Source: source.Name, SHA256: sha256.Sum256(own.Raw), Subject: own.Subject.String(),
-		Issuer: own.Issuer.String(), NotBefore: own.NotBefore, NotAfter: own.NotAfter, FirstSeen: now, LastSeen: now,
-		Problem: problem, Chain: certificate.EncodePEM(chain),
+		SourceID: source.ID, Source: source.Name, SHA256: sha256.Sum256(own.Raw), Subject: short(own.Subject.String()),
+		Issuer: short(own.Issuer.String()), NotBefore: own.NotBefore, NotAfter: own.NotAfter, FirstSeen: now,
+		LastSeen: now, Problem: problem, Chain: certificate.EncodePEM(fitting(chain)),
 	}
+}
+
+// short is a name that holds no more memory than it may.
+func short(name string) string { return strings.Clone(name[:min(len(name), maxName)]) }
+
+// fitting are the first certificates of a chain, as many as may be remembered.
+func fitting(chain []*x509.Certificate) []*x509.Certificate {
+	size := 0
+	for i, c := range chain {
+		if size += len(c.Raw); size > maxChain {
+			return chain[:i]
+		}
+	}
+	return chain
 }
 
 // run reads what the database knows and writes what is new, until the context ends.
