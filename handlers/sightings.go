@@ -205,7 +205,7 @@ func (s *sightings) warnings(now time.Time) []string {
 		if left > endsSoon {
 			continue
 		}
-		if d := int(left.Hours() / 24); ending == 0 || d < days {
+		if d := max(int(left.Hours()/24), 0); ending == 0 || d < days {
 			days = d
 		}
 		ending++

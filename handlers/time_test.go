@@ -184,6 +184,10 @@ func TestACertificateThatEndsIsWarnedOfAfterARestart(t *testing.T) {
 		if got := b.ready(t); !strings.Contains(got, "1, the first in 9 days") {
 			t.Errorf("got %s, want a warning", got)
 		}
+		<-time.After(12 * 24 * time.Hour)
+		if got := b.ready(t); !strings.Contains(got, "1, the first in 0 days") {
+			t.Errorf("got %s, want a warning of one that has ended", got)
+		}
 		b.post(t, envelope("04l1"), shown("next", 365*24*time.Hour))
 		if got := b.ready(t); strings.Contains(got, "client certificates") {
 			t.Errorf("got %s, want no warning of one that is not in use any more", got)
