@@ -265,6 +265,12 @@ func TestWrongDoorsAreWrongSettings(t *testing.T) {
 		"a header without a proxy": {
 			append(secured, "--client-cert-header", "X-Client-Cert", "--client-fingerprint", c.Fingerprint()), "TRUSTED_PROXIES",
 		},
+		"a header behind Heroku's router": {
+			[]string{
+				"--client-cert-header", "X-Client-Cert", "--client-fingerprint", c.Fingerprint(),
+				"--trusted-proxies", "192.0.2.1, heroku",
+			}, "heroku",
+		},
 	} {
 		got := in.cli(append([]string{"serve"}, test.flags...)...)
 		if got.code != 2 || !strings.Contains(got.stderr, test.want) {

@@ -37,8 +37,8 @@ var fromStranger = map[string][]string{
 func TestStrangersAddressesAreRefusedWhenEnforced(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
-		in := install(t, "DATABASE_URL="+database, "ACKBOX_RANGES="+senderRange, "ACKBOX_RANGES_MODE=enforce",
-			"TRUSTED_PROXIES=127.0.0.1")
+		in := install(t, "DATABASE_URL="+database, "ACKBOX_RANGES=192.0.2.0/24, "+senderRange,
+			"ACKBOX_RANGES_MODE=enforce", "TRUSTED_PROXIES=192.0.2.1, 127.0.0.1")
 		in.add("crm", "--org", organization)
 		s := in.serve()
 		s.ready()

@@ -12,7 +12,7 @@ import (
 
 // databaseCommands are all commands that open the database.
 var databaseCommands = []string{
-	"serve", "migrate", "export", "refusals", "prune --older-than 720h",
+	"serve", "migrate", "export", "refusals", "certificates", "prune --older-than 720h",
 	"source add crm", "source list", "source rotate crm", "source disable crm", "source enable crm",
 	"source allow crm --org " + organization,
 	"source deny crm --org " + organization, "source remove crm",
@@ -95,6 +95,12 @@ func TestPrintedURLsAreThoseOfTheWorld(t *testing.T) {
 	s := install(t, "PUBLIC_URL=https://inbox.example.test").serve()
 	eventually(t, patience, "the public URL", func() bool {
 		return strings.Contains(s.stdout.String(), "send https://inbox.example.test/outbound/")
+	})
+	c, in := newServerCertificate(), install(t)
+	cert, key := in.write("cert.pem", c.PEM()), in.write("key.pem", c.KeyPEM())
+	s = in.serve("--tls-cert", cert, "--tls-key", key)
+	eventually(t, patience, "a URL with https", func() bool {
+		return strings.Contains(s.stdout.String(), "send https://localhost:")
 	})
 }
 

@@ -3,13 +3,16 @@ package e2e_test
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"ackbox/simulate"
+	"ackbox/soap"
 )
 
 // endsWithin is how long a platform such as Heroku waits, and some seconds less.
@@ -67,6 +70,26 @@ func TestAMessageThatArrivesSlowlyIsAnsweredAtTheEnd(t *testing.T) {
 		requireAck(t, readAnswer(t, conn))
 		if code := <-ended; code != 0 {
 			t.Errorf("got exit code %d, want 0", code)
+		}
+	})
+}
+
+// What was refused in the last second is counted, too.
+func TestTheLastRefusalsAreCountedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, database string) {
+		s := startWith(t, database, "crm")
+		for ended := 1; ended <= 3; ended++ {
+			checkFault(t, post(t, s.url("crm"), []byte("hello")), http.StatusBadRequest, soap.FaultClient)
+			if code, _ := s.term(); code != 0 {
+				t.Fatalf("got exit code %d, want 0", code)
+			}
+			want := fmt.Sprintf(`"source":"crm","cause":"shape","status":400,"refusals":%d}`, ended)
+			if got := s.ok("refusals", "--counts", "--json"); !strings.Contains(got, want) {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			s.restart()
+			s.ready()
 		}
 	})
 }

@@ -3,9 +3,10 @@ package handlers
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"ackbox/store"
 )
@@ -24,12 +25,17 @@ type directory struct {
 	store   Store
 	log     *slog.Logger
 	current atomic.Pointer[snapshot]
-	reading sync.Mutex // held by who refreshes
+	reading *semaphore.Weighted // of one: who refreshes
+	began   time.Time           // when that was, the last time
+	failed  error               // what came of it
 }
 
-// snapshot is what the database said at a time.
+func newDirectory(s Store, log *slog.Logger) *directory {
+	return &directory{store: s, log: log, reading: semaphore.NewWeighted(1)}
+}
+
+// snapshot is what the database said last.
 type snapshot struct {
-	at      time.Time
 	sources map[[32]byte]opened
 }
 
@@ -70,20 +76,30 @@ func (d *directory) logChange(err error) {
 	d.log.Info("database answers again")
 }
 
-// refresh reads the sources unless the snapshot is younger than an age. Whoever comes while another reads waits for it.
+// refresh reads the sources, unless that was begun less than an age before the call. Whoever comes while another reads
+// waits for it, and goes by what came of it, a failure too: of those who wait for a database that does not answer,
+// each would otherwise wait for all before it.
 func (d *directory) refresh(ctx context.Context, age time.Duration) error {
-	d.reading.Lock()
-	defer d.reading.Unlock()
-	if s := d.current.Load(); s != nil && time.Since(s.at) < age {
-		return nil
+	came := time.Now()
+	if err := d.reading.Acquire(ctx, 1); err != nil {
+		return err
 	}
+	defer d.reading.Release(1)
+	if came.Sub(d.began) >= age {
+		d.began = time.Now()
+		d.failed = d.read(ctx)
+	}
+	return d.failed
+}
+
+func (d *directory) read(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	s := &snapshot{at: time.Now(), sources: map[[32]byte]opened{}}
 	sources, err := d.store.Sources(ctx)
 	if err != nil {
 		return err
 	}
+	s := &snapshot{map[[32]byte]opened{}}
 	for _, source := range sources {
 		for _, token := range source.Tokens {
 			s.sources[token.SHA256] = opened{source, token}
@@ -101,7 +117,7 @@ func (d *directory) find(key [32]byte) (source store.Source, found bool) {
 // findAnew does so after it has read the sources again, unless somebody just has: the token may be new. An error says
 // that it cannot be told.
 func (d *directory) findAnew(ctx context.Context, key [32]byte) (source store.Source, found bool, err error) {
-	err = d.refresh(ctx, refreshForToken)
+	err = d.refresh(context.WithoutCancel(ctx), refreshForToken) // it is for others, too
 	s := d.current.Load()
 	if s == nil {
 		return store.Source{}, false, err

@@ -48,15 +48,34 @@ func (d *Doors) remoteAddr(r *http.Request) string {
 	return addr.String()
 }
 
-// admit tells whether the sender of a request is one that may post to a source, beside knowing its URL.
-func (h *Handlers) admit(c echo.Context, source store.Source) error {
-	if err := h.checkAddress(c, source); err != nil {
-		return err
+// findings are the refusals of the doors in report mode, for when the message is taken all the same.
+type findings []*refusal
+
+// admit tells whether the sender of a request is one that may post to a source, beside knowing its URL, and what is to
+// be reported of a message that is taken.
+func (h *Handlers) admit(c echo.Context, source store.Source) (found findings, err error) {
+	if r := h.checkAddress(c); r != nil {
+		err = found.add(h.Doors.RangesMode, r.of(source))
 	}
-	return h.checkCertificate(c, source)
+	if err != nil {
+		return nil, err
+	}
+	if r := h.checkCertificate(c, source); r != nil {
+		err = found.add(h.Doors.CertificatesMode, r.of(source))
+	}
+	return found, err
 }
 
-func (h *Handlers) checkAddress(c echo.Context, source store.Source) error {
+// add takes a refusal among the findings, or gives it back as what it is: that depends on the mode of its door.
+func (f *findings) add(mode guard.Mode, r *refusal) error {
+	if mode == guard.Enforce {
+		return r
+	}
+	*f = append(*f, r)
+	return nil
+}
+
+func (h *Handlers) checkAddress(c echo.Context) *refusal {
 	if h.Doors.RangesMode == guard.Off {
 		return nil
 	}
@@ -64,13 +83,13 @@ func (h *Handlers) checkAddress(c echo.Context, source store.Source) error {
 	case address.Inside:
 		return nil
 	case address.Unknown:
-		return h.found(c, h.Doors.RangesMode, refuse(causeNoRanges).of(source))
+		return refuse(causeNoRanges)
 	default:
-		return h.found(c, h.Doors.RangesMode, refuse(causeAddress).of(source))
+		return refuse(causeAddress)
 	}
 }
 
-func (h *Handlers) checkCertificate(c echo.Context, source store.Source) error {
+func (h *Handlers) checkCertificate(c echo.Context, source store.Source) *refusal {
 	if h.Doors.CertificatesMode == guard.Off {
 		return nil
 	}
@@ -89,17 +108,15 @@ func (h *Handlers) checkCertificate(c echo.Context, source store.Source) error {
 	if err == nil {
 		return nil
 	}
-	return h.found(c, h.Doors.CertificatesMode, refuse(causeCertificate).of(source).saying(problem))
+	return refuse(causeCertificate).saying(problem)
 }
 
-// found is what a door's mode makes of a refusal: itself, or nothing but a word to the operator.
-func (h *Handlers) found(c echo.Context, mode guard.Mode, r *refusal) error {
-	if mode == guard.Enforce {
-		return r
+// report tells the operator of a message that is taken what would have refused it.
+func (h *Handlers) report(c echo.Context, found findings) {
+	for _, r := range found {
+		h.metrics.reported(r.cause)
+		h.note(c, r, http.StatusOK)
 	}
-	h.metrics.reported(r.cause)
-	h.note(c, r, http.StatusOK)
-	return nil
 }
 
 // doorWarnings are for the operator: what the doors need, in sentences that name nothing.

@@ -85,7 +85,7 @@ func New(c Config) *Handlers {
 	}
 	h := &Handlers{
 		Config:  c,
-		sources: &directory{store: c.Store, log: c.Log},
+		sources: newDirectory(c.Store, c.Log),
 		strays:  guard.NewThrottle(strayRate, strayBurst),
 		bodies:  semaphore.NewWeighted(c.BodiesLimit),
 		// Decoding takes several times a body's room for a moment: of the largest bodies one at a time is decoded.

@@ -21,7 +21,8 @@ func (h *Handlers) receive(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := h.admit(c, source); err != nil {
+	found, err := h.admit(c, source)
+	if err != nil {
 		return err
 	}
 	message, err := h.read(c, source)
@@ -32,6 +33,7 @@ func (h *Handlers) receive(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	h.report(c, found)
 	h.metrics.acked(source.Name, saved, time.Since(started))
 	h.Log.Info("message acked", "request_id", requestID(c), "source", source.Name,
 		"notifications", len(message.Notifications), "stored", saved.Stored, "revisions", saved.Revisions,

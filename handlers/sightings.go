@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,10 +21,12 @@ const (
 	seenAgain = time.Minute
 	// maxSightings bounds what is remembered; sources have one certificate each, or two while it changes.
 	maxSightings = 1000
-	// maxChain and maxName bound how much of a chain in DER and of a name is remembered, in bytes: a client chooses how
-	// long they are, and TLS takes 256 KiB.
+	// maxChain and maxName bound what is remembered of each, in bytes: a handshake may bring 256 KiB of certificates,
+	// and who makes one chooses its names.
 	maxChain = 16 << 10
 	maxName  = 1000
+	// maxWritten is how many are written at once: each is a transaction, of which messages need some, too.
+	maxWritten = 20
 	// endsSoon is how long before its end the operator is warned of a certificate.
 	endsSoon = 30 * 24 * time.Hour
 )
@@ -54,7 +56,7 @@ func (s *sightings) saw(source store.Source, chain []*x509.Certificate, problem 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := s.seen[key]
-	if known == nil && !s.makeRoom(problem == "") {
+	if known == nil && !s.makeRoom() {
 		return
 	}
 	if known == nil || known.Problem != problem {
@@ -64,13 +66,13 @@ func (s *sightings) saw(source store.Source, chain []*x509.Certificate, problem 
 	known.LastSeen = now
 }
 
-// makeRoom tells whether there is room for one more. One that is accepted takes the place of one that is not.
-func (s *sightings) makeRoom(accepted bool) bool {
+// makeRoom tells whether there is room for one more, at the cost of one that is not accepted.
+func (s *sightings) makeRoom() bool {
 	if len(s.seen) < maxSightings {
 		return true
 	}
 	for key, c := range s.seen {
-		if accepted && c.Problem != "" {
+		if c.Problem != "" {
 			delete(s.seen, key)
 			return true
 		}
@@ -83,14 +85,17 @@ func clientCertificate(
 ) store.ClientCertificate {
 	own := chain[0]
 	return store.ClientCertificate{
-		SourceID: source.ID, Source: source.Name, SHA256: sha256.Sum256(own.Raw), Subject: shortened(own.Subject),
-		Issuer: shortened(own.Issuer), NotBefore: own.NotBefore, NotAfter: own.NotAfter, FirstSeen: now, LastSeen: now,
-		Problem: problem, Chain: certificate.EncodePEM(beginning(chain)),
+		SourceID: source.ID, Source: source.Name, SHA256: sha256.Sum256(own.Raw), Subject: short(own.Subject.String()),
+		Issuer: short(own.Issuer.String()), NotBefore: own.NotBefore, NotAfter: own.NotAfter, FirstSeen: now,
+		LastSeen: now, Problem: problem, Chain: certificate.EncodePEM(fitting(chain)),
 	}
 }
 
-// beginning is as much of a chain as is remembered.
-func beginning(chain []*x509.Certificate) []*x509.Certificate {
+// short is a name that holds no more memory than it may.
+func short(name string) string { return strings.Clone(name[:min(len(name), maxName)]) }
+
+// fitting are the first certificates of a chain, as many as may be remembered.
+func fitting(chain []*x509.Certificate) []*x509.Certificate {
 	size := 0
 	for i, c := range chain {
 		if size += len(c.Raw); size > maxChain {
@@ -98,12 +103,6 @@ func beginning(chain []*x509.Certificate) []*x509.Certificate {
 		}
 	}
 	return chain
-}
-
-// shortened is a name as far as it is remembered. It is a copy, so that the rest is not.
-func shortened(name pkix.Name) string {
-	text := name.String()
-	return strings.Clone(text[:min(len(text), maxName)])
 }
 
 // run reads what the database knows and writes what is new, until the context ends.
@@ -150,7 +149,7 @@ func (s *sightings) load(ctx context.Context) error {
 	return nil
 }
 
-// flush writes what the database does not know, and forgets what has not been shown for long.
+// flush writes what the database does not know.
 func (s *sightings) flush(ctx context.Context) error {
 	for _, c := range s.unwritten() {
 		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
@@ -164,19 +163,24 @@ func (s *sightings) flush(ctx context.Context) error {
 	return nil
 }
 
+// unwritten are those that the database does not know as they are, the accepted ones first, as many as are written at
+// once. Those that have not been shown for long are forgotten.
 func (s *sightings) unwritten() []store.ClientCertificate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var found []store.ClientCertificate
+	var accepted, others []store.ClientCertificate
 	for key, c := range s.seen {
 		switch {
+		case c.LastSeen.Sub(c.written) >= seenAgain && c.Problem == "":
+			accepted = append(accepted, c.ClientCertificate)
 		case c.LastSeen.Sub(c.written) >= seenAgain:
-			found = append(found, c.ClientCertificate)
+			others = append(others, c.ClientCertificate)
 		case c.Problem != "" && time.Since(c.LastSeen) > time.Hour, time.Since(c.LastSeen) > endsSoon:
 			delete(s.seen, key)
 		}
 	}
-	return found
+	found := slices.Concat(accepted, others)
+	return found[:min(len(found), maxWritten)]
 }
 
 func (s *sightings) wrote(c store.ClientCertificate) {
@@ -209,7 +213,7 @@ func (s *sightings) warnings(now time.Time) []string {
 		if left > endsSoon {
 			continue
 		}
-		if d := int(left.Hours() / 24); ending == 0 || d < days {
+		if d := max(int(left.Hours()/24), 0); ending == 0 || d < days {
 			days = d
 		}
 		ending++

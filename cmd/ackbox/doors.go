@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"ackbox/guard"
@@ -44,6 +46,9 @@ type doors struct{ handlers.Doors }
 
 // make makes the doors of their settings, whose errors it gives. The database keeps copies of lists of ranges.
 func (f *doorFlags) make(db *store.Store) (*doors, error) {
+	for _, list := range [][]string{f.TrustedProxies, f.Ranges, f.ClientFingerprint, f.ClientSubject} {
+		trim(list)
+	}
 	d := &doors{}
 	err := cmp.Or(f.makeProxies(d), f.makeServerCertificate(d), f.makeRanges(d, db), f.makeCertificates(d))
 	if err == nil && f.MaxConnections < 1 {
@@ -54,6 +59,13 @@ func (f *doorFlags) make(db *store.Store) (*doors, error) {
 	}
 	d.Connections = guard.NewConnections(f.MaxConnections, d.Proxies.Contains)
 	return d, nil
+}
+
+// trim lets a list have spaces after its commas.
+func trim(list []string) {
+	for i, item := range list {
+		list[i] = strings.TrimSpace(item)
+	}
 }
 
 func (f *doorFlags) makeProxies(d *doors) (err error) {
@@ -107,6 +119,9 @@ func (f *doorFlags) makeCertificates(d *doors) (err error) {
 			"--client-cert-header and TRUSTED_PROXIES when a proxy does; Heroku's router asks for none")
 	case f.ClientCertHeader != "" && len(f.TrustedProxies) == 0:
 		return errors.New("--client-cert-header needs TRUSTED_PROXIES: from others anybody could write it")
+	case f.ClientCertHeader != "" && slices.Contains(f.TrustedProxies, address.PresetHeroku):
+		return errors.New("--client-cert-header cannot be believed behind heroku in TRUSTED_PROXIES: its routers ask for " +
+			"no certificate and pass on what anybody writes there")
 	}
 	d.Certificates, err = certificate.NewClients(certificate.ClientsConfig{
 		CAFile: f.ClientCA, Subjects: f.ClientSubject, Fingerprints: f.ClientFingerprint,

@@ -69,6 +69,7 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
 	if err != nil {
 		return err
 	}
+	c.Public.TLSCert = c.Doors.TLSCert
 	h := handlers.New(handlers.Config{
 		Store: db, Doors: doors.Doors, Types: types, BodyLimit: int64(c.BodyLimit),
 		BodiesLimit: int64(max(c.BodiesLimit, c.BodyLimit)), SaveTimeout: c.SaveTimeout, MetricsToken: c.MetricsToken,

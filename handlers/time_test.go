@@ -1,0 +1,219 @@
+package handlers_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ackbox/guard"
+	"ackbox/guard/certificate"
+	"ackbox/handlers"
+	"ackbox/store"
+)
+
+// ledger is a database in memory, for tests in which days pass: what others show on real ones, it takes for granted.
+type ledger struct {
+	*store.Store
+	known []store.ClientCertificate // before the process starts
+
+	mu       sync.Mutex
+	refusals int
+	counts   map[string]int64 // by day, cause and status
+	seen     []store.ClientCertificate
+}
+
+func (l *ledger) Sources(context.Context) ([]store.Source, error) {
+	return []store.Source{{ID: 1, Name: "crm", Tokens: []store.Token{{SHA256: store.TokenSHA256("token")}}}}, nil
+}
+
+func (l *ledger) Save(context.Context, store.Inbound) (store.Saved, error) { return store.Saved{}, nil }
+
+func (l *ledger) Health(context.Context) (store.Health, error) { return store.Health{}, nil }
+
+func (l *ledger) Refuse(context.Context, store.Refusal) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refusals++
+	return nil
+}
+
+func (l *ledger) CountRefusals(_ context.Context, _ string, totals []store.RefusalCount) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range totals {
+		l.counts[fmt.Sprintf("%s %s %d", c.Day.Format(time.DateOnly), c.Cause, c.Status)] = c.Refusals
+	}
+	return nil
+}
+
+func (l *ledger) ClientCertificates(context.Context) ([]store.ClientCertificate, error) {
+	return l.known, nil
+}
+
+func (l *ledger) SawCertificate(_ context.Context, c store.ClientCertificate) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen = append(l.seen, c)
+	return nil
+}
+
+// sightings is how often a certificate was written.
+func (l *ledger) sightings() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.seen)
+}
+
+// bubble is a process in a synctest bubble.
+type bubble struct {
+	*ledger
+	public http.Handler
+	log    *lockedBuffer
+}
+
+// inBubble runs a test with a process that knows a database, and time that passes at once.
+func inBubble(t *testing.T, l *ledger, doors handlers.Doors, test func(t *testing.T, b *bubble)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l.counts = map[string]int64{}
+		log := &lockedBuffer{}
+		h := handlers.New(handlers.Config{Store: l, Doors: doors, Log: slog.New(slog.NewTextHandler(log, nil))})
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = h.Run(ctx) })
+		synctest.Wait()
+		test(t, &bubble{l, handlers.Public(h), log})
+		stop()
+		running.Wait()
+	})
+}
+
+// post posts a body with certificates, and gives the status.
+func (b *bubble) post(t *testing.T, body string, chain ...*x509.Certificate) int {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/outbound/token", strings.NewReader(body))
+	r.TLS = &tls.ConnectionState{PeerCertificates: chain}
+	w := httptest.NewRecorder()
+	b.public.ServeHTTP(w, r)
+	return w.Code
+}
+
+// ready is what /readyz says.
+func (b *bubble) ready(t *testing.T) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	b.public.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	return w.Body.String()
+}
+
+func (b *bubble) flood(t *testing.T) {
+	t.Helper()
+	for range flood {
+		b.post(t, "hello")
+	}
+}
+
+// A flood that goes on for days is sampled again and again, the log says each minute what it leaves out, and each day
+// has its own count.
+func TestAFloodThatLastsForDays(t *testing.T) {
+	t.Parallel()
+	inBubble(t, &ledger{}, handlers.Doors{}, func(t *testing.T, b *bubble) {
+		b.flood(t)
+		first := b.refusals
+		<-time.After(61 * time.Second)
+		if left := fmt.Sprintf("cause=shape status=400 count=%d", flood-first); !strings.Contains(b.log.String(), left) {
+			t.Errorf("the log does not say %q", left)
+		}
+		<-time.After(10 * time.Minute)
+		b.flood(t)
+		if b.refusals != 2*first {
+			t.Errorf("got %d samples of two floods, want %d of each", b.refusals, first)
+		}
+		<-time.After(5 * 24 * time.Hour)
+		b.flood(t)
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		want := map[string]int64{"2000-01-01 shape 400": 2 * flood, "2000-01-06 shape 400": flood}
+		if diff := cmp.Diff(want, b.counts); diff != "" {
+			t.Error(diff)
+		}
+		if told := strings.Count(b.log.String(), "more of the same"); told != 2 {
+			t.Errorf("the log says %d times what it leaves out, want once for each flood that was over a minute", told)
+		}
+	})
+}
+
+// shown is a certificate that ends after a time. Nobody looks at its signature here.
+func shown(name string, lasts time.Duration) *x509.Certificate {
+	return &x509.Certificate{Raw: []byte(name), NotAfter: time.Now().Add(lasts)}
+}
+
+// expecting has a door that reports all certificates but one.
+func expecting(t *testing.T, name string) handlers.Doors {
+	t.Helper()
+	pin := sha256.Sum256([]byte(name))
+	clients, err := certificate.NewClients(certificate.ClientsConfig{Fingerprints: []string{hex.EncodeToString(pin[:])}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handlers.Doors{Certificates: clients, CertificatesMode: guard.Report}
+}
+
+// What was seen before the process started is warned of, until the next certificate is in use.
+func TestACertificateThatEndsIsWarnedOfAfterARestart(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of all bubbles
+	l := &ledger{known: []store.ClientCertificate{{
+		SourceID: 1, Source: "crm", SHA256: [32]byte{1}, NotAfter: began.Add(9 * 24 * time.Hour),
+		LastSeen: began.Add(-time.Hour),
+	}}}
+	inBubble(t, l, expecting(t, "next"), func(t *testing.T, b *bubble) {
+		if got := b.ready(t); !strings.Contains(got, "1, the first in 9 days") {
+			t.Errorf("got %s, want a warning", got)
+		}
+		<-time.After(12 * 24 * time.Hour)
+		if got := b.ready(t); !strings.Contains(got, "1, the first in 0 days") {
+			t.Errorf("got %s, want a warning of one that has ended", got)
+		}
+		b.post(t, envelope("04l1"), shown("next", 365*24*time.Hour))
+		if got := b.ready(t); strings.Contains(got, "client certificates") {
+			t.Errorf("got %s, want no warning of one that is not in use any more", got)
+		}
+	})
+}
+
+// A flood of certificates is written up to a bound, and does not keep out the one that is expected, which is written
+// once a minute when it comes all the time.
+func TestAFloodOfCertificates(t *testing.T) {
+	t.Parallel()
+	inBubble(t, &ledger{}, expecting(t, "own"), func(t *testing.T, b *bubble) {
+		for i := range 3000 {
+			b.post(t, envelope("04l1"), shown(fmt.Sprintf("another %d", i), 365*24*time.Hour))
+		}
+		<-time.After(2 * time.Second)
+		others := b.sightings()
+		if others > 1000 {
+			t.Errorf("got %d writes, want a bound", others)
+		}
+		for range 600 {
+			b.post(t, envelope("04l1"), shown("own", 365*24*time.Hour))
+			<-time.After(time.Second)
+		}
+		if got := b.sightings() - others; got < 9 || got > 11 {
+			t.Errorf("got %d writes in ten minutes, want one a minute", got)
+		}
+	})
+}
