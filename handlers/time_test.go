@@ -204,6 +204,10 @@ func TestAFloodOfCertificates(t *testing.T) {
 			b.post(t, envelope("04l1"), shown(fmt.Sprintf("another %d", i), 365*24*time.Hour))
 		}
 		<-time.After(2 * time.Second)
+		if got := b.sightings(); got > 60 {
+			t.Errorf("got %d writes in two seconds, want 20 a second", got)
+		}
+		<-time.After(time.Minute)
 		others := b.sightings()
 		if others > 1000 {
 			t.Errorf("got %d writes, want a bound", others)

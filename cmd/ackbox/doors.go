@@ -26,14 +26,14 @@ type doorFlags struct {
 	TrustedProxies []string `env:"TRUSTED_PROXIES,ACKBOX_TRUSTED_PROXIES" placeholder:"ADDRESS" help:"Believe the X-Forwarded-For of these proxies: addresses, ranges as 192.0.2.0/24, or heroku for its routers, which is the default there; none for none."`
 
 	Ranges        []string      `env:"ACKBOX_RANGES" placeholder:"RANGE" help:"Messages come from these addresses: ranges as 192.0.2.0/24, files or https URLs that list them, or salesforce for the list that Salesforce publishes."`
-	RangesMode    *guard.Mode   `env:"ACKBOX_RANGES_MODE" placeholder:"MODE" help:"off, report (take other messages too, and tell) or enforce (refuse them); report when there are ranges."`
+	RangesMode    string        `env:"ACKBOX_RANGES_MODE" enum:",off,report,enforce" default:"" placeholder:"MODE" help:"off, report (take other messages too, and tell) or enforce (refuse them); report when there are ranges."`
 	RangesRefresh time.Duration `env:"ACKBOX_RANGES_REFRESH" default:"6h" help:"How often a URL that lists ranges is read again."`
 
-	ClientCertMode    *guard.Mode `env:"ACKBOX_CLIENT_CERT_MODE" placeholder:"MODE" help:"off, report (ask for a client certificate, and tell what is shown) or enforce (refuse messages without the expected one); report when one is expected."`
-	ClientFingerprint []string    `env:"ACKBOX_CLIENT_FINGERPRINT" placeholder:"SHA256" help:"Expect the client certificate with this fingerprint; several while it changes."`
-	ClientCA          string      `name:"client-ca" env:"ACKBOX_CLIENT_CA" placeholder:"FILE" help:"Or expect one that these CAs have signed, PEM,"`
-	ClientSubject     []string    `env:"ACKBOX_CLIENT_SUBJECT" placeholder:"NAME" sep:";" help:"for this subject: its common name, a DNS name of it, or all of it as in CN=…,O=…; several with ; between them."`
-	ClientCertHeader  string      `env:"ACKBOX_CLIENT_CERT_HEADER" placeholder:"NAME" help:"A trusted proxy has asked for the client certificate, and sends it in this header."`
+	ClientCertMode    string   `env:"ACKBOX_CLIENT_CERT_MODE" enum:",off,report,enforce" default:"" placeholder:"MODE" help:"off, report (ask for a client certificate, and tell what is shown) or enforce (refuse messages without the expected one); report when one is expected."`
+	ClientFingerprint []string `env:"ACKBOX_CLIENT_FINGERPRINT" placeholder:"SHA256" help:"Expect the client certificate with this fingerprint; several while it changes."`
+	ClientCA          string   `name:"client-ca" env:"ACKBOX_CLIENT_CA" placeholder:"FILE" help:"Or expect one that these CAs have signed, PEM,"`
+	ClientSubject     []string `env:"ACKBOX_CLIENT_SUBJECT" placeholder:"NAME" sep:";" help:"for this subject: its common name, a DNS name of it, or all of it as in CN=…,O=…; several with ; between them."`
+	ClientCertHeader  string   `env:"ACKBOX_CLIENT_CERT_HEADER" placeholder:"NAME" help:"A trusted proxy has asked for the client certificate, and sends it in this header."`
 
 	MaxConnections int `env:"ACKBOX_MAX_CONNECTIONS" default:"4096" help:"How many connections may be open; beyond them the address with most of them loses its oldest."`
 }
@@ -131,14 +131,14 @@ func (f *doorFlags) makeCertificates(d *doors) (err error) {
 }
 
 // mode is the one that is set, or report for a door that has something to look for.
-func mode(set *guard.Mode, configured bool) guard.Mode {
+func mode(set string, configured bool) (m guard.Mode) {
 	switch {
-	case set != nil:
-		return *set
+	case set != "":
+		_ = m.UnmarshalText([]byte(set)) // kong has checked it
 	case configured:
-		return guard.Report
+		m = guard.Report
 	}
-	return guard.Off
+	return m
 }
 
 // watchCertificate takes up what changes of the server's certificate, until the context ends.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -43,7 +44,11 @@ func (c *serveCmd) listen(ctx context.Context, h *handlers.Handlers, doors *door
 
 func (c *serveCmd) open(ctx context.Context, addr string, routes http.Handler) (*endpoint, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w\nPorts below 1024 are for root, or for a program that setcap "+
+			"cap_net_bind_service=+ep allows them; Salesforce also posts to ports from 1024 on", err)
+	case err != nil:
 		return nil, fmt.Errorf("%w\nChoose another with PORT or --admin-addr, or end what listens there", err)
 	}
 	return &endpoint{c.server(routes), l}, nil

@@ -135,8 +135,7 @@ func (s *Server) Warnings(now time.Time) (warnings []string) {
 }
 
 // TLS is the configuration of a listener that shows the certificate in use. Salesforce speaks TLS 1.2 and HTTP/1.1;
-// nothing older and no HTTP/2 is offered. The server that listens must be given a [tls.NewListener]: its own ServeTLS
-// would offer HTTP/2 again.
+// nothing older and no HTTP/2 is offered, as long as the protocols of the http.Server leave it out, too.
 //
 // With clients it asks for a certificate and takes any, or none: a wrong one is answered by a Fault that an
 // administrator sees in Setup, not by a broken connection, and whoever needs no certificate comes through. What the
