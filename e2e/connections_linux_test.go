@@ -40,7 +40,7 @@ func (s *server) flood(t *testing.T, from string, connections int, text string) 
 	return all
 }
 
-// stillOpen is how many of the connections the server has not closed.
+// stillOpen is how many of the connections the server has not closed, as far as that can be seen already.
 func stillOpen(t *testing.T, conns []*net.TCPConn) int {
 	t.Helper()
 	open := 0
@@ -145,8 +145,14 @@ func TestAFloodOfConnectionsHurtsOnlyItsAddress(t *testing.T) {
 					s.again(t, k)
 				}
 			}
-			if got, want := stillOpen(t, conns), limit-keepers-1; got > want || got < want-10 {
-				t.Errorf("got %d connections of the flood open, want %d", got, want)
+			const most = limit - keepers - 1
+			got := 0
+			eventually(t, patience, "no more of the flood is open than there is room for", func() bool {
+				got = stillOpen(t, conns)
+				return got <= most
+			})
+			if got < most-10 {
+				t.Errorf("got %d connections of the flood open, want %d", got, most)
 			}
 			s.requireRoom(t, limit)
 		})

@@ -31,8 +31,8 @@ type doorFlags struct {
 
 	ClientCertMode    string   `env:"ACKBOX_CLIENT_CERT_MODE" enum:",off,report,enforce" default:"" placeholder:"MODE" help:"off, report (ask for a client certificate, and tell what is shown) or enforce (refuse messages without the expected one); report when one is expected."`
 	ClientFingerprint []string `env:"ACKBOX_CLIENT_FINGERPRINT" placeholder:"SHA256" help:"Expect the client certificate with this fingerprint; several while it changes."`
-	ClientCA          string   `name:"client-ca" env:"ACKBOX_CLIENT_CA" placeholder:"FILE" help:"Or expect one that these CAs have signed, PEM,"`
-	ClientSubject     []string `env:"ACKBOX_CLIENT_SUBJECT" placeholder:"NAME" sep:";" help:"for this subject: its common name, a DNS name of it, or all of it as in CN=…,O=…; several with ; between them."`
+	ClientCA          string   `name:"client-ca" env:"ACKBOX_CLIENT_CA" placeholder:"FILE" help:"Or expect one that these CAs (PEM) have signed for a --client-subject."`
+	ClientSubject     []string `env:"ACKBOX_CLIENT_SUBJECT" placeholder:"NAME" sep:";" help:"The name that is expected in a certificate of --client-ca: its common name, a DNS name, or all of it as in CN=…,O=…; several with ; between them."`
 	ClientCertHeader  string   `env:"ACKBOX_CLIENT_CERT_HEADER" placeholder:"NAME" help:"A trusted proxy has asked for the client certificate, and sends it in this header."`
 
 	MaxConnections int `env:"ACKBOX_MAX_CONNECTIONS" default:"4096" help:"How many connections may be open; beyond them the address with most of them loses its oldest."`
