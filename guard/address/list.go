@@ -63,13 +63,16 @@ func difference(before, after []netip.Prefix) (added, removed int) {
 // settle notes how a try to load the list went, and logs it when that differs from the try before.
 func (l *list) settle(err error) {
 	l.in.mu.Lock()
-	before, now := l.condition, conditionOf(err)
+	before, now, loaded := l.condition, conditionOf(err), l.loaded()
 	l.condition = now
 	l.in.mu.Unlock()
 	switch {
 	case before == now:
 	case now == sound:
 		l.in.log.Info("address list is well again", "list", l.name)
+	case !loaded:
+		l.in.log.Warn("address list not loaded, and it never was: whether an address is on it is not known",
+			"list", l.name, "error", err)
 	default:
 		l.in.log.Warn("address list not loaded, what was known of it stays in use", "list", l.name, "error", err)
 	}
