@@ -24,7 +24,7 @@ var strangeOrganizations = map[string]string{
 	"with less":               element(organization[:14]),
 	"with white space":        element(" " + organization + " "),
 	"with a NUL reference":    element(organization + "&#0;"),
-	"by a reference":          element("&#x30;0DS1000000XXXXMAA"),
+	"by a reference":          element("&#x30;0DS1000000ZZZZMAA"),
 	"both, its own first":     element(stranger) + element(organization),
 	"both, its own last":      element(organization) + element(stranger),
 	"both, in one":            element(stranger + "<x>" + organization + "</x>"),
