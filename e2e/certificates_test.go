@@ -76,6 +76,24 @@ func TestStrangersCertificatesAreRefusedWhenEnforced(t *testing.T) {
 	})
 }
 
+func TestStrangersCertificatesAreToldInReportMode(t *testing.T) {
+	t.Parallel()
+	pinned := newSender(nil)
+	each(t, func(t *testing.T, database string) {
+		in := install(t, "DATABASE_URL="+database, "ACKBOX_CLIENT_FINGERPRINT="+pinned.Fingerprint())
+		in.secure()
+		in.add("crm")
+		s := in.serve()
+		s.ready()
+		requireAck(t, postBy(t, showing(pinned.Shown()), s.url("crm"), one("0001")))
+		taken := strangers(pinned)
+		for _, shown := range taken {
+			requireAck(t, postBy(t, showing(shown), s.url("crm"), one("0001")))
+		}
+		checkReported(t, s, "client_certificate", http.StatusOK, len(taken))
+	})
+}
+
 // In report mode the operator learns which certificate comes, and can pin it.
 func TestReportModeShowsTheCertificateToPin(t *testing.T) {
 	t.Parallel()
