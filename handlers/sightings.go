@@ -27,6 +27,9 @@ const (
 	maxName  = 1000
 	// maxWritten is how many are written at once: each is a transaction, of which messages need some, too.
 	maxWritten = 20
+	// forgetAccepted and forgetOther are how long one is remembered that is not shown any more. The database knows it.
+	forgetAccepted = 30 * 24 * time.Hour
+	forgetOther    = time.Hour
 	// endsSoon is how long before its end the operator is warned of a certificate.
 	endsSoon = 30 * 24 * time.Hour
 )
@@ -175,7 +178,7 @@ func (s *sightings) unwritten() []store.ClientCertificate {
 			accepted = append(accepted, c.ClientCertificate)
 		case c.LastSeen.Sub(c.written) >= seenAgain:
 			others = append(others, c.ClientCertificate)
-		case c.Problem != "" && time.Since(c.LastSeen) > time.Hour, time.Since(c.LastSeen) > endsSoon:
+		case c.Problem != "" && time.Since(c.LastSeen) > forgetOther, time.Since(c.LastSeen) > forgetAccepted:
 			delete(s.seen, key)
 		}
 	}

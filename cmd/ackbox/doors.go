@@ -117,7 +117,7 @@ func (f *doorFlags) makeCertificates(d *doors) (err error) {
 	case f.ClientCertHeader == "" && d.ServerCertificate == nil:
 		return errors.New("a client certificate is only seen by who speaks TLS: set TLS_CERT and TLS_KEY, or " +
 			"--client-cert-header and TRUSTED_PROXIES when a proxy does; Heroku's router asks for none")
-	case f.ClientCertHeader != "" && len(f.TrustedProxies) == 0:
+	case f.ClientCertHeader != "" && len(f.TrustedProxies) == 0: // not by default either, which is Heroku's
 		return errors.New("--client-cert-header needs TRUSTED_PROXIES: from others anybody could write it")
 	case f.ClientCertHeader != "" && slices.Contains(f.TrustedProxies, address.PresetHeroku):
 		return errors.New("--client-cert-header cannot be believed behind heroku in TRUSTED_PROXIES: its routers ask for " +

@@ -9,7 +9,7 @@ import (
 // publicFlags say where the world finds this inbox.
 type publicFlags struct {
 	Port      int    `env:"PORT" default:"8080" help:"Listen on this port."`
-	PublicURL string `env:"PUBLIC_URL,ACKBOX_PUBLIC_URL" placeholder:"URL" help:"What printed URLs begin with; http://localhost:PORT, or the app's domain on Heroku."`
+	PublicURL string `env:"PUBLIC_URL,ACKBOX_PUBLIC_URL" placeholder:"URL" help:"What printed URLs begin with; http://localhost:PORT, https with a certificate, or the app's domain on Heroku."`
 	Heroku    string `name:"heroku-domain" hidden:"" env:"HEROKU_APP_DEFAULT_DOMAIN_NAME"`
 	TLSCert   string `name:"public-tls-cert" hidden:"" env:"TLS_CERT,ACKBOX_TLS_CERT"` // serve speaks TLS then
 }
