@@ -45,17 +45,17 @@ fuzz: ## Run each fuzz target for FUZZTIME (1m).
 
 .PHONY: faults
 faults: ## Crash, fill and cut off everything that can be, and count what is lost: nothing; under 15 minutes.
-	cd e2e && ACKBOX_FAULTS=all go test -run '^TestFault' -count=1 -timeout 20m
+	cd internal/e2e && ACKBOX_FAULTS=all go test -run '^TestFault' -count=1 -timeout 20m
 
 .PHONY: soak
 soak: FOR ?= 30m
 soak: ## Send everything that can be sent for FOR (30m), and watch memory, goroutines and files.
-	cd e2e && ACKBOX_SOAK=$(FOR) go test -run '^TestSoak' -count=1 -timeout 0
+	cd internal/e2e && ACKBOX_SOAK=$(FOR) go test -run '^TestSoak' -count=1 -timeout 0
 
 .PHONY: attack
 attack: FOR ?= 1m
 attack: ## Throw everything at a server for FOR (1m) while good messages come in: all acked, nothing grows or leaks.
-	cd e2e && ACKBOX_ATTACK=$(FOR) go test -run '^TestAttack$$' -count=1 -v -timeout 0
+	cd internal/e2e && ACKBOX_ATTACK=$(FOR) go test -run '^TestAttack$$' -count=1 -v -timeout 0
 
 .PHONY: bench
 bench: ## Run the benchmarks.
@@ -63,7 +63,7 @@ bench: ## Run the benchmarks.
 
 .PHONY: bench-e2e
 bench-e2e: ## Measure ackbox over HTTP next to a plain listener, 10 minutes; BENCH="--senders 64 …", --help has more.
-	go run ./bench --repeat 3 $(BENCH)
+	go run ./internal/bench --repeat 3 $(BENCH)
 
 .PHONY: ci
 ci: ## Run all that must hold before a change lands.

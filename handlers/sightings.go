@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"ackbox/guard/certificate"
+	"ackbox/internal/access/certificate"
 	"ackbox/store"
 )
 

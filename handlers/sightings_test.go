@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"ackbox/guard"
-	"ackbox/guard/certificate"
-	"ackbox/guard/certificate/certificatetest"
 	"ackbox/handlers"
+	"ackbox/internal/access"
+	"ackbox/internal/access/certificate"
+	"ackbox/internal/access/certificate/certificatetest"
 	"ackbox/store"
 	"ackbox/store/storetest"
 )
@@ -40,7 +40,7 @@ func TestOfHugeCertificatesLittleIsRemembered(t *testing.T) {
 		}
 		saw := make(chan store.ClientCertificate, 100)
 		in := newInbox(t, db.Store, func(c *handlers.Config) {
-			c.Store, c.Doors.Certificates, c.Doors.CertificatesMode = seeing{db.Store, saw}, clients, guard.Report
+			c.Store, c.Doors.Certificates, c.Doors.CertificatesMode = seeing{db.Store, saw}, clients, access.Report
 		})
 		eventually(t, "the source is known", func() bool { return in.post(t, envelope("04l1")).isAck() })
 		small, huge := ofSize("small", 10), ofSize("huge", 60_000)

@@ -18,9 +18,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ackbox/guard"
-	"ackbox/guard/certificate"
 	"ackbox/handlers"
+	"ackbox/internal/access"
+	"ackbox/internal/access/certificate"
 	"ackbox/store"
 )
 
@@ -169,7 +169,7 @@ func expecting(t *testing.T, name string) handlers.Doors {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handlers.Doors{Certificates: clients, CertificatesMode: guard.Report}
+	return handlers.Doors{Certificates: clients, CertificatesMode: access.Report}
 }
 
 // What was seen before the process started is warned of, until the next certificate is in use.

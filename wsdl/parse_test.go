@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"ackbox/wsdl"
-	"ackbox/wsdl/fixture"
+	"ackbox/wsdl/wsdltest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,14 +27,14 @@ func sampleDefinition() *wsdl.Definition {
 	for i, field := range sampleFields {
 		name, _, _ := strings.Cut(field, " ")
 		definition.Fields = append(definition.Fields,
-			wsdl.Field{Name: name, Type: kinds[i], Line: fixture.FirstFieldLine + i})
+			wsdl.Field{Name: name, Type: kinds[i], Line: wsdltest.FirstFieldLine + i})
 	}
 	return definition
 }
 
 func TestParseReadsObjectAndFieldsInTheOrderOfTheFile(t *testing.T) {
 	t.Parallel()
-	text := fixture.WSDL("Sample__c", sampleFields...)
+	text := wsdltest.WSDL("Sample__c", sampleFields...)
 	forms := map[string]string{
 		"as downloaded": text,
 		"CRLF":          strings.ReplaceAll(text, "\n", "\r\n"),
@@ -65,7 +65,7 @@ func TestParseReadsObjectAndFieldsInTheOrderOfTheFile(t *testing.T) {
 
 func TestParseReadsAnObjectWithNothingButItsId(t *testing.T) {
 	t.Parallel()
-	got, err := wsdl.Parse("account.wsdl", []byte(fixture.WSDL("Account")))
+	got, err := wsdl.Parse("account.wsdl", []byte(wsdltest.WSDL("Account")))
 	want := &wsdl.Definition{
 		File: "account.wsdl", Object: "Account", Fields: []wsdl.Field{{Name: "Id", Type: "ID", Line: 23}},
 	}
@@ -76,7 +76,7 @@ func TestParseReadsAnObjectWithNothingButItsId(t *testing.T) {
 
 func TestParseGivesAnUnknownTypeAsItStandsAndItsKindIsString(t *testing.T) {
 	t.Parallel()
-	text := fixture.WSDL("Lead", "A xsd:long", "B ens:Address", "C xsd:int")
+	text := wsdltest.WSDL("Lead", "A xsd:long", "B ens:Address", "C xsd:int")
 	got, err := wsdl.Parse("lead.wsdl", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestParseGivesAnUnknownTypeAsItStandsAndItsKindIsString(t *testing.T) {
 
 func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 	t.Parallel()
-	lead := fixture.WSDL("Lead", "Company xsd:string", "City xsd:string")
+	lead := wsdltest.WSDL("Lead", "Company xsd:string", "City xsd:string")
 	edit := func(pairs ...string) string {
 		edited := strings.NewReplacer(pairs...).Replace(lead)
 		if edited == lead {
@@ -221,8 +221,8 @@ func TestParseReadsThePublishedWSDLs(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(fixture.WSDL("Sample__c", sampleFields...)))
-	f.Add([]byte(fixture.WSDL("Account")))
+	f.Add([]byte(wsdltest.WSDL("Sample__c", sampleFields...)))
+	f.Add([]byte(wsdltest.WSDL("Account")))
 	f.Add([]byte("\ufeff<!DOCTYPE html>"))
 	f.Add([]byte(`<definitions xmlns="http://schemas.xmlsoap.org/wsdl/"><types/></definitions>`))
 	f.Fuzz(func(t *testing.T, data []byte) {

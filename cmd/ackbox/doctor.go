@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"ackbox/doctor"
+	"ackbox/internal/doctor"
 )
 
 // doctorCmd is the command doctor. Package doctor says what each check looks for.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"ackbox/setup"
+	"ackbox/internal/sfdx"
 	"ackbox/wsdl"
 )
 
@@ -29,8 +29,8 @@ type setupCmd struct {
 	Force       bool     `help:"Write into a folder that is not empty: files of the same name are replaced, others stay."`
 }
 
-var triggers = map[string]setup.Trigger{
-	"create": setup.OnCreate, "update": setup.OnUpdate, "create-or-update": setup.OnCreateOrUpdate,
+var triggers = map[string]sfdx.Trigger{
+	"create": sfdx.OnCreate, "update": sfdx.OnUpdate, "create-or-update": sfdx.OnCreateOrUpdate,
 }
 
 // Run implements the command.
@@ -39,11 +39,11 @@ func (c *setupCmd) Run(t terminal) error {
 	if err != nil {
 		return err
 	}
-	paths, err := setup.Write(c.Dir, project, c.Force)
-	if problem, ok := errors.AsType[*setup.Error](err); ok {
+	paths, err := sfdx.Write(c.Dir, project, c.Force)
+	if problem, ok := errors.AsType[*sfdx.Error](err); ok {
 		return usageError{fmt.Errorf("--%w", problem)}
 	}
-	if errors.Is(err, setup.ErrNotEmpty) {
+	if errors.Is(err, sfdx.ErrNotEmpty) {
 		return usageError{fmt.Errorf("%w: choose another, or write into it with --force", err)}
 	}
 	if err != nil {
@@ -60,8 +60,8 @@ func (c *setupCmd) Run(t terminal) error {
 }
 
 // project is what the flags say, with the object and, when none are named, the fields of its WSDL.
-func (c *setupCmd) project() (setup.Project, error) {
-	project := setup.Project{
+func (c *setupCmd) project() (sfdx.Project, error) {
+	project := sfdx.Project{
 		Object: c.Object, Fields: c.Field, Required: c.Required, URL: c.URL, User: c.User, Name: c.Name,
 		Description: c.Description, On: triggers[c.On], APIVersion: c.APIVersion,
 	}

@@ -7,29 +7,29 @@ import (
 	"strings"
 	"testing"
 
-	"ackbox/wsdl/fixture"
+	"ackbox/wsdl/wsdltest"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 // decodeWSDLs have names that clash in Go, and all kinds of fields.
 var decodeWSDLs = map[string]string{
-	"sample.wsdl": fixture.WSDL("acme__Sample__c", "Name xsd:string", "A__c xsd:boolean", "B__c xsd:int",
+	"sample.wsdl": wsdltest.WSDL("acme__Sample__c", "Name xsd:string", "A__c xsd:boolean", "B__c xsd:int",
 		"C__c xsd:double", "D__c xsd:date", "E__c xsd:dateTime", "F__c xsd:time", "G__c xsd:base64Binary",
 		"H__c ent:ID", "I__c xsd:unknown"),
-	"clash.wsdl": fixture.WSDL("lower__c", "foo__c xsd:string", "Foo__c xsd:string", "String xsd:string",
+	"clash.wsdl": wsdltest.WSDL("lower__c", "foo__c xsd:string", "Foo__c xsd:string", "String xsd:string",
 		"string xsd:string", "Type xsd:string", "type xsd:string", "id xsd:string", "ID ent:ID",
 		"ObjectType xsd:string", "UnmarshalXML xsd:int", "XMLName xsd:string", "SObject xsd:string",
 		"sObject xsd:string", "FieldsToNull xsd:string", "Notification xsd:string", "lower__c xsd:string", "byte xsd:int",
 		"AnyType xsd:string", "X1 xsd:int"),
-	"sobject.wsdl":               fixture.WSDL("SObject", "Name xsd:string"),
-	"id.wsdl":                    fixture.WSDL("ID", "Name xsd:string", "Parent ent:ID"),
-	"notifications.wsdl":         fixture.WSDL("Notifications", "Name xsd:string"),
-	"notificationsresponse.wsdl": fixture.WSDL("NotificationsResponse", "Ack xsd:string"),
-	"string.wsdl":                fixture.WSDL("string", "Name xsd:string"),
-	"date.wsdl":                  fixture.WSDL("Date", "Name xsd:string"),
-	"type.wsdl":                  fixture.WSDL("type", "Name xsd:string"),
-	"notification.wsdl":          fixture.WSDL("Notification", "Name xsd:string"),
+	"sobject.wsdl":               wsdltest.WSDL("SObject", "Name xsd:string"),
+	"id.wsdl":                    wsdltest.WSDL("ID", "Name xsd:string", "Parent ent:ID"),
+	"notifications.wsdl":         wsdltest.WSDL("Notifications", "Name xsd:string"),
+	"notificationsresponse.wsdl": wsdltest.WSDL("NotificationsResponse", "Ack xsd:string"),
+	"string.wsdl":                wsdltest.WSDL("string", "Name xsd:string"),
+	"date.wsdl":                  wsdltest.WSDL("Date", "Name xsd:string"),
+	"type.wsdl":                  wsdltest.WSDL("type", "Name xsd:string"),
+	"notification.wsdl":          wsdltest.WSDL("Notification", "Name xsd:string"),
 }
 
 // message is what Salesforce sends in its own style of prefixes; the records are given without their element.

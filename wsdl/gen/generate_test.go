@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"ackbox/wsdl/fixture"
+	"ackbox/wsdl/wsdltest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -29,16 +29,16 @@ func TestTheGeneratedPackagesAreThoseOfTheWSDLs(t *testing.T) {
 func TestGenerateMakesAPackageForEachWSDL(t *testing.T) {
 	t.Parallel()
 	outDir, log := mustGenerate(t, writeWSDLs(t, map[string]string{
-		"contact2017b.wsdl": fixture.WSDL("Contact", "Name xsd:string", "Minor__c xsd:boolean"),
-		"Contact2017a.wsdl": fixture.WSDL("Contact", "Name xsd:string", "Odd__c xsd:long"),
-		"case.wsdl":         "\ufeff" + strings.ReplaceAll(fixture.WSDL("Case"), "\n", "\r\n"),
+		"contact2017b.wsdl": wsdltest.WSDL("Contact", "Name xsd:string", "Minor__c xsd:boolean"),
+		"Contact2017a.wsdl": wsdltest.WSDL("Contact", "Name xsd:string", "Odd__c xsd:long"),
+		"case.wsdl":         "\ufeff" + strings.ReplaceAll(wsdltest.WSDL("Case"), "\n", "\r\n"),
 		"notes.txt":         "not a WSDL",
 	}))
 	wantLog := fmt.Sprintf(`sobject/caseobj: Case with 1 fields, from case.wsdl
 Contact2017a.wsdl:%d: field Odd__c has the unknown type xsd:long; it is taken for a string
 sobject/contact2017a: Contact with 3 fields, from Contact2017a.wsdl
 sobject/contact2017b: Contact with 3 fields, from contact2017b.wsdl
-`, fixture.FirstFieldLine+1)
+`, wsdltest.FirstFieldLine+1)
 	if diff := cmp.Diff(wantLog, log); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
@@ -72,7 +72,7 @@ func TestGenerateWithoutAnyWSDLLeavesAnEmptyListThatCompiles(t *testing.T) {
 
 func TestGenerateTouchesNothingThatIsUpToDate(t *testing.T) {
 	t.Parallel()
-	wsdlDir := writeWSDLs(t, map[string]string{"lead.wsdl": fixture.WSDL("Lead", "Company xsd:string")})
+	wsdlDir := writeWSDLs(t, map[string]string{"lead.wsdl": wsdltest.WSDL("Lead", "Company xsd:string")})
 	outDir, _ := mustGenerate(t, wsdlDir)
 	before := stat(t, outDir)
 	if err := generate(t.Context(), wsdlDir, outDir, io.Discard); err != nil {
@@ -101,7 +101,7 @@ func stat(tb testing.TB, dir string) map[string]os.FileInfo {
 func TestGenerateRemovesThePackageOfAWSDLThatIsGone(t *testing.T) {
 	t.Parallel()
 	outDir, _ := mustGenerate(t, writeWSDLs(t, map[string]string{
-		"lead.wsdl": fixture.WSDL("Lead"), "asset.wsdl": fixture.WSDL("Asset"), "order.wsdl": fixture.WSDL("Order"),
+		"lead.wsdl": wsdltest.WSDL("Lead"), "asset.wsdl": wsdltest.WSDL("Asset"), "order.wsdl": wsdltest.WSDL("Order"),
 	}))
 	writeFile(t, filepath.Join(outDir, "order", "more.go"), "package order\n")
 	writeFile(t, filepath.Join(outDir, "foreign", "foreign.go"), "package foreign\n")
@@ -110,7 +110,7 @@ func TestGenerateRemovesThePackageOfAWSDLThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log strings.Builder
-	wsdlDir := writeWSDLs(t, map[string]string{"lead.wsdl": fixture.WSDL("Lead")})
+	wsdlDir := writeWSDLs(t, map[string]string{"lead.wsdl": wsdltest.WSDL("Lead")})
 	if err := generate(t.Context(), wsdlDir, outDir, &log); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestGenerateRemovesThePackageOfAWSDLThatIsGone(t *testing.T) {
 
 func TestGenerateFailsWithoutATrace(t *testing.T) {
 	t.Parallel()
-	lead := fixture.WSDL("Lead", "Company xsd:string")
+	lead := wsdltest.WSDL("Lead", "Company xsd:string")
 	cases := []struct {
 		name  string
 		wsdls map[string]string
@@ -151,14 +151,14 @@ func TestGenerateFailsWithoutATrace(t *testing.T) {
 		{"one package for two files", map[string]string{"lead.wsdl": lead, "Lead_.wsdl": lead},
 			[]string{"Lead_.wsdl and lead.wsdl would both make the package lead"}},
 		{"no name for a package", map[string]string{"_.wsdl": lead}, []string{"_.wsdl: no letter or digit"}},
-		{"two kinds of a field", map[string]string{"a.wsdl": lead, "b.wsdl": fixture.WSDL("Lead", "Company xsd:int")},
+		{"two kinds of a field", map[string]string{"a.wsdl": lead, "b.wsdl": wsdltest.WSDL("Lead", "Company xsd:int")},
 			[]string{"b.wsdl:38: the field Lead.Company has the type int here and string in a.wsdl:38"}},
 		{"a file in the way", map[string]string{"kept.wsdl": lead}, []string{"kept.go is not generated: move it"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			outDir, _ := mustGenerate(t, writeWSDLs(t, map[string]string{"asset.wsdl": fixture.WSDL("Asset")}))
+			outDir, _ := mustGenerate(t, writeWSDLs(t, map[string]string{"asset.wsdl": wsdltest.WSDL("Asset")}))
 			writeFile(t, filepath.Join(outDir, "kept", "kept.go"), "package kept\n")
 			assertFails(t, writeWSDLs(t, c.wsdls), outDir, c.want)
 		})
@@ -184,7 +184,7 @@ func assertFails(t *testing.T, wsdlDir, outDir string, want []string) {
 }
 
 func TestGenerateSaysWhyGowsdlFailed(t *testing.T) {
-	wsdlDir := writeWSDLs(t, map[string]string{"lead.wsdl": fixture.WSDL("Lead")})
+	wsdlDir := writeWSDLs(t, map[string]string{"lead.wsdl": wsdltest.WSDL("Lead")})
 	outDir := t.TempDir()
 	t.Setenv("GOFLAGS", "-no-such-flag")
 	assertFails(t, wsdlDir, outDir, []string{"find version of gowsdl: exit status ", "-no-such-flag"})

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"ackbox/store/storetest"
+)
+
+// load is what a listener is measured under.
+type load struct {
+	database      string
+	stored        int // notifications that are there before
+	notifications int // in a message
+	senders       int
+}
+
+func (l load) String() string {
+	return fmt.Sprintf("%s, %s stored, %d senders, messages of %d", l.database, count(l.stored), l.senders,
+		l.notifications)
+}
+
+// result is what one listener did under one load, in one run or in the median of several.
+type result struct {
+	load
+	listener string
+	figures
+}
+
+// harness has what all runs share: the binaries, the databases and a folder for everything.
+type harness struct {
+	options
+	progress  io.Writer
+	folder    string
+	databases databases
+	runs      int
+}
+
+// newHarness builds the binaries and starts PostgreSQL where it is wanted.
+func newHarness(ctx context.Context, o options, progress io.Writer) (_ *harness, err error) {
+	folder, err := os.MkdirTemp("", "ackbox-bench-")
+	if err != nil {
+		return nil, err
+	}
+	h := &harness{options: o, progress: progress, folder: folder}
+	h.databases = databases{folder: folder, seeded: map[load]*database{}, say: h.say}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	if err := h.build(ctx); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(o.Databases, storetest.Postgres) {
+		return h, nil
+	}
+	return h, h.databases.startPostgres(ctx)
+}
+
+func (h *harness) close() error { return errors.Join(h.databases.close(), os.RemoveAll(h.folder)) }
+
+func (h *harness) say(format string, args ...any) { fmt.Fprintf(h.progress, format+"\n", args...) }
+
+// build makes the binaries as they are released.
+func (h *harness) build(ctx context.Context) error {
+	h.say("building ackbox and the plain listener")
+	command := exec.CommandContext(ctx, "go", "build", "-o", h.folder+"/",
+		"ackbox/cmd/ackbox", "ackbox/internal/bench/plain")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", errors.Join(err, ctx.Err()), output)
+	}
+	return nil
+}
+
+// binary is the path of a listener's binary.
+func (h *harness) binary(name string) string { return filepath.Join(h.folder, name) }
+
+// loads are all combinations of the options.
+func (h *harness) loads() (all []load) {
+	for _, database := range h.Databases {
+		for _, notifications := range h.Notifications {
+			for _, senders := range h.Senders {
+				for _, stored := range h.SeedRows {
+					all = append(all, load{database, stored, notifications, senders})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// measureAll measures every listener under every load, by turns: what else the machine does meets them alike.
+func (h *harness) measureAll(ctx context.Context) (all []result, err error) {
+	loads := h.loads()
+	total := h.Repeat * len(loads) * len(h.Listeners)
+	for range h.Repeat {
+		for _, l := range loads {
+			for _, listener := range h.Listeners {
+				measured, err := h.measure(ctx, l, listener)
+				if err != nil {
+					return nil, fmt.Errorf("%s on %s: %w", listener, l, err)
+				}
+				all = append(all, result{l, listener, measured})
+				h.say("%d/%d  %s on %s: %s notifications/s", len(all), total, listener, l, count(int(measured.rate)))
+			}
+		}
+	}
+	return all, nil
+}
+
+// measure makes one run: a database, a listener on it, a load to warm both up and the load that counts.
+func (h *harness) measure(ctx context.Context, l load, listener string) (_ figures, err error) {
+	db, path, err := h.prepare(ctx, l)
+	if err != nil {
+		return figures{}, err
+	}
+	defer func() { err = errors.Join(err, db.release(context.WithoutCancel(ctx))) }()
+	server, err := h.start(ctx, listener, db.url)
+	if err != nil {
+		return figures{}, err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	if h.Warmup > 0 {
+		if _, err := h.send(ctx, server.url+path, l, h.Warmup); err != nil {
+			return figures{}, fmt.Errorf("warm up: %w", err)
+		}
+	}
+	return h.observe(ctx, server, func() (sent, error) { return h.send(ctx, server.url+path, l, h.For) })
+}
+
+// observe measures what the processes use while load runs.
+func (h *harness) observe(ctx context.Context, server *listener, load func() (sent, error)) (figures, error) {
+	before, err := h.usage(ctx, server)
+	if err != nil {
+		return figures{}, err
+	}
+	done, err := load()
+	if err != nil {
+		return figures{}, err
+	}
+	after, err := h.usage(ctx, server)
+	if err != nil {
+		return figures{}, err
+	}
+	memory, err := peakMemory(server.pid())
+	return done.figures(after.minus(before), memory), err
+}
+
+// usage is the CPU time that the listener and PostgreSQL have used so far.
+type usage struct{ listener, database time.Duration }
+
+func (u usage) minus(before usage) usage {
+	return usage{u.listener - before.listener, u.database - before.database}
+}
+
+func (h *harness) usage(ctx context.Context, server *listener) (u usage, err error) {
+	if u.listener, err = cpuTime(server.pid()); err != nil {
+		return u, err
+	}
+	u.database, err = h.databases.cpuTime(ctx)
+	return u, err
+}

@@ -1,0 +1,196 @@
+package e2e_test
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"ackbox/internal/access/certificate/certificatetest"
+)
+
+// attacks are all that is done to the inbox at once.
+func (s *siege) attacks() []attack {
+	return slices.Concat(s.byStrangers(), s.byInsiders(), s.onConnections(), s.byFloods())
+}
+
+// byStrangers are those of somebody who lacks the URL, the certificate or the address.
+func (s *siege) byStrangers() []attack {
+	message := s.posted(string(unchanged()))
+	unknown := s.written(hostile{body: unchanged(), token: tokenMarker})
+	flood := strings.Repeat(unknown, 25) // more than an address may ask for at once
+	pretends := s.sender.Shown()
+	pretends.PrivateKey = pretender{newSender(nil).Key, s.sender.Certificate.PublicKey}
+	good, others := s.sender.Shown(), slices.Collect(maps.Values(strangers(s.sender)))
+	return []attack{
+		{"unknown tokens", 2, 0, s.asking(caller{from: "127.0.0.3"}, flood)},
+		{"unknown tokens from the sender's address", 2, 0, s.asking(caller{from: goodFrom}, flood)},
+		{"unknown tokens from many addresses", 2, 0, s.fromMany(strings.Repeat(unknown, 3))},
+		{"no certificate", 1, 0, s.asking(caller{from: "127.0.0.4"}, message)},
+		{"others' certificates", 1, 0, s.showingEach("127.0.0.4", message, others...)},
+		{"a new certificate each time", 1, 0, s.showingNew(message)},
+		{"a long certificate each time", 1, 0, s.showingLong(message)},
+		{"the certificate of last year", 1, 0, s.showingEach("127.0.0.4", message, s.ended.Shown())},
+		{"the certificate without its key", 1, 0, s.showingEach("127.0.0.4", message, pretends)},
+		{"outside the ranges", 1, 0, s.asking(caller{from: outsideFrom, shown: good}, message)},
+		{"forged headers", 1, 0, s.asking(caller{from: outsideFrom, shown: good}, s.forged()...)},
+	}
+}
+
+// byInsiders are those of somebody who has all that a sender needs.
+func (s *siege) byInsiders() []attack {
+	inside := caller{from: "127.0.0.5", shown: s.sender.Shown()}
+	part := "8000\r\n" + strings.Repeat("<", 0x8000) + "\r\n" // of a chunked body
+	var requests []string
+	for _, h := range append(hostileXML(), hostileHTTP()...) {
+		requests = append(requests, s.written(h))
+	}
+	return []attack{
+		{"another organization", 1, 0, s.asking(inside, s.posted(string(with(organization, stranger))))},
+		{"hostile messages", 2, 0, s.asking(inside, requests...)},
+		{"bodies over the limit", 1, 0, s.talking(inside,
+			waitAfter(s.head()+"Content-Length: 1099511627776\r\n\r\n"), say(s.posted(strings.Repeat("<", 2*bodyLimit))),
+			say(s.head()+"Transfer-Encoding: chunked\r\n\r\n"+strings.Repeat(part, 2*bodyLimit/0x8000)))},
+		{"smuggling", 2, 0, s.asking(inside, s.smuggled()...)},
+		{"bodies that are cut off", 1, 0, s.talking(inside, resetAfter(s.head()+"Content-Length: 1000\r\n\r\n<"),
+			say(s.head()+"Content-Length: 1000\r\n\r\n<"))},
+		{"slow bodies", 4, 0, s.talking(inside, slowly(s.head()+"Content-Length: 100000\r\n\r\n", "<"),
+			slowly(s.head()+"Transfer-Encoding: chunked\r\n\r\n", "1\r\n<\r\n"))},
+	}
+}
+
+// onConnections are those that keep the inbox busy before it has a request.
+func (s *siege) onConnections() []attack {
+	inside, plain := caller{from: "127.0.0.6"}, caller{from: "127.0.0.6", plain: true}
+	hello := clientHello(tls.VersionTLS13)
+	return []attack{
+		{"idle connections", s.limit + s.limit/4, 5 * time.Second,
+			s.talking(caller{from: "127.0.0.7"}, waitAfter(""), waitAfter(get11("/healthz", "")))},
+		{"slow headers", 4, 0, s.talking(inside, slowly(s.head(), "X: a\r\n"))},
+		{"slow handshakes", 4, 0, s.talking(plain, slowly("", hello), slowly(hello[:100], "\x00"))},
+		{"abandoned handshakes", 2, 0,
+			s.talking(plain, resetAfter(hello), say(hello), waitAfter(hello[:20]), resetAfter(""))},
+		{"HTTP without TLS", 1, 0, s.asking(plain, s.posted(string(unchanged())), get11("/healthz", ""))},
+		{"old TLS", 1, 0, s.asking(plain, clientHello(tls.VersionTLS10), clientHello(tls.VersionTLS11))},
+		{"garbage", 1, 0, s.asking(plain, strings.Repeat("\x00", 4096), "\x16\x03\x01\xff\xff"+strings.Repeat("\xff", 0xffff),
+			"\x80\x2e\x01\x00\x02", "SSH-2.0-OpenSSH_9.9\r\n", "\x16\x03\x03\x00\x00", hello+hello)},
+	}
+}
+
+// byFloods are those that ask for much of what anybody may ask for.
+func (s *siege) byFloods() []attack {
+	many := func(request string) string { return strings.Repeat(request, 20) }
+	from := caller{from: "127.0.0.8"}
+	bearer := "Authorization: Bearer " + tokenMarker + "\r\n"
+	return []attack{
+		{"flood of /healthz", 1, 0, s.asking(from, many(get11("/healthz", "")))},
+		{"flood of /readyz", 1, 0, s.asking(from, many(get11("/readyz", "")))},
+		{"flood of /metrics", 1, 0, s.asking(from, many(get11("/metrics", "")), many(get11("/metrics", bearer)))},
+		{"flood of the page", 1, 0, s.asking(from, many(get11(s.paths["crm"], "")), many(get11("/outbound/x", "")))},
+		{"absurd requests", 1, 0, s.asking(from, s.absurd()...)},
+		{"rubbish in one go", 1, 0, s.asking(from, many(get11("/"+fieldMarker, ""))+many("\x00\r\n"),
+			many(s.head()+"Content-Length: 1\r\n\r\n<"), many("PUT "+s.paths["crm"]+" HTTP/1.1\r\nHost: localhost\r\n\r\n"))},
+	}
+}
+
+// fromMany asks from another address each time, as somebody does who has a whole network.
+func (s *siege) fromMany(request string) try {
+	return func(ctx context.Context, n int) []byte {
+		from := net.IPv4(127, 0, byte(2+n/250%250), byte(1+n%250)).String()
+		return s.call(ctx, caller{from: from}, say(request))
+	}
+}
+
+// showingNew shows a certificate each time that nobody has seen before, in the sender's name.
+func (s *siege) showingNew(request string) try {
+	return func(ctx context.Context, _ int) []byte {
+		return s.call(ctx, caller{from: "127.0.0.4", shown: newSender(nil).Shown()}, say(request))
+	}
+}
+
+// showingLong shows a new certificate each time that is as long as TLS takes, or has such a one behind it.
+func (s *siege) showingLong(request string) try {
+	const length = 200 << 10 // of 256 KiB, in which the name of one that signed itself is twice
+	behind := newLong(length)
+	return func(ctx context.Context, n int) []byte {
+		shown := newSender(nil).Shown(behind)
+		if n%2 == 1 {
+			name := pkix.Name{CommonName: strings.Repeat(senderName, length/2/len(senderName))}
+			shown = certificatetest.Sign(&x509.Certificate{Subject: name}, nil).Shown()
+		}
+		return s.call(ctx, caller{from: "127.0.0.4", shown: shown}, say(request))
+	}
+}
+
+// forged are requests that say that they come from the sender.
+func (s *siege) forged() []string {
+	body := string(unchanged())
+	var requests []string
+	for _, header := range []string{
+		"X-Forwarded-For: " + goodFrom, "X-Forwarded-For: " + strings.Repeat(goodFrom+", ", 200) + goodFrom,
+		"X-Real-Ip: " + goodFrom, "Forwarded: for=" + goodFrom, "True-Client-Ip: " + goodFrom,
+		"X-Client-Cert: " + escaped(s.sender) + "\r\nX-Forwarded-For: " + goodFrom,
+	} {
+		requests = append(requests, fmt.Sprintf("%s%s\r\nContent-Length: %d\r\n\r\n%s", s.head(), header, len(body), body))
+	}
+	return requests
+}
+
+// smuggled are requests that hide a good message in a message of another organization: an Ack is for what was hidden.
+func (s *siege) smuggled() []string {
+	visible := string(with(organization, stranger))
+	hidden := s.posted(string(envelope(lead(hiddenID, "00QS10000000666IAA", ""))))
+	requests := []string{}
+	for _, f := range slices.Concat(lengths(visible, hidden), codings(visible, hidden), chunkings(visible, hidden)) {
+		requests = append(requests, s.head()+f.header+"\r\n"+f.body)
+	}
+	for _, r := range s.oldFramings(visible, hidden) {
+		requests = append(requests, r.bytes)
+	}
+	return requests
+}
+
+// absurd are request lines and headers that no client sends.
+func (s *siege) absurd() []string {
+	requests := []string{
+		s.head() + "X: " + strings.Repeat("a", 80<<10) + "\r\n\r\n", s.head() + names(10_000) + "\r\n",
+		"BREW /pot HTTP/1.1\r\nHost: localhost\r\n\r\n", "TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", get11("/readyz/../metrics", ""), get11("/debug/pprof/", ""),
+	}
+	for _, r := range absurdLines(s.paths["crm"]) {
+		requests = append(requests, r.bytes)
+	}
+	return requests
+}
+
+// get11 is a GET with headers, each with its line end.
+func get11(path, headers string) string {
+	return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n"
+}
+
+// written is a hostile request as it is sent.
+func (s *siege) written(h hostile) string {
+	path := s.paths[cmp.Or(h.source, "crm")]
+	if h.token != "" {
+		path = "/outbound/" + strings.TrimPrefix(h.token, "/")
+	}
+	kind, value := "Content-Type", "text/xml; charset=UTF-8"
+	if len(h.header) == 2 {
+		kind, value = h.header[0], h.header[1]
+	}
+	framing, body := fmt.Sprintf("Content-Length: %d", len(h.body)), string(h.body)
+	if h.chunked {
+		framing, body = "Transfer-Encoding: chunked", chunks(body)+"\r\n"
+	}
+	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\n%s: %s\r\n%s\r\n\r\n%s",
+		cmp.Or(h.method, http.MethodPost), path, kind, value, framing, body)
+}

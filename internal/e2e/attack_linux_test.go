@@ -1,0 +1,175 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"ackbox/internal/access/certificate/certificatetest"
+	"ackbox/simulate"
+)
+
+// Addresses of the loopback interface, which on Linux is all of 127.0.0.0/8 for clients, too. Attacks have addresses of
+// their own; those that say so come from the sender's or from outside.
+const (
+	attackRange = "127.0.0.0/28"
+	goodFrom    = "127.0.0.2"
+	outsideFrom = "127.0.1.1"
+)
+
+// siege is a running inbox, the sender whose messages are good, and the attacks on it.
+type siege struct {
+	*server
+	lasts    time.Duration
+	database string
+	limit    int                    // of connections
+	sender   certificatetest.Signer // pinned
+	ended    certificatetest.Signer // pinned, too, but no longer valid
+	tokens   []string
+	book     *book
+}
+
+// TestAttack throws all attacks at an inbox at once while a sender sends good messages. They are all acked, nothing
+// grows without a bound, and nothing leaks. It is short, unless ACKBOX_ATTACK says for how long, as in 1m.
+func TestAttack(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, database string) {
+		s := besiege(t, database)
+		before := s.measured(t)
+		end := s.begin(t)
+		load, stats := s.sendGood(t)
+		s.checkFull(t)
+		end()
+		s.checkCalm(t, before)
+		load.settle("attack of "+s.lasts.String(), s.driver(), s.export())
+		s.checkOnlyGood(t, load, stats)
+		requireAck(t, postBy(t, showing(s.sender.Shown()), s.url("crm"), unchanged()))
+		s.requireNoSecrets(database, s.tokens...)
+		s.requireBoundedMemory("under attack")
+		after := s.stopped(t)
+		t.Log(s.summary(load, stats, before, after))
+		s.book.check(t)
+		s.checkCounts(t, load, after)
+		s.checkBounds(t, before, after)
+	})
+}
+
+// besiege starts an inbox with every door that there is, enforced.
+func besiege(t *testing.T, database string) *siege {
+	t.Helper()
+	s := &siege{lasts: attackTime(t), database: database, limit: 100, sender: newSender(nil)}
+	if s.long() {
+		s.limit = 400
+	}
+	s.ended = certificatetest.Sign(&x509.Certificate{
+		Subject: pkix.Name{CommonName: senderName}, NotAfter: time.Now().Add(-time.Hour),
+	}, nil)
+	in := install(t, "DATABASE_URL="+database, "ACKBOX_CLIENT_CERT_MODE=enforce",
+		"ACKBOX_CLIENT_FINGERPRINT="+s.sender.Fingerprint()+","+s.ended.Fingerprint(),
+		"ACKBOX_RANGES="+attackRange, "ACKBOX_RANGES_MODE=enforce", fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", s.limit),
+		"ACKBOX_HEADER_TIMEOUT=3s", "ACKBOX_READ_TIMEOUT=4s", "ACKBOX_WRITE_TIMEOUT=20s",
+		fmt.Sprintf("ACKBOX_BODY_LIMIT=%dB", bodyLimit), "METRICS_TOKEN="+metricsToken, "ACKBOX_ADMIN_ADDR="+freeAddr(t))
+	in.secure()
+	s.tokens = []string{in.add("crm", "--org", organization).Token, in.add("off").Token}
+	in.ok("source", "disable", "off")
+	s.server = in.serve()
+	s.ready()
+	s.book = newBook(append(s.tokens, s.dir, database, metricsToken, s.sender.Fingerprint(), s.ended.Fingerprint()))
+	return s
+}
+
+// attackTime is how long the attack lasts.
+func attackTime(t *testing.T) time.Duration {
+	t.Helper()
+	set := os.Getenv("ACKBOX_ATTACK")
+	if set == "" {
+		return 6 * time.Second
+	}
+	lasts, err := time.ParseDuration(set)
+	if err != nil {
+		t.Fatalf("ACKBOX_ATTACK says for how long, as in 1m: %v", err)
+	}
+	return lasts
+}
+
+// driver is which database the inbox has.
+func (s *siege) driver() string { return before(s.database, ":") }
+
+// long tells whether the attack is to be as hard as this machine can make it. The short one runs beside other tests.
+func (s *siege) long() bool { return os.Getenv("ACKBOX_ATTACK") != "" }
+
+// begin starts the attacks, which go on until they are ended.
+func (s *siege) begin(t *testing.T) (end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wait sync.WaitGroup
+	for _, a := range s.attacks() {
+		for worker := range a.workers {
+			wait.Go(func() { s.repeat(ctx, a, worker) })
+		}
+	}
+	end = func() {
+		cancel()
+		wait.Wait()
+	}
+	t.Cleanup(end)
+	return end
+}
+
+// repeat is a worker of an attack: it tries again and again, and notes what it hears.
+func (s *siege) repeat(ctx context.Context, a attack, worker int) {
+	pause := a.every
+	switch {
+	case pause > 0:
+	case s.long():
+		pause = 10 * time.Millisecond
+	case raceEnabled:
+		pause = 250 * time.Millisecond
+	default:
+		pause = 100 * time.Millisecond
+	}
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	for n := worker; ctx.Err() == nil; n += a.workers {
+		heard := a.try(ctx, n)
+		s.book.note(a.name, heard, ctx.Err() != nil)
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// sendGood sends good messages until the attack has lasted long enough, and then until all of them are acked.
+func (s *siege) sendGood(t *testing.T) (*tally, simulate.Stats) {
+	t.Helper()
+	const connections = 8
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(goodFrom)}}
+	client, err := simulate.NewClient(s.url("crm"), simulate.ClientOptions{
+		Connections: connections, Certificate: s.sender.Shown(), RootCAs: authority().Pool(), Dial: dialer.DialContext,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	load, o := newTally(t), troubles
+	o.For, o.Rate, o.Concurrency, o.Notifications = s.lasts, 30, connections, simulate.Range{Min: 1, Max: 5}
+	o.OnAck, o.OnFailure = load.onAck, load.onFailure
+	sender, err := simulate.NewSender(client, generator(t, 0), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), s.lasts+2*patience)
+	defer cancel()
+	stats, err := sender.Run(ctx)
+	if err != nil || !stats.AllAcked() {
+		t.Errorf("not all good messages are acked: %v: %v", err, stats)
+	}
+	load.sent = int(stats.Notifications)
+	return load, stats
+}

@@ -1,0 +1,87 @@
+package e2e_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"ackbox/internal/access/certificate/certificatetest"
+)
+
+// authority signs what servers and senders show in these tests. It is made once: making keys takes its time.
+var authority = sync.OnceValue(func() certificatetest.Signer { return certificatetest.NewCA("Test CA", nil) })
+
+// senderName is the subject of the senders' certificates.
+const senderName = "00DS10000004acK.example.test"
+
+// newSender makes the client certificate of an organization, by an authority or by itself.
+func newSender(by *certificatetest.Signer) certificatetest.Signer {
+	return certificatetest.Sign(&x509.Certificate{
+		Subject: pkix.Name{CommonName: senderName}, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, by)
+}
+
+// newLong makes a certificate of a length at least, in bytes.
+func newLong(length int) certificatetest.Signer {
+	return certificatetest.Sign(&x509.Certificate{ExtraExtensions: []pkix.Extension{
+		{Id: asn1.ObjectIdentifier{1, 2, 3}, Value: make([]byte, length)},
+	}}, nil)
+}
+
+// newServerCertificate makes one for servers on this machine.
+func newServerCertificate() certificatetest.Signer {
+	ca := authority()
+	return certificatetest.Sign(&x509.Certificate{
+		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, &ca)
+}
+
+// write writes a file of the installation, in one step, and gives its path.
+func (in *installation) write(name, content string) string {
+	in.tb.Helper()
+	path := filepath.Join(in.dir, name)
+	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+		in.tb.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		in.tb.Fatal(err)
+	}
+	return path
+}
+
+// secure makes the inbox speak TLS.
+func (in *installation) secure() {
+	in.tb.Helper()
+	c := newServerCertificate()
+	in.set("TLS_CERT", in.write("cert.pem", c.PEM()))
+	in.set("TLS_KEY", in.write("key.pem", c.KeyPEM()))
+}
+
+// showing is a client that shows a certificate whenever it is asked for one; none when it is nil. Each request has a
+// connection of its own.
+func showing(shown *tls.Certificate) *http.Client {
+	config := &tls.Config{RootCAs: authority().Pool()}
+	if shown != nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return shown, nil }
+	}
+	return &http.Client{
+		Timeout:   patience,
+		Transport: &http.Transport{TLSClientConfig: config, DisableCompression: true, DisableKeepAlives: true},
+	}
+}
+
+// postBy posts a message by a client of its own.
+func postBy(tb testing.TB, c *http.Client, url string, body []byte, header ...string) answer {
+	tb.Helper()
+	return doBy(tb, c, http.MethodPost, url, bytes.NewReader(body), header...)
+}

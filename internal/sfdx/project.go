@@ -1,0 +1,100 @@
+package sfdx
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+const manifestPath = "manifest/package.xml"
+
+// gitignore keeps the file with the token out of a repository, and what the sf command keeps for itself.
+const gitignore = `# The outbound message holds the URL, and the URL is a secret.
+/force-app/main/default/workflows/
+/before/
+/.sf/
+/.sfdx/
+`
+
+// DefaultName is the API name of what is made for an object: "ackbox_Lead", "ackbox_acme_Sample". Metadata names may
+// not contain two underscores in a row, unlike those of custom objects.
+func DefaultName(object string) string {
+	base, _, _ := cutSuffix(object)
+	return "ackbox_" + strings.ReplaceAll(base, "__", "_")
+}
+
+// cutSuffix parts "acme__Sample__c" into "acme__Sample" and "c"; found is false for a standard name.
+func cutSuffix(name string) (base, suffix string, found bool) {
+	i := strings.LastIndex(name, "__")
+	if i < 0 {
+		return name, "", false
+	}
+	return name[:i], name[i+2:], true
+}
+
+func (p Project) withDefaults() Project {
+	if p.Name == "" {
+		p.Name = DefaultName(p.Object)
+	}
+	if p.On == "" {
+		p.On = OnCreateOrUpdate
+	}
+	if p.APIVersion == "" {
+		p.APIVersion = DefaultAPIVersion
+	}
+	if p.Description == "" {
+		p.Description = fmt.Sprintf("Sends %s records to ackbox. Written by ackbox setup.", p.Object)
+	}
+	return p
+}
+
+// sent are the fields of the message: Id and the chosen ones, in the order in which Setup lists and sends them.
+func (p Project) sent() []string {
+	fields := append([]string{"Id"}, p.Fields...)
+	slices.Sort(fields)
+	return slices.Compact(fields)
+}
+
+func (p Project) workflowPath() string {
+	return "force-app/main/default/workflows/" + p.Object + ".workflow-meta.xml"
+}
+
+func (p Project) flowPath() string {
+	return "force-app/main/default/flows/" + p.Name + ".flow-meta.xml"
+}
+
+func (p Project) permissionSetPath() string {
+	return "force-app/main/default/permissionsets/" + p.Name + ".permissionset-meta.xml"
+}
+
+// Warnings are what is allowed but seldom meant: a URL that Salesforce cannot reach, is not encrypted or is not one of
+// ackbox. None of them holds the URL.
+func (p Project) Warnings() []string {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return nil
+	}
+	var warnings []string
+	if !public(u.Hostname()) {
+		warnings = append(warnings, "Salesforce cannot reach "+u.Hostname()+": it posts from the internet")
+	}
+	if u.Scheme == "http" {
+		warnings = append(warnings, "the URL is http: records and the token travel unencrypted; use https outside of a test")
+	}
+	if !strings.Contains(u.Path, "/outbound/") {
+		warnings = append(warnings, "the URL has no /outbound/TOKEN in it: is it one that ackbox source add printed?")
+	}
+	return warnings
+}
+
+// public says whether a host can be one that the internet knows.
+func public(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if addr, err := netip.ParseAddr(host); err == nil {
+		addr = addr.Unmap()
+		return addr.IsGlobalUnicast() && !addr.IsPrivate()
+	}
+	return strings.Contains(host, ".") && !strings.HasSuffix(host, ".localhost") && !strings.HasSuffix(host, ".local")
+}
