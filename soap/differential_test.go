@@ -80,6 +80,26 @@ func TestDecodeAgreesWithEncodingXML(t *testing.T) {
 	}
 }
 
+// TestRefusalRulesHoldForNoReadableBody guards the oracle itself: a rule that held for every body
+// would excuse every refusal.
+func TestRefusalRulesHoldForNoReadableBody(t *testing.T) {
+	t.Parallel()
+	for _, body := range oddBodies() {
+		if _, err := soap.Decode(body, nil); err != nil {
+			continue
+		}
+		doc, err := parseTree(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range refusalRules {
+			if rule.holds(body, doc) {
+				t.Errorf("the rule %q holds for a body that the decoder accepts:\n%s", rule.name, body)
+			}
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, body := range oddBodies() {
 		if len(body) < 4<<10 { // mutations of a long body find nothing that those of a short one do not

@@ -28,6 +28,7 @@ type node struct {
 type document struct {
 	roots    []*node
 	outside  string // text around the roots
+	cdata    bool   // a CDATA section is part of outside
 	dtd      bool
 	procInst int // the XML declaration among them
 	comments string
@@ -36,8 +37,10 @@ type document struct {
 func parseTree(body []byte) (*document, error) {
 	doc := &document{}
 	var open []*node
-	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	d := xml.NewDecoder(bytes.NewReader(body))
 	for {
+		offset := d.InputOffset()
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
 			return doc, nil
@@ -60,6 +63,7 @@ func parseTree(body []byte) (*document, error) {
 		case xml.CharData:
 			if len(open) == 0 {
 				doc.outside += string(token)
+				doc.cdata = doc.cdata || body[offset] == '<'
 			} else {
 				parent := open[len(open)-1]
 				parent.children = append(parent.children, string(token))
@@ -265,7 +269,7 @@ var refusalRules = []struct {
 		return doc.procInst == 1 && !declarationForm.Match(body)
 	}},
 	{"no text around the root", func(_ []byte, doc *document) bool { return !blank(doc.outside) }},
-	{"CDATA around the root is text", func(_ []byte, doc *document) bool { return cdataOutside(doc) }},
+	{"CDATA around the root is text", func(_ []byte, doc *document) bool { return doc.cdata }},
 	{"characters of XML in comments", func(_ []byte, doc *document) bool { return !validChars(doc.comments) }},
 	{"white space between attributes", func(body []byte, _ *document) bool { return unspaced.Match(body) }},
 	{"no reference to a surrogate", func(body []byte, _ *document) bool { return surrogate.Match(body) }},
@@ -276,13 +280,11 @@ var refusalRules = []struct {
 }
 
 var (
-	declarationForm = regexp.MustCompile(`^(\xef\xbb\xbf)?\s*<\?xml\s+version\s*=\s*("1\.0"|'1\.0')` +
+	declarationForm = regexp.MustCompile(`^\x{feff}?\s*<\?xml\s+version\s*=\s*("1\.0"|'1\.0')` +
 		`(\s+encoding\s*=\s*("[A-Za-z0-9._-]+"|'[A-Za-z0-9._-]+'))?(\s+standalone\s*=\s*("(yes|no)"|'(yes|no)'))?\s*\?>`)
-	unspaced  = regexp.MustCompile(`["'][^\s/>?]`)
+	unspaced  = regexp.MustCompile(`=\s*("[^"]*"|'[^']*')[^\s/>?]`)
 	surrogate = regexp.MustCompile(`(?i)&#(x0*d[89a-f][0-9a-f]{2}|0*5[5-7][0-9]{3});`)
 )
-
-func cdataOutside(doc *document) bool { return len(doc.outside) > 0 }
 
 func validChars(text string) bool {
 	for _, r := range text {
@@ -305,13 +307,20 @@ func badNamespaces(body []byte) bool {
 			} else if name.Space != "" && name.Space != "xmlns" {
 				bad = true
 			}
-			bad = bad || seen[name] || strings.Contains(name.Local, ":") || badDeclaration(a)
+			bad = bad || seen[name] || !isNCName(name.Local) || badDeclaration(a)
 			seen[name] = true
 		}
 		_, bound := scope[start.Name.Space]
-		bad = bad || !bound && start.Name.Space != "" || strings.Contains(start.Name.Local, ":")
+		bad = bad || !bound && start.Name.Space != "" || !isNCName(start.Name.Local)
 	})
 	return bad
+}
+
+// isNCName reports whether a local name is a name by itself. encoding/xml only checks that it is one
+// together with its prefix, which lets sf:1 pass.
+func isNCName(local string) bool {
+	_, err := xml.NewDecoder(strings.NewReader("<" + local + "/>")).RawToken()
+	return err == nil && !strings.Contains(local, ":")
 }
 
 func badDeclaration(a xml.Attr) bool {
