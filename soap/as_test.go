@@ -56,6 +56,8 @@ func TestAsEqualsUnmarshal(t *testing.T) {
 			<sf:acme__Due__c>2026-11-22Z</sf:acme__Due__c>`,
 		"fieldsToNull": "<sf:fieldsToNull>A</sf:fieldsToNull><sf:fieldsToNull>B</sf:fieldsToNull>",
 		"unknown":      "<sf:Unknown__c>1</sf:Unknown__c>",
+		"attributes":   `<sf:Name a="1" sf:a='"' xsi:a="Ü &amp;&lt;">A</sf:Name>`,
+		"other names":  `<Ünï2__c xmlns="urn:other">1</Ünï2__c>`,
 	}
 	types := types(t)
 	for name, fields := range cases {
@@ -111,6 +113,7 @@ func TestAsRefusesValuesThatDoNotFit(t *testing.T) {
 		"acme__Seen__c":       "2026-11-22",
 		"acme__Attachment__c": "a",
 		"Name":                "<sf:a>1</sf:a>",
+		"Id":                  "a second one",
 	}
 	for field, value := range cases {
 		body := sample("<sf:" + field + ">" + value + "</sf:" + field + ">")

@@ -92,13 +92,15 @@ func TestDecodeNeverKeepsTheSessionID(t *testing.T) {
 	}
 }
 
-// Each case is the XML of fields of a Lead behind its Id, and what of the JSON follows the Id.
-func TestDecodeWritesFields(t *testing.T) {
-	t.Parallel()
-	cases := map[string]struct {
-		xml, json string
-		drift     int
-	}{
+type fieldCase struct {
+	xml, json string
+	drift     int
+}
+
+// fieldCases maps names to the XML of fields of a Lead, which follow its Id, and to the JSON that
+// follows the Id.
+func fieldCases() map[string]fieldCase {
+	return map[string]fieldCase{
 		"text":                       {"<sf:Company>Acme &amp; Söhne \"x\" \\ ü</sf:Company>", `"Company":"Acme & Söhne \"x\" \\ ü"`, 0},
 		"spaces are kept":            {"<sf:Company>  a  b </sf:Company>", `"Company":"  a  b "`, 0},
 		"line ends become \\n":       {"<sf:Company>a\r\nb\rc\nd&#13;\te</sf:Company>", `"Company":"a\nb\nc\nd\r\te"`, 0},
@@ -107,12 +109,15 @@ func TestDecodeWritesFields(t *testing.T) {
 		"empty":                      {"<sf:Company/><sf:Email></sf:Email>", `"Company":"","Email":""`, 0},
 		"nil":                        {`<sf:Company xsi:nil="true"/><sf:AnnualRevenue xsi:nil="1"/>`, `"Company":null,"AnnualRevenue":null`, 0},
 		"nil with content":           {`<sf:Company xsi:nil="true">x</sf:Company>`, `"Company":"x"`, 0},
+		"nil with a quotation mark":  {`<sf:Company xsi:nil="true">"</sf:Company>`, `"Company":"\""`, 0},
 		"repeated":                   {"<sf:fieldsToNull>A</sf:fieldsToNull><sf:fieldsToNull>B</sf:fieldsToNull>", `"fieldsToNull":["A","B"]`, 0},
 		"repeated apart":             {"<sf:Company>1</sf:Company><sf:Email>x</sf:Email><sf:Company>2</sf:Company>", `"Company":["1","2"],"Email":"x"`, 1},
 		"nested":                     {"<sf:Company><sf:a>1</sf:a> <sf:b><sf:c/></sf:b></sf:Company>", `"Company":{"a":"1","b":{"c":""}}`, 1},
 		"text beside elements":       {"<sf:Company>x <sf:a>1</sf:a> y</sf:Company>", `"Company":{"a":"1","#text":"x  y"}`, 1},
 		"another prefix":             {`<q:Company xmlns:q="urn:sobject.enterprise.soap.sforce.com">A</q:Company>`, `"Company":"A"`, 0},
 		"another namespace":          {`<sf:AnnualRevenue xmlns:sf="urn:other">1.0</sf:AnnualRevenue>`, `"AnnualRevenue":"1.0"`, 1},
+		"letters beyond ASCII":       {`<Ünï2__c xmlns="urn:other">1</Ünï2__c>`, `"Ünï2__c":"1"`, 1},
+		"attributes":                 {`<sf:Company a="1" sf:a='"' xsi:a="Ü&amp;&lt;">A</sf:Company>`, `"Company":"A"`, 0},
 		"a field no WSDL names":      {"<sf:New__c>1</sf:New__c>", `"New__c":"1"`, 1},
 		"double":                     {"<sf:AnnualRevenue>1.0E7</sf:AnnualRevenue>", `"AnnualRevenue":1.0E7`, 0},
 		"double, many digits":        {"<sf:AnnualRevenue>0.10000000000000000000001</sf:AnnualRevenue>", `"AnnualRevenue":0.10000000000000000000001`, 0},
@@ -139,11 +144,18 @@ func TestDecodeWritesFields(t *testing.T) {
 		"dateTime":                   {"<sf:CreatedDate>2017-09-01T16:27:19.000Z</sf:CreatedDate>", `"CreatedDate":"2017-09-01T16:27:19.000Z"`, 0},
 		"dateTime, no such day":      {"<sf:CreatedDate>2017-02-30T16:27:19.000Z</sf:CreatedDate>", `"CreatedDate":"2017-02-30T16:27:19.000Z"`, 1},
 	}
+}
+
+func (c fieldCase) body() string { return envelope(notification("04l1", c.xml)) }
+
+func TestDecodeWritesFields(t *testing.T) {
+	t.Parallel()
 	types := types(t)
-	for name, c := range cases {
+	for name, c := range fieldCases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := decodeOne(t, envelope(notification("04l1", c.xml)), types)
+			compare(t, []byte(c.body()))
+			n := decodeOne(t, c.body(), types)
 			want := `{"Id":"00Q5g000001LeadEAG",` + c.json + `}`
 			if got := string(n.Fields); got != want {
 				t.Errorf("fields:\n got %s\nwant %s", got, want)
@@ -166,29 +178,42 @@ func TestDecodeTakesAllForStringsWithoutAWSDL(t *testing.T) {
 	}
 }
 
-func TestDecodeOfOddRecords(t *testing.T) {
-	t.Parallel()
-	record := func(xml string) string {
-		return envelope("<Notification><Id>04l1</Id>" + xml + "</Notification>")
-	}
-	cases := map[string]struct{ xml, objectType, recordID, fields string }{
-		"no sObject":            {"", "<nil>", "<nil>", "<nil>"},
-		"empty sObject":         {"<sObject/>", "", "<nil>", "{}"},
-		"nil sObject":           {`<sObject xsi:nil="true"/>`, "", "<nil>", "<nil>"},
-		"typed, empty":          {`<sObject xsi:type="s:Lead" xmlns:s="urn:sobject.enterprise.soap.sforce.com"/>`, "Lead", "<nil>", "{}"},
-		"unbound type":          {`<sObject xsi:type="no:Lead"/>`, "no:Lead", "<nil>", "{}"},
-		"type of another space": {`<sObject xsi:type="o:Lead" xmlns:o="urn:other"/>`, "Lead", "<nil>", "{}"},
-		"Id of another space":   {`<sObject><Id>1</Id></sObject>`, "", "<nil>", `{"Id":"1"}`},
+type recordCase struct{ xml, objectType, recordID, fields string }
+
+// recordCases maps names to the XML of an sObject and to what is read from it.
+func recordCases() map[string]recordCase {
+	return map[string]recordCase{
+		"no sObject":              {"", "<nil>", "<nil>", "<nil>"},
+		"empty sObject":           {"<sObject/>", "", "<nil>", "{}"},
+		"nil sObject":             {`<sObject xsi:nil="true"/>`, "", "<nil>", "<nil>"},
+		"typed, empty":            {`<sObject xsi:type="s:Lead" xmlns:s="urn:sobject.enterprise.soap.sforce.com"/>`, "Lead", "<nil>", "{}"},
+		"unbound type":            {`<sObject xsi:type="no:Lead"/>`, "no:Lead", "<nil>", "{}"},
+		"type of another space":   {`<sObject xsi:type="o:Lead" xmlns:o="urn:other"/>`, "Lead", "<nil>", "{}"},
+		"type with two colons":    {`<sObject xsi:type="xsi:a:b"/>`, "xsi:a:b", "<nil>", "{}"},
+		"white space in the type": {"<sObject xsi:type='a\r\nb\rc\td  e'/>", "a b c d  e", "<nil>", "{}"},
+		"references in the type":  {`<sObject xsi:type="&quot;Ü&#10;&#x4f;'"/>`, "\"Ü\nO'", "<nil>", "{}"},
+		"Id of another space":     {`<sObject><Id>1</Id></sObject>`, "", "<nil>", `{"Id":"1"}`},
 		"nil Id": {`<sObject xmlns:s="urn:sobject.enterprise.soap.sforce.com"><s:Id xsi:nil="true"/></sObject>`,
 			"", "<nil>", `{"Id":null}`},
 		"escaped Id": {`<sObject xmlns:s="urn:sobject.enterprise.soap.sforce.com"><s:Id>"1"</s:Id></sObject>`,
 			"", `"1"`, `{"Id":"\"1\""}`},
+		"two Ids": {`<sObject xmlns:s="urn:sobject.enterprise.soap.sforce.com"><s:Id>1</s:Id><s:Id>2</s:Id></sObject>`,
+			"", "1", `{"Id":["1","2"]}`},
 		"only text": {`<sObject>text</sObject>`, "", "<nil>", `{"#text":"text"}`},
 	}
-	for name, c := range cases {
+}
+
+func (c recordCase) body() string {
+	return envelope("<Notification><Id>04l1</Id>" + c.xml + "</Notification>")
+}
+
+func TestDecodeOfOddRecords(t *testing.T) {
+	t.Parallel()
+	for name, c := range recordCases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := decodeOne(t, record(c.xml), types(t))
+			compare(t, []byte(c.body()))
+			n := decodeOne(t, c.body(), types(t))
 			fields := "<nil>"
 			if n.Fields != nil {
 				fields = string(n.Fields)
@@ -208,15 +233,17 @@ func textOf(text *string) string {
 	return *text
 }
 
-func TestDecodeRefuses(t *testing.T) {
-	t.Parallel()
+type refusal struct {
+	body         string
+	cause        soap.Cause
+	line, column int
+}
+
+// refusals maps names to bodies that are refused, with the cause and the place.
+func refusals() map[string]refusal {
 	plain := envelope(notification("04l1", "<sf:Company>Acme</sf:Company>"))
 	replace := func(old, replacement string) string { return strings.Replace(plain, old, replacement, 1) }
-	cases := map[string]struct {
-		body         string
-		cause        soap.Cause
-		line, column int
-	}{
+	return map[string]refusal{
 		"nothing":           {"", soap.CauseMalformed, 1, 1},
 		"no XML":            {"hello", soap.CauseShape, 1, 1},
 		"truncated":         {plain[:strings.Index(plain, "Acme")], soap.CauseMalformed, 14, 18},
@@ -233,6 +260,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"two declarations":  {plain + plain, soap.CauseForbidden, 19, 20},
 		"two Bodies":        {replace("</soapenv:Body>", "</soapenv:Body><soapenv:Body/>"), soap.CauseShape, 18, 17},
 		"two messages":      {replace("</soapenv:Body>", "<x/></soapenv:Body>"), soap.CauseShape, 18, 2},
+		"text in a message": {replace("<ActionId>", "text<ActionId>"), soap.CauseShape, 6, 4},
+		"element in an id":  {replace("<ActionId>", "<ActionId><b/>"), soap.CauseShape, 6, 14},
 		"no Body":           {`<e:Envelope xmlns:e="` + soap.EnvelopeNS + `"/>`, soap.CauseShape, 1, 66},
 		"no message":        {`<e:Envelope xmlns:e="` + soap.EnvelopeNS + `"><e:Body/></e:Envelope>`, soap.CauseShape, 1, 74},
 		"no OrganizationId": {replace("<OrganizationId>00D5g00000ABCDEEA4</OrganizationId>", ""),
@@ -253,19 +282,31 @@ func TestDecodeRefuses(t *testing.T) {
 		"many children": {replace("<sf:Company>Acme</sf:Company>", strings.Repeat("<sf:A/>", 10_000)),
 			soap.CauseLimit, 14, 6 + 7*9_999},
 	}
-	for name, c := range cases {
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range refusals() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			message, err := soap.Decode([]byte(c.body), types(t))
-			var parse *soap.ParseError
-			if !errors.As(err, &parse) || message != nil {
-				t.Fatalf("got %v, %v; want a *ParseError alone", message, err)
-			}
-			got := soap.ParseError{Cause: parse.Cause, Line: parse.Line, Column: parse.Column}
-			if diff := cmp.Diff(soap.ParseError{Cause: c.cause, Line: c.line, Column: c.column}, got); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", parse.Problem, diff)
-			}
+			c.check(t)
 		})
+	}
+}
+
+// check fails the test when Decode does not refuse the body as c says, or when the oracle
+// disagrees.
+func (c refusal) check(t *testing.T) {
+	t.Helper()
+	compare(t, []byte(c.body))
+	message, err := soap.Decode([]byte(c.body), types(t))
+	var parse *soap.ParseError
+	if !errors.As(err, &parse) || message != nil {
+		t.Fatalf("got %v, %v; want a *ParseError alone", message, err)
+	}
+	got := soap.ParseError{Cause: parse.Cause, Line: parse.Line, Column: parse.Column}
+	if diff := cmp.Diff(soap.ParseError{Cause: c.cause, Line: c.line, Column: c.column}, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", parse.Problem, diff)
 	}
 }
 
