@@ -89,6 +89,12 @@ func sqliteUnavailable(code int) bool {
 	return false
 }
 
+// isLockTimeout reports whether PostgreSQL gave up waiting for a lock after lock_timeout.
+func isLockTimeout(err error) bool {
+	e, ok := errors.AsType[*pq.Error](err)
+	return ok && e.Code == pqerror.LockNotAvailable
+}
+
 // isDeadlock tells whether PostgreSQL rolled a transaction back for the sake of another: it can simply be run again.
 func isDeadlock(err error) bool {
 	e, ok := errors.AsType[*pq.Error](err)

@@ -31,7 +31,7 @@ func (s *Store) health(ctx context.Context) (health Health, err error) {
 	if health.Want, err = wantedVersion(s.driver); err != nil {
 		return Health{}, err
 	}
-	if health.Have, err = s.version(ctx, s.read.DB); err != nil {
+	if health.Have, err = s.version(ctx, s.read); err != nil {
 		return Health{}, err
 	}
 	if health.Have > 0 {

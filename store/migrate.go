@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -34,22 +34,29 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	have, err := s.version(ctx, s.write.DB)
+	have, err := s.version(ctx, s.write)
 	if err != nil || have >= want {
 		return err
 	}
 	if s.driver == driverSQLite {
 		return s.migrateSQLite(ctx)
 	}
-	locker, err := lock.NewPostgresTableLocker(
-		lock.WithTableLockTimeout(250*time.Millisecond, 4*300), // 5 minutes: a migration may take long
-		lock.WithTableRetryPolicy(func(err error) bool { return !isUnavailable(err) }),
-		lock.WithTableLogger(slog.New(slog.DiscardHandler)),
-	)
+	if err := s.adopt(ctx, goose.DialectPostgres); err != nil {
+		return err
+	}
+	locker, err := lock.NewPostgresTableLocker(append(lockOptions(), lock.WithTableName(lockTable))...)
 	if err != nil {
 		return err
 	}
 	return s.up(ctx, goose.DialectPostgres, goose.WithLocker(locker))
+}
+
+func lockOptions() []lock.TableLockerOption {
+	return []lock.TableLockerOption{
+		lock.WithTableLockTimeout(250*time.Millisecond, 4*300), // 5 minutes: a migration may take long
+		lock.WithTableRetryPolicy(func(err error) bool { return !isUnavailable(err) }),
+		lock.WithTableLogger(slog.New(slog.DiscardHandler)),
+	}
 }
 
 // migrateSQLite also switches the file to a write-ahead log, once and for all, under the same lock: SQLite does not
@@ -67,6 +74,9 @@ func (s *Store) migrateSQLite(ctx context.Context) (err error) {
 	if mode != "wal" {
 		return fmt.Errorf("the journal mode of %s is %s, not wal: is the folder on a network drive?", s.path, mode)
 	}
+	if err := s.adopt(ctx, goose.DialectSQLite3); err != nil {
+		return err
+	}
 	return s.up(ctx, goose.DialectSQLite3)
 }
 
@@ -75,26 +85,48 @@ func (s *Store) up(ctx context.Context, dialect goose.Dialect, options ...goose.
 	if err != nil {
 		return err
 	}
-	options = append(options, goose.WithDisableGlobalRegistry(true))
+	options = append(options, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
 	provider, err := goose.NewProvider(dialect, s.write.DB, folder, options...)
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
-	return err
+	for attempt := 1; ; attempt++ {
+		_, err = provider.Up(ctx)
+		if !isLockTimeout(err) || attempt == maxLockAttempts {
+			return err
+		}
+		if err := pause(ctx, lockPause); err != nil {
+			return err
+		}
+	}
 }
 
-// version is the number of the newest migration that the database has, 0 for none.
-func (s *Store) version(ctx context.Context, db *sql.DB) (int64, error) {
-	exists := "select count(*) from sqlite_master where name = 'goose_db_version'"
-	if s.driver == driverPostgres { // each keeps its own list of tables
-		exists = "select count(to_regclass('goose_db_version'))"
+// A migration that changes a table waits for its lock only shortly (lock_timeout in its SQL), lets the inserts behind it
+// pass, and is tried again: for 5 minutes, which an export may take.
+const (
+	maxLockAttempts = 100
+	lockPause       = time.Second
+)
+
+// pause waits for a time, or until the context ends, which is the error.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
-	var tables, version int64
-	if err := db.QueryRowContext(ctx, exists).Scan(&tables); err != nil || tables == 0 {
+}
+
+// version returns the number of the newest migration that the database has, 0 for none.
+func (s *Store) version(ctx context.Context, db *sqlx.DB) (version int64, err error) {
+	tables, err := s.tables(ctx, db, versionTable)
+	if err != nil || len(tables) == 0 {
 		return 0, err
 	}
-	err := db.QueryRowContext(ctx, "select coalesce(max(version_id), 0) from goose_db_version").Scan(&version)
+	err = db.GetContext(ctx, &version, `select coalesce(max(version_id), 0) from `+versionTable)
 	return version, err
 }
 

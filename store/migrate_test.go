@@ -48,7 +48,7 @@ func TestMigrateBySeveralAtOnce(t *testing.T) {
 func TestMigrateLeavesANewerSchemaAlone(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		_, err := openRaw(t, db).Exec(`insert into goose_db_version (version_id, is_applied) values (999, true)`)
+		_, err := openRaw(t, db).Exec(`insert into ackbox_schema_version (version_id, is_applied) values (999, true)`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,9 +81,9 @@ func TestBothDatabasesHaveTheSameColumns(t *testing.T) {
 	for i, query := range []string{`
 		select t.name || '.' || c.name || case when c."notnull" or c.pk then '' else ' null' end
 		from sqlite_master t join pragma_table_info(t.name) c
-		where t.type = 'table' and t.name not like 'goose%' and t.name not like 'sqlite%'`, `
+		where t.type = 'table' and t.name not like 'ackbox_schema%' and t.name not like 'sqlite%'`, `
 		select table_name || '.' || column_name || case is_nullable when 'YES' then ' null' else '' end
-		from information_schema.columns where table_schema = 'public' and table_name not like 'goose%'`,
+		from information_schema.columns where table_schema = 'public' and table_name not like 'ackbox_schema%'`,
 	} {
 		schemas[i] = texts(t, openRaw(t, storetest.New(t, drivers[i])), query)
 	}
@@ -97,7 +97,7 @@ func TestIDsAreCollatedByBytes(t *testing.T) {
 	got := texts(t, openRaw(t, storetest.New(t, storetest.Postgres)), `
 		select table_name || '.' || column_name from information_schema.columns
 		where table_schema = 'public' and data_type = 'text' and collation_name is distinct from 'C'
-			and table_name not like 'goose%' order by 1`)
+			and table_name not like 'ackbox_schema%' order by 1`)
 	forPeople := []string{
 		"address_lists.content", "client_certificates.chain", "client_certificates.issuer", "client_certificates.problem",
 		"client_certificates.subject", "refusals.detail",
@@ -109,17 +109,15 @@ func TestIDsAreCollatedByBytes(t *testing.T) {
 
 func TestMigrationsGoDownToNothing(t *testing.T) {
 	t.Parallel()
-	dialects := map[string]goose.Dialect{
-		storetest.SQLite: goose.DialectSQLite3, storetest.Postgres: goose.DialectPostgres,
-	}
 	queries := map[string]string{
-		storetest.SQLite: `select name from sqlite_master where name not like 'goose%' and name not like 'sqlite%'`,
+		storetest.SQLite: `select name from sqlite_master where name not like 'ackbox_schema%' and name not like 'sqlite%'`,
 		storetest.Postgres: `
-			select tablename from pg_tables where schemaname = 'public' and tablename not like 'goose%'`,
+			select tablename from pg_tables where schemaname = 'public' and tablename not like 'ackbox_schema%'`,
 	}
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		driver, conn := db.Store.Driver(), openRaw(t, db)
-		provider, err := goose.NewProvider(dialects[driver], conn, os.DirFS("migrations/"+driver))
+		provider, err := goose.NewProvider(dialects[driver], conn, os.DirFS("migrations/"+driver),
+			goose.WithTableName("ackbox_schema_version"))
 		if err != nil {
 			t.Fatal(err)
 		}
