@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"ackbox/soap"
+	"ackbox/ledger"
 	"ackbox/store"
 )
 
@@ -70,10 +70,10 @@ func (m *metrics) refused(c cause) { m.refusals.WithLabelValues(string(c)).Inc()
 func (m *metrics) reported(c cause) { m.reports.WithLabelValues(string(c)).Inc() }
 
 // drifted counts per object: only objects with a WSDL drift, so the label is bounded.
-func (m *metrics) drifted(message *soap.Message) {
-	for i := range message.Notifications {
-		if n := &message.Notifications[i]; n.Drift > 0 {
-			m.drift.WithLabelValues(*n.ObjectType).Add(float64(n.Drift))
+func (m *metrics) drifted(batch *ledger.Batch) {
+	for i := range batch.Entries {
+		if e := &batch.Entries[i]; e.Drift > 0 {
+			m.drift.WithLabelValues(*e.ObjectType).Add(float64(e.Drift))
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"ackbox/ledger"
 	"ackbox/soap"
 	"ackbox/store"
 )
@@ -25,18 +26,18 @@ func (h *Handlers) receive(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	message, err := h.read(c, source)
+	batch, err := h.read(c, source)
 	if err != nil {
 		return err
 	}
-	saved, err := h.save(c, source, message)
+	saved, err := h.save(c, source, batch)
 	if err != nil {
 		return err
 	}
 	h.report(c, found)
 	h.metrics.acked(source.Name, saved, time.Since(started))
 	h.Log.Info("message acked", "request_id", requestID(c), "source", source.Name,
-		"notifications", len(message.Notifications), "stored", saved.Stored, "revisions", saved.Revisions,
+		"notifications", len(batch.Entries), "stored", saved.Stored, "revisions", saved.Revisions,
 		"duplicates", saved.Duplicates, "duration", time.Since(started))
 	return c.Blob(http.StatusOK, contentType, ack)
 }
@@ -68,7 +69,7 @@ func (h *Handlers) source(c echo.Context) (store.Source, error) {
 }
 
 // read decodes the message of a request and makes sure that its organization may post to the source.
-func (h *Handlers) read(c echo.Context, source store.Source) (*soap.Message, error) {
+func (h *Handlers) read(c echo.Context, source store.Source) (*ledger.Batch, error) {
 	if cause := encodingOf(c.Request().Header); cause != "" {
 		return nil, refuse(cause).of(source)
 	}
@@ -77,19 +78,19 @@ func (h *Handlers) read(c echo.Context, source store.Source) (*soap.Message, err
 	if err != nil {
 		return nil, err.of(source)
 	}
-	message, parseErr := h.decode(body)
+	batch, parseErr := h.decode(body)
 	if parseErr != nil {
 		return nil, refuseParse(parseErr).of(source).sized(len(body))
 	}
-	if !source.Allows(message.OrganizationID) {
+	if !source.Allows(batch.OrganizationID) {
 		return nil, refuse(causeOrganization).of(source).sized(len(body))
 	}
-	h.metrics.drifted(message)
-	return message, nil
+	h.metrics.drifted(batch)
+	return batch, nil
 }
 
 // decode decodes a body when there is room for that, which is soon: nobody who decodes waits for anything.
-func (h *Handlers) decode(body []byte) (*soap.Message, error) {
+func (h *Handlers) decode(body []byte) (*ledger.Batch, error) {
 	if err := h.decoding.Acquire(context.Background(), int64(len(body))); err != nil {
 		return nil, err
 	}
@@ -119,10 +120,10 @@ func encodingOf(header http.Header) cause {
 }
 
 // save stores the message, even when the sender goes away meanwhile: it will come again, and add nothing.
-func (h *Handlers) save(c echo.Context, source store.Source, message *soap.Message) (store.Saved, error) {
+func (h *Handlers) save(c echo.Context, source store.Source, batch *ledger.Batch) (store.Saved, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), h.SaveTimeout)
 	defer cancel()
-	saved, err := h.Store.Save(ctx, store.Inbound{SourceID: source.ID, Message: message, ReceivedAt: time.Now()})
+	saved, err := h.Store.Save(ctx, store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: time.Now()})
 	switch {
 	case errors.Is(err, store.ErrOverloaded):
 		return saved, refuse(causeOverloaded).of(source).because(err)

@@ -147,7 +147,7 @@ func newBodies(files [][]byte) *bodies {
 			b.messages[i].items = []item{{}}
 			continue
 		}
-		for _, n := range message.Notifications {
+		for _, n := range message.Entries {
 			b.messages[i].items = append(b.messages[i].items, item{Notification: Notification{ID: n.ID}})
 		}
 	}

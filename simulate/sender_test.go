@@ -57,7 +57,7 @@ func (i *inbox) store(body []byte) {
 		i.contents = map[string][]string{}
 	}
 	d := decoded{organization: message.OrganizationID, action: message.ActionID}
-	for _, n := range message.Notifications {
+	for _, n := range message.Entries {
 		i.contents[n.ID] = append(i.contents[n.ID], string(n.Fields))
 		d.notifications = append(d.notifications, decodedNotification{id: n.ID, hasData: n.Fields != nil})
 	}

@@ -13,22 +13,24 @@ import (
 // notification could be delivered.
 var ErrNoRecord = errors.New("the notification carries no record")
 
-// As gives the record of a notification the type that go generate made for it: soap.As[lead.Lead](n). Fields that are
-// absent or null are nil pointers. It is [ErrNoRecord] without a record; a record of another object type and a value
-// that does not fit its field are errors that say so, and never come with a partial record.
+// As returns a record, given by its object type and its fields, as the type that go generate made for it:
+// soap.As[lead.Lead](entry.ObjectType, entry.Fields), of an entry that was decoded or of a notification that was stored.
+// Fields that are absent or null are nil pointers. The error is [ErrNoRecord] when there is no record. A record of
+// another object type, or a value that does not fit its field, is an error that names it; no part of the record is
+// returned then.
 func As[T any, P interface {
 	*T
 	Record
-}](n Notification) (*T, error) {
+}](objectType *string, fields json.RawMessage) (*T, error) {
 	record := new(T)
 	object := P(record).ObjectType()
-	if n.ObjectType == nil || n.Fields == nil {
+	if objectType == nil || fields == nil {
 		return nil, ErrNoRecord
 	}
-	if *n.ObjectType != object {
-		return nil, fmt.Errorf("the record is of type %q, not %q", *n.ObjectType, object)
+	if *objectType != object {
+		return nil, fmt.Errorf("the record is of type %q, not %q", *objectType, object)
 	}
-	if err := setFields(reflect.ValueOf(record).Elem(), n.Fields); err != nil {
+	if err := setFields(reflect.ValueOf(record).Elem(), fields); err != nil {
 		return nil, fmt.Errorf("read %s: %w", object, err)
 	}
 	return record, nil

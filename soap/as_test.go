@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ackbox/ledger"
 	"ackbox/soap"
 	"ackbox/soap/sobject/acmesamplec"
 	"ackbox/soap/sobject/lead"
@@ -66,7 +67,7 @@ func TestAsEqualsUnmarshal(t *testing.T) {
 			body := sample(fields)
 			want := unmarshalSample(t, body)
 			for _, types := range []*soap.Types{types, nil} {
-				got, err := soap.As[acmesamplec.Acme__Sample__c](decodeOne(t, body, types))
+				got, err := asSample(decodeOne(t, body, types))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -88,9 +89,13 @@ func nilled(fields string) string {
 	return b.String()
 }
 
+func asSample(e ledger.Entry) (*acmesamplec.Acme__Sample__c, error) {
+	return soap.As[acmesamplec.Acme__Sample__c](e.ObjectType, e.Fields)
+}
+
 func TestAsReadsEveryKind(t *testing.T) {
 	t.Parallel()
-	got, err := soap.As[acmesamplec.Acme__Sample__c](decodeOne(t, sample(sampleFields), types(t)))
+	got, err := asSample(decodeOne(t, sample(sampleFields), types(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +122,7 @@ func TestAsRefusesValuesThatDoNotFit(t *testing.T) {
 	}
 	for field, value := range cases {
 		body := sample("<sf:" + field + ">" + value + "</sf:" + field + ">")
-		got, err := soap.As[acmesamplec.Acme__Sample__c](decodeOne(t, body, types(t)))
+		got, err := asSample(decodeOne(t, body, types(t)))
 		if err == nil || got != nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: got %v, %v; want an error that names the field, alone", field, got, err)
 		}
@@ -127,10 +132,11 @@ func TestAsRefusesValuesThatDoNotFit(t *testing.T) {
 func TestAsRefusesAnotherObjectAndNoRecord(t *testing.T) {
 	t.Parallel()
 	other := decodeOne(t, sample(""), nil)
-	if got, err := soap.As[lead.Lead](other); err == nil || got != nil {
+	if got, err := soap.As[lead.Lead](other.ObjectType, other.Fields); err == nil || got != nil {
 		t.Errorf("another object: got %v, %v", got, err)
 	}
-	if _, err := soap.As[lead.Lead](decodeOne(t, envelope(bareNotification), nil)); !errors.Is(err, soap.ErrNoRecord) {
+	bare := decodeOne(t, envelope(bareNotification), nil)
+	if _, err := soap.As[lead.Lead](bare.ObjectType, bare.Fields); !errors.Is(err, soap.ErrNoRecord) {
 		t.Errorf("no record: got %v, want ErrNoRecord", err)
 	}
 }
@@ -146,11 +152,11 @@ func FuzzAs(f *testing.F) {
 	f.Fuzz(func(t *testing.T, field, value string) {
 		body := sample("<sf:" + field + ">" + value + "</sf:" + field + ">")
 		message, err := soap.Decode([]byte(body), types)
-		if err != nil || len(message.Notifications) != 1 {
+		if err != nil || len(message.Entries) != 1 {
 			t.Skip("not readable")
 		}
-		n := message.Notifications[0]
-		got, err := soap.As[acmesamplec.Acme__Sample__c](n)
+		n := message.Entries[0]
+		got, err := asSample(n)
 		if fits := err == nil; !fits && n.Drift == 0 {
 			t.Fatalf("As refuses what is no drift: %v\n%s", err, body)
 		}

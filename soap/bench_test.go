@@ -56,7 +56,7 @@ func ackboxDecoder(tb testing.TB) decoder {
 		if err != nil {
 			return 0, err
 		}
-		return len(message.Notifications), nil
+		return len(message.Entries), nil
 	}
 }
 

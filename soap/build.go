@@ -3,6 +3,9 @@ package soap
 import (
 	"encoding/json"
 	"sync"
+	"time"
+
+	"ackbox/ledger"
 )
 
 // span is a part of one of the decoder's buffers.
@@ -14,14 +17,16 @@ type text struct {
 	found bool
 }
 
-// notification is a [Notification] while it is read. With a plan the object type is the plan's.
+// notification is an entry while it is read. With a plan the object type is the plan's.
 type notification struct {
 	id, objectType, recordID text
 	plan                     *plan
 	place                    int // in the plan, of the field that probably comes next
 	hasRecord                bool
 	fields                   span // of decoder.out; empty for none
-	digest                   Digest
+	digest                   ledger.Digest
+	changedAt                time.Time
+	stamped                  bool // changedAt is the SystemModstamp
 	drift                    int
 }
 
@@ -29,16 +34,17 @@ func (d *decoder) textFrom(start int) text { return text{span{start, d.texts.len
 
 func (d *decoder) bytesOf(t text) []byte { return d.texts.buffer[t.start:t.end] }
 
-// message makes the Message of what was read. All texts share one string and all fields one array, so that a message
-// takes the same few allocations whatever it holds.
-func (d *decoder) message() *Message {
+// batch returns what was read. All texts share one string and all fields one array, so that a message takes the same few
+// allocations whatever it holds.
+func (d *decoder) batch() *ledger.Batch {
 	texts, out := string(d.texts.written()), append(json.RawMessage(nil), d.out.written()...)
-	m := &Message{
+	b := &ledger.Batch{
+		Intake:         ledger.SOAP,
 		OrganizationID: texts[d.organization.start:d.organization.end],
 		ActionID:       texts[d.action.start:d.action.end],
-		Notifications:  make([]Notification, len(d.notifications)),
+		Entries:        make([]ledger.Entry, len(d.notifications)),
 	}
-	optional := make([]string, 0, 2*len(d.notifications)) // what Notifications point to; it must not grow
+	optional := make([]string, 0, 2*len(d.notifications)) // what the entries point to; it must not grow
 	pointer := func(t text) *string {
 		if !t.found {
 			return nil
@@ -47,7 +53,7 @@ func (d *decoder) message() *Message {
 		return &optional[len(optional)-1]
 	}
 	for i := range d.notifications {
-		n, to := &d.notifications[i], &m.Notifications[i]
+		n, to := &d.notifications[i], &b.Entries[i]
 		to.ID = texts[n.id.start:n.id.end]
 		to.RecordID = pointer(n.recordID)
 		if to.ObjectType = pointer(n.objectType); n.plan != nil {
@@ -56,9 +62,9 @@ func (d *decoder) message() *Message {
 		if f := n.fields; f.end > f.start {
 			to.Fields = out[f.start:f.end:f.end]
 		}
-		to.Digest, to.Drift = n.digest, n.drift
+		to.Digest, to.Drift, to.ChangedAt = n.digest, n.drift, n.changedAt
 	}
-	return m
+	return b
 }
 
 // decoders are those that wait for their next message.

@@ -56,7 +56,7 @@ func TestDecodeReadsRealBodies(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got, want := len(message.Notifications), strings.Count(string(body), "<Notification>"); got != want {
+		if got, want := len(message.Entries), strings.Count(string(body), "<Notification>"); got != want {
 			t.Errorf("%s: got %d notifications, want %d", name, got, want)
 		}
 	}

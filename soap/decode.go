@@ -1,20 +1,22 @@
 package soap
 
-// Decode reads the body of a POST, a SOAP 1.1 envelope in UTF-8 with one outbound message in it, and gives the fields
-// of the objects that types know their JSON types. Every error is a *[ParseError]. The body may be used again
-// afterwards: nothing of the Message points into it.
-func Decode(body []byte, types *Types) (*Message, error) {
+import "ackbox/ledger"
+
+// Decode reads the body of a POST, a SOAP 1.1 envelope in UTF-8 with one outbound message of 1 to [MaxNotifications]
+// notifications. The fields of the objects that types know get their JSON types. A SessionId is not kept. Every error is
+// a *[ParseError]. The body may be used again afterwards: nothing of the batch points into it.
+func Decode(body []byte, types *Types) (*ledger.Batch, error) {
 	d := decoders.Get().(*decoder)
 	defer d.release()
 	d.body, d.types = body, types
 	if err := d.document(); err != nil {
 		return nil, err
 	}
-	return d.message(), nil
+	return d.batch(), nil
 }
 
 // decoder knows the elements of an outbound message and their order. What it writes is its own, and is used again for
-// the next message, after message has made copies of the size that is needed.
+// the next message, after batch has made copies of the size that is needed.
 type decoder struct {
 	scanner
 	types         *Types

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"ackbox/ledger"
 	"ackbox/soap"
 	"ackbox/soap/sobject"
 )
@@ -32,13 +34,13 @@ func types(tb testing.TB) *soap.Types {
 }
 
 // decodeOne decodes a body that must be readable, and gives its first notification.
-func decodeOne(tb testing.TB, body string, types *soap.Types) soap.Notification {
+func decodeOne(tb testing.TB, body string, types *soap.Types) ledger.Entry {
 	tb.Helper()
 	message, err := soap.Decode([]byte(body), types)
 	if err != nil {
 		tb.Fatalf("decode: %v\n%s", err, body)
 	}
-	return message.Notifications[0]
+	return message.Entries[0]
 }
 
 func TestDecodeReadsTheWholeMessage(t *testing.T) {
@@ -50,13 +52,14 @@ func TestDecodeReadsTheWholeMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	lead, record := "Lead", "00Q5g000001LeadEAG"
-	want := &soap.Message{
+	want := &ledger.Batch{
+		Intake:         ledger.SOAP,
 		OrganizationID: "00D5g00000ABCDEEA4",
 		ActionID:       "04k5g000000TestAAA",
-		Notifications: []soap.Notification{
-			{ID: "04l1", ObjectType: &lead, RecordID: &record, Digest: got.Notifications[0].Digest,
+		Entries: []ledger.Entry{
+			{ID: "04l1", ObjectType: &lead, RecordID: &record, Digest: got.Entries[0].Digest,
 				Fields: []byte(`{"Id":"00Q5g000001LeadEAG","Company":"Acme","Email":"a@example.com"}`)},
-			{ID: "04l5g000000NoRecAA", Digest: got.Notifications[1].Digest},
+			{ID: "04l5g000000NoRecAA", Digest: got.Entries[1].Digest},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -71,7 +74,7 @@ func TestDecodeGivesEveryNotificationOfAFullBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids := map[string]bool{}
-	for _, n := range message.Notifications {
+	for _, n := range message.Entries {
 		ids[n.ID] = true
 	}
 	if len(ids) != 100 {
@@ -87,7 +90,7 @@ func TestDecodeNeverKeepsTheSessionID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := fmt.Sprintf("%+v %s", message, message.Notifications[0].Fields); strings.Contains(text, secret) {
+	if text := fmt.Sprintf("%+v %s", message, message.Entries[0].Fields); strings.Contains(text, secret) {
 		t.Error("the session id is in the message")
 	}
 }
@@ -322,5 +325,40 @@ func TestDecodeErrorsHoldNothingOfTheBody(t *testing.T) {
 				t.Fatalf("the error %q quotes the body", err)
 			}
 		}
+	}
+}
+
+func TestDecodeReadsWhenTheRecordChanged(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
+	cases := map[string]struct {
+		fields string
+		want   time.Time
+	}{
+		"no time": {"", time.Time{}},
+		"both": {"<sf:LastModifiedDate>2026-11-22T01:02:02.000Z</sf:LastModifiedDate>" +
+			"<sf:SystemModstamp>2026-11-22T01:02:03.000Z</sf:SystemModstamp>", at},
+		"both, the other way round": {"<sf:SystemModstamp>2026-11-22T01:02:03.000Z</sf:SystemModstamp>" +
+			"<sf:LastModifiedDate>2026-11-22T01:02:02.000Z</sf:LastModifiedDate>", at},
+		"only the modification": {"<sf:LastModifiedDate>2026-11-22T01:02:03Z</sf:LastModifiedDate>", at},
+		"an offset":             {"<sf:SystemModstamp>2026-11-22T03:02:03.000+0200</sf:SystemModstamp>", at},
+		"no time in the stamp":  {"<sf:SystemModstamp>soon</sf:SystemModstamp>", time.Time{}},
+		"a null stamp":          {`<sf:SystemModstamp xsi:nil="true"/>`, time.Time{}},
+		"a stamp with elements": {"<sf:SystemModstamp><sf:a/></sf:SystemModstamp>", time.Time{}},
+		"the year 0":            {"<sf:SystemModstamp>0000-11-22T01:02:03Z</sf:SystemModstamp>", time.Time{}},
+		"a stamp that is no time": {"<sf:LastModifiedDate>2026-11-22T01:02:03Z</sf:LastModifiedDate>" +
+			"<sf:SystemModstamp>soon</sf:SystemModstamp>", at},
+		"two stamps": {"<sf:SystemModstamp>2020-01-01T00:00:00Z</sf:SystemModstamp>" +
+			"<sf:SystemModstamp>2026-11-22T01:02:03Z</sf:SystemModstamp>", at},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := envelope(notification("04l1", test.fields))
+			if got := decodeOne(t, body, types(t)).ChangedAt; !got.Equal(test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+			compare(t, []byte(body))
+		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"ackbox/ledger"
 	"ackbox/soap"
 )
 
@@ -44,7 +45,7 @@ func ruled(body []byte, doc *document) bool {
 
 var oneLine = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ")
 
-func diffMessages(t *testing.T, want, got *soap.Message) string {
+func diffMessages(t *testing.T, want, got *ledger.Batch) string {
 	t.Helper()
 	asValues := cmp.Transformer("JSON", func(fields json.RawMessage) any {
 		if fields == nil {
@@ -61,7 +62,7 @@ func diffMessages(t *testing.T, want, got *soap.Message) string {
 		cmp.Comparer(func(a, b *string) bool {
 			return (a == nil) == (b == nil) && (a == nil || oneLine.Replace(*a) == oneLine.Replace(*b))
 		}))
-	return cmp.Diff(want, got, asValues, asType, cmpopts.IgnoreFields(soap.Notification{}, "Digest", "Drift"))
+	return cmp.Diff(want, got, asValues, asType, cmpopts.IgnoreFields(ledger.Entry{}, "Digest", "Drift"))
 }
 
 func TestDecodeAgreesWithEncodingXMLOnRealBodies(t *testing.T) {

@@ -2,9 +2,10 @@ package soap
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+
+	"ackbox/ledger"
 )
 
 // maxMembers bounds the fields of one object. Salesforce allows an object fewer than a thousand.
@@ -31,7 +32,7 @@ func (d *decoder) record(e *element, n *notification) *ParseError {
 		d.wire.writeString("null")
 	}
 	n.fields = span{start, d.out.length}
-	n.digest = digestOf(d.wire.written())
+	n.digest = ledger.DigestOf(d.wire.written())
 	n.drift += n.plan.repeatDrift(d.repeated)
 	return nil
 }
@@ -51,12 +52,27 @@ func (d *decoder) field(e *element, n *notification) *ParseError {
 	if n.plan != nil && (!known || !fits) {
 		n.drift++
 	}
-	if value := d.out.from(start); isID && value[0] == '"' {
+	value := d.out.from(start)
+	if e.space == spaceSObject {
+		n.changed(string(d.written(e.local)), value)
+	}
+	if isID && value[0] == '"' {
 		from := d.texts.length
 		d.writeUnquoted(value)
 		n.recordID = d.textFrom(from)
 	}
 	return nil
+}
+
+// changed takes when the record changed from the value of a field: from its SystemModstamp or, without one, from its
+// LastModifiedDate.
+func (n *notification) changed(field string, value []byte) {
+	if field != "SystemModstamp" && (field != "LastModifiedDate" || n.stamped) || value[0] != '"' {
+		return
+	}
+	if at, ok := ledger.ParseTime(value[1 : len(value)-1]); ok {
+		n.changedAt, n.stamped = at, field == "SystemModstamp"
+	}
 }
 
 // writeUnquoted writes the text of a JSON string that the decoder wrote.
@@ -249,12 +265,6 @@ func isBlankJSON(text []byte) bool {
 	return true
 }
 
-// noRecord is the digest of a notification without a record.
-var noRecord = digestOf(nil)
-
-// digestOf is the digest of a content: the object type after its length, then the fields as JSON in the order sent, all
-// values as text.
-func digestOf(content []byte) Digest {
-	sum := sha256.Sum256(content)
-	return Digest(sum[:len(Digest{})])
-}
+// noRecord is the digest of a notification without a record. That of a record is of the object type after its length,
+// then the fields as JSON in the order sent, all values as text.
+var noRecord = ledger.DigestOf(nil)

@@ -8,8 +8,10 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
+	"ackbox/ledger"
 	"ackbox/soap"
 )
 
@@ -160,23 +162,23 @@ func (n *node) object() map[string]any {
 }
 
 // readTree reads the message off a tree that has its shape.
-func readTree(doc *document) *soap.Message {
+func readTree(doc *document) *ledger.Batch {
 	message := doc.roots[0].named(soap.EnvelopeNS, "Body")[0].named(soap.OutboundNS, "notifications")[0]
-	m := &soap.Message{OrganizationID: message.named(soap.OutboundNS, "OrganizationId")[0].text()}
+	m := &ledger.Batch{Intake: ledger.SOAP, OrganizationID: message.named(soap.OutboundNS, "OrganizationId")[0].text()}
 	for _, e := range message.named(soap.OutboundNS, "ActionId") {
 		m.ActionID = e.text()
 	}
 	for _, e := range message.named(soap.OutboundNS, "Notification") {
-		n := soap.Notification{ID: e.named(soap.OutboundNS, "Id")[0].text()}
+		n := ledger.Entry{ID: e.named(soap.OutboundNS, "Id")[0].text()}
 		for _, record := range e.named(soap.OutboundNS, "sObject") {
 			record.read(&n)
 		}
-		m.Notifications = append(m.Notifications, n)
+		m.Entries = append(m.Entries, n)
 	}
 	return m
 }
 
-func (n *node) read(to *soap.Notification) {
+func (n *node) read(to *ledger.Entry) {
 	object := n.object()
 	isNil, _ := n.xsi("nil")
 	if isNil != "true" && isNil != "1" || len(object) > 0 {
@@ -187,6 +189,7 @@ func (n *node) read(to *soap.Notification) {
 			to.RecordID = &id
 		}
 	}
+	to.ChangedAt = n.changedAt()
 	qname, _ := n.xsi("type")
 	local := qname
 	prefix, rest, found := strings.Cut(qname, ":")
@@ -196,7 +199,27 @@ func (n *node) read(to *soap.Notification) {
 	to.ObjectType = &local
 }
 
-// binds tells whether a prefix is bound where the element stands.
+// changedAt returns the record's SystemModstamp, else its LastModifiedDate; of several the last that is a time.
+func (n *node) changedAt() time.Time {
+	for _, field := range []string{"SystemModstamp", "LastModifiedDate"} {
+		var last time.Time
+		for _, e := range n.named(soap.SObjectNS, field) {
+			text, _ := e.value().(string)
+			for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700"} {
+				at, err := time.Parse(layout, text)
+				if at = at.UTC(); err == nil && at.Year() > 0 && at.Year() < 10_000 {
+					last = at
+				}
+			}
+		}
+		if !last.IsZero() {
+			return last
+		}
+	}
+	return time.Time{}
+}
+
+// binds reports whether a prefix is bound where the element stands.
 func (n *node) binds(prefix string) bool {
 	for ; n != nil; n = n.parent {
 		for _, a := range n.attr {

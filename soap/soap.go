@@ -1,6 +1,6 @@
 // Package soap knows the wire: how an outbound message of Salesforce looks as bytes, what it means, and what may be
-// answered. It decodes an envelope strictly into a [Message], gives its notifications typed records ([As]) by the types
-// that go generate makes from the WSDLs, and holds the constant Ack and the Fault. It knows neither HTTP nor SQL.
+// answered. It decodes an envelope strictly into a [ledger.Batch], gives records the types ([As]) that go generate makes
+// from the WSDLs, and holds the constant Ack and the Fault. It knows neither HTTP nor SQL.
 //
 // The shape of a message is that of the outbound-message WSDL that Setup offers for download ("Click for WSDL"):
 // https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging_wsdl.htm

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pressly/goose/v3"
@@ -179,4 +181,48 @@ func TestMigrateNamesTablesThatAreNotOurs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A reader that stays, as a slow export does, must not make the inserts wait behind a migration that waits for it.
+func TestMigrateLetsInsertsPassBehindALongReader(t *testing.T) {
+	t.Parallel()
+	url := storetest.URL(t, storetest.Postgres)
+	conn := openRaw(t, &storetest.Database{URL: url})
+	gooseUp(t, storetest.Postgres, conn, oldMigrations(storetest.Postgres), 2)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	if _, err := conn.ExecContext(ctx, `insert into sources (name, created_at) values ('crm', now())`); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Rollback()
+	if _, err := reader.ExecContext(ctx, `select count(*) from notifications`); err != nil {
+		t.Fatal(err)
+	}
+	migrated := make(chan error, 1)
+	go func() { migrated <- migrate(t, url) }()
+	waits := `select count(*) from pg_stat_activity where datname = current_database()
+		and wait_event_type = 'Lock' and query like '%add column intake%'`
+	for waiting := 0; waiting == 0; {
+		if err := conn.QueryRowContext(ctx, waits).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = conn.ExecContext(ctx, `
+		insert into notifications (received_at, source_id, digest, organization, organization_suffix, notification_id,
+			action_id)
+		select now(), id, '\x00', '00D', '', '04l', '' from sources`)
+	if err != nil {
+		t.Fatalf("an insert behind the migration: %v", err)
+	}
+	if err := reader.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-migrated; err != nil {
+		t.Fatal(err)
+	}
+	requireCurrent(t, url)
 }

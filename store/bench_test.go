@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"ackbox/soap"
+	"ackbox/ledger"
 	"ackbox/store"
 	"ackbox/store/storetest"
 )
@@ -47,7 +47,7 @@ type workload struct {
 }
 
 // run stores b.N messages by the function that a way of storing gives.
-func (w workload) run(b *testing.B, way func(b *testing.B) func(*soap.Message) error) {
+func (w workload) run(b *testing.B, way func(b *testing.B) func(*ledger.Batch) error) {
 	store := way(b)
 	var next atomic.Int64
 	group, _ := errgroup.WithContext(b.Context())
@@ -72,11 +72,11 @@ func (w workload) run(b *testing.B, way func(b *testing.B) func(*soap.Message) e
 	b.ReportMetric(float64(w.size*b.N)/b.Elapsed().Seconds(), "notifications/s")
 }
 
-func (w workload) save(b *testing.B) func(*soap.Message) error {
+func (w workload) save(b *testing.B) func(*ledger.Batch) error {
 	db := storetest.Open(b, w.url).Store
 	source := addSource(b, db, "bench-"+rand.Text())
-	return func(m *soap.Message) error {
-		saved, err := db.Save(b.Context(), store.Inbound{SourceID: source.ID, Message: m, ReceivedAt: now})
+	return func(m *ledger.Batch) error {
+		saved, err := db.Save(b.Context(), store.Inbound{SourceID: source.ID, Batch: m, ReceivedAt: now})
 		if err == nil && saved.Stored != w.size {
 			err = fmt.Errorf("got %+v, want %d stored", saved, w.size)
 		}
@@ -84,7 +84,7 @@ func (w workload) save(b *testing.B) func(*soap.Message) error {
 	}
 }
 
-func (w workload) rows(b *testing.B) func(*soap.Message) error {
+func (w workload) rows(b *testing.B) func(*ledger.Batch) error {
 	db := storetest.Open(b, w.url)
 	source := addSource(b, db.Store, "bench-"+rand.Text())
 	conn := openRaw(b, db)
@@ -92,11 +92,11 @@ func (w workload) rows(b *testing.B) func(*soap.Message) error {
 	if db.Store.Driver() == storetest.SQLite {
 		conn.SetMaxOpenConns(1) // waiting in Go is the quickest way to take turns
 	}
-	return func(m *soap.Message) error { return insertRows(conn, source.ID, m) }
+	return func(m *ledger.Batch) error { return insertRows(conn, source.ID, m) }
 }
 
 // insertRows is what Save is not: a transaction for each message.
-func insertRows(conn *sql.DB, sourceID int64, message *soap.Message) error {
+func insertRows(conn *sql.DB, sourceID int64, message *ledger.Batch) error {
 	tx, err := conn.Begin()
 	if err != nil {
 		return err
@@ -109,8 +109,8 @@ func insertRows(conn *sql.DB, sourceID int64, message *soap.Message) error {
 }
 
 // insertEach inserts a row at a time.
-func insertEach(tx *sql.Tx, sourceID int64, message *soap.Message) error {
-	for _, n := range message.Notifications {
+func insertEach(tx *sql.Tx, sourceID int64, message *ledger.Batch) error {
+	for _, n := range message.Entries {
 		_, err := tx.Exec(`
 			insert into notifications (source_id, organization, organization_suffix, action_id, notification_id, digest,
 				object_type, record_id, fields, received_at)
@@ -128,13 +128,13 @@ func insertEach(tx *sql.Tx, sourceID int64, message *soap.Message) error {
 var benchmarkFields = `","Company":"Company","AnnualRevenue":1.0E7,"Description":"` + strings.Repeat("Lorem ipsum ", 35) + `"}`
 
 // benchmarkMessage is a message of notifications with about 500 bytes of fields each.
-func benchmarkMessage(from, size int) *soap.Message {
-	message := &soap.Message{OrganizationID: organization, ActionID: "04kxx0000004C92AAE"}
+func benchmarkMessage(from, size int) *ledger.Batch {
+	message := &ledger.Batch{OrganizationID: organization, ActionID: "04kxx0000004C92AAE"}
 	objectType := "Lead"
 	for i := from; i < from+size; i++ {
 		recordID := fmt.Sprintf("00Qxx%010dAAA", i)
 		fields := `{"Id":"` + recordID + benchmarkFields
-		message.Notifications = append(message.Notifications, soap.Notification{
+		message.Entries = append(message.Entries, ledger.Entry{
 			ID: fmt.Sprintf("04lxx%010dAAA", i), ObjectType: &objectType, RecordID: &recordID,
 			Fields: []byte(fields), Digest: digestOf(fields),
 		})

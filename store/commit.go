@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"ackbox/soap"
+	"ackbox/ledger"
 )
 
 // commitWaiting commits group after group until nothing waits.
@@ -64,7 +64,7 @@ func (s *Store) insert(ctx context.Context, messages []*pending) ([]Saved, error
 	for attempt := 1; ; attempt++ {
 		fresh, err := s.run(ctx, inserts)
 		if err == nil {
-			return tally(len(messages), rows, fresh), nil
+			return countResults(len(messages), rows, fresh), nil
 		}
 		if !isDeadlock(err) || attempt == maxAttempts {
 			return nil, err
@@ -112,7 +112,7 @@ func (i identity) compare(j identity) int {
 // content is the unique key of what is stored.
 type content struct {
 	identity
-	digest soap.Digest
+	digest ledger.Digest
 }
 
 // freshRow is a row that was inserted.
@@ -122,10 +122,10 @@ type freshRow struct {
 	known bool // there were rows of this identity before
 }
 
-// tally counts what became of the rows of each message. Of rows with the same content it is the first that was
+// countResults counts what became of the rows of each message. Of rows with the same content it is the first that was
 // inserted. A statement of PostgreSQL does not see what itself has inserted, so an identity that is fresh twice is
 // found here.
-func tally(messages int, rows []sortedRow, fresh []freshRow) []Saved {
+func countResults(messages int, rows []sortedRow, fresh []freshRow) []Saved {
 	added := make(map[content]bool, len(fresh)) // whether the identity was known
 	for _, f := range fresh {
 		added[f.content] = f.known

@@ -14,7 +14,7 @@ import (
 	"github.com/lib/pq/pqerror"
 	"golang.org/x/sync/errgroup"
 
-	"ackbox/soap"
+	"ackbox/ledger"
 	"ackbox/store"
 	"ackbox/store/storetest"
 )
@@ -46,10 +46,10 @@ type result struct {
 }
 
 // saving starts to save a message.
-func saving(ctx context.Context, db *store.Store, sourceID int64, m *soap.Message) <-chan result {
+func saving(ctx context.Context, db *store.Store, sourceID int64, m *ledger.Batch) <-chan result {
 	done := make(chan result, 1)
 	go func() {
-		saved, err := db.Save(ctx, store.Inbound{SourceID: sourceID, Message: m, ReceivedAt: now})
+		saved, err := db.Save(ctx, store.Inbound{SourceID: sourceID, Batch: m, ReceivedAt: now})
 		done <- result{saved, err}
 	}()
 	return done
@@ -79,7 +79,7 @@ func together(t *testing.T, db *storetest.Database, inbound ...store.Inbound) (r
 	})
 	var saves []<-chan result
 	for i, in := range inbound {
-		saves = append(saves, saving(t.Context(), db.Store, in.SourceID, in.Message))
+		saves = append(saves, saving(t.Context(), db.Store, in.SourceID, in.Batch))
 		until(t, "the message waits", func() bool { return db.Store.Waiting() == i+1 })
 	}
 	release()
@@ -112,7 +112,7 @@ func TestAGroupCountsEachOfItsMessages(t *testing.T) {
 		save(t, db.Store, source, message(c), now)
 		steps := []struct {
 			source  store.Source
-			message *soap.Message
+			message *ledger.Batch
 			want    store.Saved
 		}{
 			{source, message(b, a2), store.Saved{Stored: 2}},
@@ -125,7 +125,7 @@ func TestAGroupCountsEachOfItsMessages(t *testing.T) {
 		}
 		var inbound []store.Inbound
 		for _, step := range steps {
-			inbound = append(inbound, store.Inbound{SourceID: step.source.ID, Message: step.message})
+			inbound = append(inbound, store.Inbound{SourceID: step.source.ID, Batch: step.message})
 		}
 		for i, r := range together(t, db, inbound...) {
 			if r.err != nil || r.saved != steps[i].want {
@@ -152,10 +152,10 @@ func TestOnlyTheBadMessagesOfAGroupAreRefused(t *testing.T) {
 		source := addSource(t, db.Store, "one")
 		var inbound []store.Inbound
 		for i := range size {
-			in := store.Inbound{SourceID: source.ID, Message: benchmarkMessage(3*i, 3)}
+			in := store.Inbound{SourceID: source.ID, Batch: benchmarkMessage(3*i, 3)}
 			switch {
 			case bad[i] && db.Store.Driver() == storetest.Postgres:
-				in.Message.Notifications[1].Fields = json.RawMessage(`{"Id":`)
+				in.Batch.Entries[1].Fields = json.RawMessage(`{"Id":`)
 			case bad[i]:
 				in.SourceID = 99
 			}
@@ -240,7 +240,7 @@ func saveOverlapping(t *testing.T, source store.Source, urls ...string) {
 	for i := range savers {
 		group.Go(func() error {
 			for round := range rounds {
-				in := store.Inbound{SourceID: source.ID, Message: shuffled(i, round, size), ReceivedAt: now}
+				in := store.Inbound{SourceID: source.ID, Batch: shuffled(i, round, size), ReceivedAt: now}
 				saved, err := stores[i%2].Save(ctx, in)
 				if err != nil {
 					return err
@@ -270,11 +270,11 @@ func saveOverlapping(t *testing.T, source store.Source, urls ...string) {
 }
 
 // shuffled is a message of a round, the same for each saver but for the order.
-func shuffled(saver, round, size int) *soap.Message {
+func shuffled(saver, round, size int) *ledger.Batch {
 	m := message()
 	for i := range size {
 		n := (i*(saver+1) + saver) % size // a permutation, as size is prime
-		m.Notifications = append(m.Notifications, notification(fmt.Sprintf("04l%04d", round*size+n), "{}"))
+		m.Entries = append(m.Entries, notification(fmt.Sprintf("04l%04d", round*size+n), "{}"))
 	}
 	return m
 }

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"strings"
@@ -11,7 +10,7 @@ import (
 	_ "github.com/lib/pq" // the driver "postgres"
 	_ "modernc.org/sqlite"
 
-	"ackbox/soap"
+	"ackbox/ledger"
 	"ackbox/store"
 	"ackbox/store/storetest"
 )
@@ -33,30 +32,26 @@ func addSource(tb testing.TB, db *store.Store, name string) store.Source {
 	return source
 }
 
-// digestOf is not the decoder's, but tells contents apart as well.
-func digestOf(content string) (digest soap.Digest) {
-	sum := sha256.Sum256([]byte(content))
-	copy(digest[:], sum[:])
-	return digest
-}
+// digestOf returns another digest for each content, though not the decoder's.
+func digestOf(content string) ledger.Digest { return ledger.DigestOf([]byte(content)) }
 
 // notification is one with an object type, a record id and fields.
-func notification(id, fields string) soap.Notification {
+func notification(id, fields string) ledger.Entry {
 	objectType, recordID := "Lead", "00Qxx0000001gPLEAY"
-	return soap.Notification{
+	return ledger.Entry{
 		ID: id, ObjectType: &objectType, RecordID: &recordID, Fields: json.RawMessage(fields), Digest: digestOf(fields),
 	}
 }
 
 // message is one of [organization] with the notifications.
-func message(notifications ...soap.Notification) *soap.Message {
-	return &soap.Message{OrganizationID: organization, ActionID: "04kxx0000004C92AAE", Notifications: notifications}
+func message(notifications ...ledger.Entry) *ledger.Batch {
+	return &ledger.Batch{OrganizationID: organization, ActionID: "04kxx0000004C92AAE", Entries: notifications}
 }
 
 // save saves a message that was received at a time.
-func save(tb testing.TB, db *store.Store, source store.Source, m *soap.Message, at time.Time) store.Saved {
+func save(tb testing.TB, db *store.Store, source store.Source, m *ledger.Batch, at time.Time) store.Saved {
 	tb.Helper()
-	saved, err := db.Save(tb.Context(), store.Inbound{SourceID: source.ID, Message: m, ReceivedAt: at})
+	saved, err := db.Save(tb.Context(), store.Inbound{SourceID: source.ID, Batch: m, ReceivedAt: at})
 	if err != nil {
 		tb.Fatal(err)
 	}

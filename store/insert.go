@@ -27,7 +27,7 @@ const durable = `
 const (
 	insertInto = `
 		insert into notifications (source_id, organization, organization_suffix, action_id, notification_id, digest,
-			object_type, record_id, fields, received_at)`
+			object_type, record_id, fields, received_at, intake, operation, covers, changed_at, header)`
 	insertReturning = `
 		on conflict (source_id, organization, notification_id, digest) do nothing
 		returning id, source_id, organization, notification_id, digest, exists (
@@ -48,13 +48,14 @@ func (s *Store) statements(rows []sortedRow) []statement {
 // rows. They are inserted in their order.
 const insertPostgresRows = insertInto + `
 	select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[],
-		$8::text[], $9::json[], $10::timestamptz[])
+		$8::text[], $9::json[], $10::timestamptz[], $11::smallint[], $12::text[], $13::smallint[],
+		$14::timestamptz[], $15::json[])
 	where` + durable + insertReturning
 
 // insertPostgresRow is for one row, which is planned in half the time that the arrays take.
 const insertPostgresRow = insertInto + `
 	select $1::integer, $2::text, $3::text, $4::text, $5::text, $6::bytea, $7::text, $8::text, $9::json,
-		$10::timestamptz
+		$10::timestamptz, $11::smallint, $12::text, $13::smallint, $14::timestamptz, $15::json
 	where` + durable + insertReturning
 
 // insertPostgres makes one statement for all rows.
@@ -67,6 +68,8 @@ func insertPostgres(rows []sortedRow) []statement {
 	actions, notifications, digests := newArray(oidText, n), newArray(oidText, n), newArray(oidBytea, n)
 	types, records := newArray(oidText, n), newArray(oidText, n)
 	fields, times := newArray(oidJSON, n), newArray(oidTimestamptz, n)
+	intakes, operations := newArray(oidInt2, n), newArray(oidText, n)
+	covers, changes, headers := newArray(oidInt2, n), newArray(oidTimestamptz, n), newArray(oidJSON, n)
 	for _, r := range rows {
 		sources.int4(r.sourceID)
 		organizations.text(r.organization)
@@ -78,10 +81,16 @@ func insertPostgres(rows []sortedRow) []statement {
 		records.textOrNull(r.recordID)
 		fields.bytes(r.fields)
 		times.timestamp(r.receivedAt)
+		intakes.int2(int16(r.intake))
+		operations.textOrNull(r.operation)
+		covers.int2(int16(r.covers))
+		changes.timestampOrNull(r.changedAt)
+		headers.bytes(r.header)
 	}
 	return []statement{{insertPostgresRows, []any{
 		sources.value, organizations.value, suffixes.value, actions.value, notifications.value, digests.value,
 		types.value, records.value, fields.value, times.value,
+		intakes.value, operations.value, covers.value, changes.value, headers.value,
 	}}}
 }
 
@@ -99,8 +108,8 @@ func insertSQLite(rows []sortedRow) (inserts []statement) {
 }
 
 func valuesSQLite(rows []sortedRow) statement {
-	const values = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	args := make([]any, 0, 10*len(rows))
+	const values = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	args := make([]any, 0, 15*len(rows))
 	for _, r := range rows {
 		args = r.arguments(args)
 	}
@@ -111,7 +120,8 @@ func valuesSQLite(rows []sortedRow) statement {
 // arguments appends the row's columns, in the order in which the statements name them.
 func (r *row) arguments(args []any) []any {
 	return append(args, r.sourceID, r.organization, r.organizationSuffix, r.actionID, r.notificationID, r.digest[:],
-		r.objectType, r.recordID, textOrNull(r.fields), timestamp{r.receivedAt})
+		r.objectType, r.recordID, textOrNull(r.fields), timestamp{r.receivedAt}, int64(r.intake), r.operation,
+		int64(r.covers), timestampOrNull(r.changedAt), textOrNull(r.header))
 }
 
 // textOrNull is for SQLite, to which bytes are not text, and for one row on PostgreSQL.

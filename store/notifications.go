@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"ackbox/ledger"
 )
 
 // Notification is one that was stored.
@@ -18,11 +20,17 @@ type Notification struct {
 	OrganizationID, ActionID, NotificationID string
 	// Revision counts the contents that came under the same identity, from 1.
 	Revision int
-	// ObjectType and RecordID are nil as they are in [ackbox/soap.Notification].
+	// ObjectType and RecordID are nil as they are in [ledger.Entry].
 	ObjectType, RecordID *string
 	// Fields is a JSON object with digits and order as they were sent; nil without a record.
 	Fields     json.RawMessage
 	ReceivedAt time.Time
+	// Intake is the way in which it came.
+	Intake ledger.Intake
+	// Operation is what happened to the record, nil when it is not known.
+	Operation *ledger.Operation
+	// ChangedAt is when the record changed by Salesforce's clock, nil when it is not known.
+	ChangedAt *time.Time
 }
 
 // NotificationFilter selects notifications; its zero value selects all.
@@ -81,15 +89,16 @@ func (s *Store) notificationPage(ctx context.Context, where conditions, limit in
 			(select count(*) from notifications p
 				where p.source_id = n.source_id and p.organization = n.organization
 					and p.notification_id = n.notification_id and p.id <= n.id),
-			n.object_type, n.record_id, n.fields, n.received_at
+			n.object_type, n.record_id, n.fields, n.received_at, n.intake, n.operation, n.changed_at
 		from notifications n join sources s on s.id = n.source_id
 		where `+where.sql()+` order by n.id limit ?`), append(where.args, limit)...)
 	return collect(s, rows, err, limit, func(n *Notification) (id int64, size int, err error) {
 		var fields []byte // a json.RawMessage is not scanned from text, nor from null
 		var receivedAt timestamp
+		var changedAt *timestamp
 		err = rows.Scan(&n.ID, &n.Source, &n.OrganizationID, &n.ActionID, &n.NotificationID, &n.Revision,
-			&n.ObjectType, &n.RecordID, &fields, &receivedAt)
-		n.Fields, n.ReceivedAt = fields, receivedAt.Time
+			&n.ObjectType, &n.RecordID, &fields, &receivedAt, &n.Intake, &n.Operation, &changedAt)
+		n.Fields, n.ReceivedAt, n.ChangedAt = fields, receivedAt.Time, changedAt.pointer()
 		return n.ID, len(fields), err
 	})
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ackbox/soap"
+	"ackbox/ledger"
 	"ackbox/store"
 	"ackbox/store/storetest"
 )
@@ -90,7 +90,7 @@ func TestNotificationsThatAreLarge(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
-		var all []soap.Notification
+		var all []ledger.Entry
 		for i := range 20 {
 			all = append(all, notification(fmt.Sprintf("04l%02d", i), `"`+strings.Repeat("x", 300_000+i)+`"`))
 		}

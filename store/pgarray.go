@@ -8,6 +8,7 @@ import (
 // The types of elements, by PostgreSQL's fixed numbers (pg_type.dat).
 const (
 	oidBytea       = 17
+	oidInt2        = 21
 	oidInt4        = 23
 	oidText        = 25
 	oidJSON        = 114
@@ -54,6 +55,11 @@ func (a *array) textOrNull(element *string) {
 	a.text(*element)
 }
 
+func (a *array) int2(element int16) {
+	a.value = binary.BigEndian.AppendUint32(a.value, 2)
+	a.value = binary.BigEndian.AppendUint16(a.value, uint16(element))
+}
+
 func (a *array) int4(element int64) {
 	a.value = binary.BigEndian.AppendUint32(a.value, 4)
 	a.value = binary.BigEndian.AppendUint32(a.value, uint32(element))
@@ -66,6 +72,14 @@ func (a *array) timestamp(element time.Time) {
 	a.value = binary.BigEndian.AppendUint32(a.value, 8)
 	micros := micros(element).UnixMicro() - postgresEpoch.UnixMicro()
 	a.value = binary.BigEndian.AppendUint64(a.value, uint64(micros))
+}
+
+func (a *array) timestampOrNull(element *time.Time) {
+	if element == nil {
+		a.null()
+		return
+	}
+	a.timestamp(*element)
 }
 
 func (a *array) null() {

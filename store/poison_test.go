@@ -19,7 +19,7 @@ func TestOnlyTheMessageThatCannotBeStoredIsRefused(t *testing.T) {
 		const messages, poisoned = 64, 37
 		var saving sync.WaitGroup
 		for i := range messages {
-			in := store.Inbound{SourceID: source.ID, Message: benchmarkMessage(i*2, 2), ReceivedAt: now}
+			in := store.Inbound{SourceID: source.ID, Batch: benchmarkMessage(i*2, 2), ReceivedAt: now}
 			if i == poisoned {
 				in.SourceID += 1000
 			}
@@ -50,7 +50,7 @@ func TestOnlyTheMessageWithInvalidFieldsIsRefused(t *testing.T) {
 		}
 		m := message(notification(fmt.Sprintf("04l%d", i), fields))
 		saving.Go(func() {
-			_, err := db.Store.Save(t.Context(), store.Inbound{SourceID: source.ID, Message: m, ReceivedAt: now})
+			_, err := db.Store.Save(t.Context(), store.Inbound{SourceID: source.ID, Batch: m, ReceivedAt: now})
 			if (err == nil) != want || errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("message %d: got %v", i, err)
 			}

@@ -38,7 +38,7 @@ func TestMessagesThatFindNoRoomAreRefusedAtOnce(t *testing.T) {
 			until(t, "the message has come in", func() bool { n, _ := db.Store.Pending(); return n == i+1 })
 		}
 		for i := range extra {
-			requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Message: benchmarkMessage(room+i, 1)})
+			requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Batch: benchmarkMessage(room+i, 1)})
 		}
 		release()
 		for _, s := range saves {
@@ -65,7 +65,7 @@ func TestTheQueueIsBoundedInBytes(t *testing.T) {
 		release := hold(t, db)
 		first := saving(t.Context(), db.Store, source.ID, benchmarkMessage(100, 2))
 		until(t, "the message has come in", func() bool { n, _ := db.Store.Pending(); return n == 1 })
-		requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Message: large})
+		requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Batch: large})
 		second := saving(t.Context(), db.Store, source.ID, benchmarkMessage(102, 2))
 		until(t, "a small one has come in", func() bool { n, _ := db.Store.Pending(); return n == 2 })
 		release()
@@ -91,7 +91,7 @@ func TestWhoeverLeavesMakesRoom(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		second := saving(ctx, db.Store, source.ID, benchmarkMessage(1, 1))
 		until(t, "the second waits", func() bool { return db.Store.Waiting() == 1 })
-		requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Message: benchmarkMessage(2, 1)})
+		requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Batch: benchmarkMessage(2, 1)})
 		cancel()
 		if r := <-second; !errors.Is(r.err, store.ErrUnavailable) || !errors.Is(r.err, context.Canceled) {
 			t.Errorf("got %v, want unavailable, canceled", r.err)
@@ -207,7 +207,7 @@ func TestACrashUnderLoadLosesNothingThatWasSaved(t *testing.T) {
 		go func() {
 			for n := 0; ; n++ {
 				id := fmt.Sprintf("04l%d-%d", i, n)
-				in := store.Inbound{SourceID: source.ID, Message: message(notification(id, "{}")), ReceivedAt: now}
+				in := store.Inbound{SourceID: source.ID, Batch: message(notification(id, "{}")), ReceivedAt: now}
 				if _, err := db.Save(t.Context(), in); err != nil {
 					failed <- err
 					return

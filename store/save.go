@@ -6,17 +6,17 @@ import (
 	"fmt"
 	"time"
 
-	"ackbox/soap"
+	"ackbox/ledger"
 )
 
-// Inbound is a message as it came in, for a source that may receive it.
+// Inbound is a batch as it came in, for a source that may receive it.
 type Inbound struct {
 	SourceID   int64
-	Message    *soap.Message
+	Batch      *ledger.Batch
 	ReceivedAt time.Time
 }
 
-// Saved counts the notifications of a message by what became of them; the sum is the message's.
+// Saved counts the entries of a batch by what became of them; the sum is the batch's.
 type Saved struct {
 	// Stored were not known.
 	Stored int
@@ -26,18 +26,17 @@ type Saved struct {
 	Duplicates int
 }
 
-// Save stores what is new of a message, in one transaction with whatever else is waiting to be saved. When it returns
-// without an error, all of the message is in the database and on its disk. [ErrUnavailable] leaves open whether it is,
-// as does the end of the context, which is one; saving the message again is always right. [ErrOverloaded] is for a
-// message that there is no room for. A message that the database cannot take gives another error, and none of it is
-// stored.
+// Save stores what is new of a batch, in one transaction with whatever else is waiting to be saved. When it returns
+// without an error, all of the batch is in the database and on its disk. [ErrUnavailable] leaves open whether it is, and
+// covers the end of the context; saving the batch again is always right. [ErrOverloaded] means that there was no room to
+// wait. A batch that the database does not accept gives another error, and none of it is stored.
 //
-// A notification is identified by source, organization and notification id, see [SameOrganization]. One whose content,
-// by its digest, is stored already under that identity adds nothing; one with other content is its next revision.
+// An entry is identified by source, organization and notification id, see [SameOrganization]. One whose content, by its
+// digest, is stored already under that identity adds nothing; one with other content is its next revision.
 func (s *Store) Save(ctx context.Context, in Inbound) (Saved, error) {
 	saved, err := s.save(ctx, newPending(newRows(in)))
 	if err != nil {
-		return Saved{}, fmt.Errorf("save message: %w", err)
+		return Saved{}, fmt.Errorf("save batch: %w", err)
 	}
 	return saved, nil
 }
@@ -74,27 +73,42 @@ type row struct {
 	identity
 	organizationSuffix string
 	actionID           string
-	digest             soap.Digest
+	digest             ledger.Digest
 	objectType         *string
 	recordID           *string
 	fields             json.RawMessage
 	receivedAt         time.Time
+	intake             ledger.Intake
+	operation          *string // nil when it is not known
+	covers             ledger.Covers
+	changedAt          *time.Time // nil when it is not known
+	header             json.RawMessage
 }
 
-// newRows makes the rows of a message, in the order sent.
+// newRows returns the rows of a batch, in the order sent.
 func newRows(in Inbound) []row {
-	organization, suffix := organizationKey(in.Message.OrganizationID)
-	rows := make([]row, len(in.Message.Notifications))
-	for i, n := range in.Message.Notifications {
+	organization, suffix := organizationKey(in.Batch.OrganizationID)
+	rows := make([]row, len(in.Batch.Entries))
+	for i := range in.Batch.Entries {
+		e := &in.Batch.Entries[i]
 		rows[i] = row{
-			identity:           identity{in.SourceID, organization, n.ID},
+			identity:           identity{in.SourceID, organization, e.ID},
 			organizationSuffix: suffix,
-			actionID:           in.Message.ActionID,
-			digest:             n.Digest,
-			objectType:         n.ObjectType,
-			recordID:           n.RecordID,
-			fields:             n.Fields,
+			actionID:           in.Batch.ActionID,
+			digest:             e.Digest,
+			objectType:         e.ObjectType,
+			recordID:           e.RecordID,
+			fields:             e.Fields,
 			receivedAt:         in.ReceivedAt,
+			intake:             in.Batch.Intake,
+			covers:             e.Covers,
+			header:             e.Header,
+		}
+		if e.Operation != "" {
+			rows[i].operation = (*string)(&e.Operation)
+		}
+		if !e.ChangedAt.IsZero() {
+			rows[i].changedAt = &e.ChangedAt
 		}
 	}
 	return rows

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
-	"ackbox/soap"
+	"ackbox/ledger"
 	"ackbox/store"
 	"ackbox/store/storetest"
 )
@@ -22,8 +22,8 @@ func TestSaveKeepsEverythingAsSent(t *testing.T) {
 		source := addSource(t, db.Store, "eu")
 		full := notification("04l1",
 			`{"Id":"00Q","b":1.0E7,"a":-0.10,  "a b":null,"é":"\u00e9 ü 💡","x":{"y":["",true]}}`)
-		recordless := soap.Notification{ID: "04l2", Digest: digestOf("none")}
-		untyped := soap.Notification{ID: "04l3", ObjectType: new(string), Fields: json.RawMessage(`{}`)}
+		recordless := ledger.Entry{ID: "04l2", Digest: digestOf("none")}
+		untyped := ledger.Entry{ID: "04l3", ObjectType: new(string), Fields: json.RawMessage(`{}`)}
 		m := message(full, recordless, untyped)
 		got := save(t, db.Store, source, m, now)
 		if want := (store.Saved{Stored: 3}); got != want {
@@ -34,7 +34,7 @@ func TestSaveKeepsEverythingAsSent(t *testing.T) {
 			ReceivedAt: time.Date(2026, 11, 22, 1, 2, 3, 456789000, time.UTC),
 		}
 		want := []store.Notification{base, base, base}
-		for i, n := range m.Notifications {
+		for i, n := range m.Entries {
 			want[i].ID, want[i].NotificationID = int64(i+1), n.ID
 			want[i].ObjectType, want[i].RecordID, want[i].Fields = n.ObjectType, n.RecordID, n.Fields
 		}
@@ -48,12 +48,12 @@ func TestSaveAddsOnlyWhatIsNew(t *testing.T) {
 	t.Parallel()
 	a1, a2, a3 := notification("04lA", `{"n":1}`), notification("04lA", `{"n":2}`), notification("04lA", `{"n":3}`)
 	b, c := notification("04lB", `{"n":1}`), notification("04lC", `{"n":1}`)
-	odd := func(organization string, n soap.Notification) *soap.Message {
-		return &soap.Message{OrganizationID: organization, Notifications: []soap.Notification{n}}
+	odd := func(organization string, n ledger.Entry) *ledger.Batch {
+		return &ledger.Batch{OrganizationID: organization, Entries: []ledger.Entry{n}}
 	}
 	steps := []struct {
 		name    string
-		message *soap.Message
+		message *ledger.Batch
 		want    store.Saved
 	}{
 		{"new", message(a1, b), store.Saved{Stored: 2}},
@@ -67,8 +67,8 @@ func TestSaveAddsOnlyWhatIsNew(t *testing.T) {
 		{"the short id of the organization", odd(organization[:15], a1), store.Saved{Duplicates: 1}},
 		{"another organization", odd("00Dxx0000009999EAA", a1), store.Saved{Stored: 1}},
 		{"an odd organization", odd("00Dxx0000001gPL-AY", a1), store.Saved{Stored: 1}},
-		{"another action", &soap.Message{
-			OrganizationID: organization, ActionID: "other", Notifications: []soap.Notification{a1},
+		{"another action", &ledger.Batch{
+			OrganizationID: organization, ActionID: "other", Entries: []ledger.Entry{a1},
 		}, store.Saved{Duplicates: 1}},
 		{"nothing", message(), store.Saved{}},
 	}
@@ -93,7 +93,7 @@ func TestRevisionsAreNumberedInTheOrderSent(t *testing.T) {
 	const contents = 20
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
-		var all []soap.Notification
+		var all []ledger.Entry
 		for i := range contents {
 			all = append(all, notification("04lA", fmt.Sprint(i)), notification("04lB", fmt.Sprint(i)))
 		}
@@ -134,7 +134,7 @@ func TestConcurrentSavesAddEachOnce(t *testing.T) {
 		for i := range savers {
 			group.Go(func() error {
 				for round := range rounds {
-					in := store.Inbound{SourceID: source.ID, Message: overlapping(i, round, size), ReceivedAt: now}
+					in := store.Inbound{SourceID: source.ID, Batch: overlapping(i, round, size), ReceivedAt: now}
 					saved, err := db.Store.Save(ctx, in)
 					if err != nil {
 						return err
@@ -162,8 +162,8 @@ func TestConcurrentSavesAddEachOnce(t *testing.T) {
 }
 
 // overlapping is a message of a round, the same for each saver but for the order, with two contents of each id.
-func overlapping(saver, round, size int) *soap.Message {
-	var all []soap.Notification
+func overlapping(saver, round, size int) *ledger.Batch {
+	var all []ledger.Entry
 	for i := range 2 * size {
 		n := (i*(2*saver+1) + saver) % (2 * size) // a permutation, as size is prime
 		all = append(all, notification(fmt.Sprintf("04l%03d", round*size+n/2), fmt.Sprint(n%2)))
@@ -187,7 +187,7 @@ func requireDistinct(t *testing.T, found []store.Notification, want int) {
 func TestSaveForUnknownSourceFails(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		in := store.Inbound{SourceID: 99, Message: message(notification("04l", "{}")), ReceivedAt: now}
+		in := store.Inbound{SourceID: 99, Batch: message(notification("04l", "{}")), ReceivedAt: now}
 		if _, err := db.Store.Save(t.Context(), in); err == nil || errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("got %v, want an error of its own", err)
 		}
@@ -202,7 +202,7 @@ func TestSaveOfWhatTheDatabaseCannotTake(t *testing.T) {
 	source := addSource(t, db.Store, "one")
 	for _, id := range []string{"a\x00b", "a\xffb"} {
 		in := store.Inbound{
-			SourceID: source.ID, Message: message(notification("ok", "{}"), notification(id, "{}")), ReceivedAt: now,
+			SourceID: source.ID, Batch: message(notification("ok", "{}"), notification(id, "{}")), ReceivedAt: now,
 		}
 		if _, err := db.Store.Save(t.Context(), in); err == nil || errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%q: got %v, want an error of its own", id, err)
@@ -254,7 +254,7 @@ func TestSaveUnderCanceledContext(t *testing.T) {
 		source := addSource(t, db.Store, "one")
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		in := store.Inbound{SourceID: source.ID, Message: message(notification("04l", "{}")), ReceivedAt: now}
+		in := store.Inbound{SourceID: source.ID, Batch: message(notification("04l", "{}")), ReceivedAt: now}
 		_, err := db.Store.Save(ctx, in)
 		if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want unavailable, canceled", err)

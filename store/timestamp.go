@@ -4,16 +4,16 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"time"
+
+	"ackbox/ledger"
 )
 
-// timestampLayout is how SQLite keeps a time: text of one width sorts as the times do. PostgreSQL reads it as well.
-const timestampLayout = "2006-01-02T15:04:05.000000Z"
-
-// timestamp is a time in either database: UTC, in microseconds.
+// timestamp is a time in either database: UTC, in microseconds. SQLite keeps it as text in [ledger.TimeLayout], which
+// PostgreSQL reads as well.
 type timestamp struct{ time.Time }
 
 // Value implements driver.Valuer.
-func (t timestamp) Value() (driver.Value, error) { return micros(t.Time).Format(timestampLayout), nil }
+func (t timestamp) Value() (driver.Value, error) { return ledger.FormatTime(micros(t.Time)), nil }
 
 // Scan implements sql.Scanner.
 func (t *timestamp) Scan(value any) (err error) {
@@ -21,7 +21,7 @@ func (t *timestamp) Scan(value any) (err error) {
 	case time.Time:
 		t.Time = value.UTC()
 	case string:
-		t.Time, err = time.Parse(timestampLayout, value)
+		t.Time, err = time.Parse(ledger.TimeLayout, value)
 	default:
 		err = fmt.Errorf("scan time: %T", value)
 	}
@@ -31,7 +31,15 @@ func (t *timestamp) Scan(value any) (err error) {
 // micros is the time as it is stored.
 func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// pointer is the time of a column that may be null.
+// timestampOrNull is the argument for a column that may be null.
+func timestampOrNull(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return timestamp{*t}
+}
+
+// pointer returns the time of a column that may be null.
 func (t *timestamp) pointer() *time.Time {
 	if t == nil {
 		return nil

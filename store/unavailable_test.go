@@ -30,7 +30,7 @@ func TestACrashOfTheServerLosesNothingThatWasSaved(t *testing.T) {
 			if saved == 50 {
 				close(enough)
 			}
-			in := store.Inbound{SourceID: source.ID, Message: benchmarkMessage(saved*3, 3), ReceivedAt: now}
+			in := store.Inbound{SourceID: source.ID, Batch: benchmarkMessage(saved*3, 3), ReceivedAt: now}
 			if _, err := db.Save(t.Context(), in); err != nil {
 				failed <- err
 				return
@@ -63,7 +63,7 @@ func requireUnavailable(t *testing.T, db *store.Store) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	in := store.Inbound{SourceID: 1, Message: message(notification("04l", "{}")), ReceivedAt: now}
+	in := store.Inbound{SourceID: 1, Batch: message(notification("04l", "{}")), ReceivedAt: now}
 	_, saveErr := db.Save(ctx, in)
 	_, healthErr := db.Health(ctx)
 	_, sourcesErr := db.Sources(ctx)
@@ -144,14 +144,14 @@ func TestServerThatStandsStillIsUnavailable(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		in := store.Inbound{SourceID: source.ID, Message: message(notification("04l", "{}")), ReceivedAt: now}
+		in := store.Inbound{SourceID: source.ID, Batch: message(notification("04l", "{}")), ReceivedAt: now}
 		if _, err := db.Store.Save(ctx, in); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("got %v, want %v", err, store.ErrUnavailable)
 		}
 		if err := tx.Rollback(); err != nil {
 			t.Fatal(err)
 		}
-		saved := save(t, db.Store, source, in.Message, now)
+		saved := save(t, db.Store, source, in.Batch, now)
 		if saved.Stored+saved.Duplicates != 1 {
 			t.Errorf("afterwards: got %+v, want it stored", saved)
 		}

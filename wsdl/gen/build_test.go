@@ -114,9 +114,13 @@ func check(err error) {
 func scratch(tb testing.TB, outDir string) string {
 	tb.Helper()
 	dir, root := tb.TempDir(), "../.."
-	sources, err := filepath.Glob(filepath.Join(root, "soap", "*.go"))
-	if err != nil {
-		tb.Fatal(err)
+	var sources []string
+	for _, pkg := range []string{"ledger", "soap"} {
+		found, err := filepath.Glob(filepath.Join(root, pkg, "*.go"))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		sources = append(sources, found...)
 	}
 	for _, path := range append(sources, filepath.Join(root, "go.mod"), filepath.Join(root, "go.sum")) {
 		if relative, _ := filepath.Rel(root, path); !strings.HasSuffix(path, "_test.go") {

@@ -1,0 +1,57 @@
+package ledger_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"ackbox/ledger"
+)
+
+func TestParseTimeReadsTheFormsOfSalesforce(t *testing.T) {
+	t.Parallel()
+	want := time.Date(2026, 11, 22, 1, 2, 3, 450_000_000, time.UTC)
+	for _, text := range []string{
+		"2026-11-22T01:02:03.450Z", "2026-11-22T01:02:03.450+0000", "2026-11-22T01:02:03.45+00:00",
+		"2026-11-22T03:02:03.450+0200", "2026-11-21T19:32:03.450-05:30",
+	} {
+		if got, ok := ledger.ParseTime([]byte(text)); !ok || !got.Equal(want) || got.Location() != time.UTC {
+			t.Errorf("ParseTime(%q): got %v, %v, want %v", text, got, ok, want)
+		}
+	}
+}
+
+func TestParseTimeRefusesOtherTexts(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", "yesterday", "2026-11-22", "2026-11-22T01:02:03", "2026-11-22T01:02:03.000Z ", "2026-11-22T25:00:00Z",
+		"2026-02-30T00:00:00Z", "0000-12-31T00:00:00Z", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00",
+	} {
+		if got, ok := ledger.ParseTime([]byte(text)); ok || !got.IsZero() {
+			t.Errorf("ParseTime(%q): got %v, want none", text, got)
+		}
+	}
+}
+
+func TestIntakesHaveNames(t *testing.T) {
+	t.Parallel()
+	for intake, want := range map[ledger.Intake]string{
+		ledger.SOAP: `"soap"`, ledger.Apex: `"apex"`, ledger.Event: `"event"`, ledger.Change: `"change"`,
+		ledger.Reconcile: `"reconcile"`,
+	} {
+		got, err := json.Marshal(intake)
+		if err != nil || string(got) != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+		var back ledger.Intake
+		if err := json.Unmarshal(got, &back); err != nil || back != intake {
+			t.Errorf("%s: got %d, %v, want %d", want, back, err, intake)
+		}
+	}
+	if got := ledger.Intake(99).String(); got != "intake 99" {
+		t.Errorf("got %q for one that is not known", got)
+	}
+	if err := new(ledger.Intake).UnmarshalText([]byte("SOAP")); err == nil {
+		t.Error("SOAP is read as an intake")
+	}
+}

@@ -1,0 +1,15 @@
+-- +goose Up
+-- What entries of other intakes than outbound messages say beside their fields (package ledger has the values). All
+-- defaults are constants: no row is rewritten.
+alter table notifications add column intake integer not null default 0;
+alter table notifications add column covers integer not null default 0;
+alter table notifications add column changed_at text;
+alter table notifications add column operation text;
+alter table notifications add column header text;
+
+-- +goose Down
+alter table notifications drop column header;
+alter table notifications drop column operation;
+alter table notifications drop column changed_at;
+alter table notifications drop column covers;
+alter table notifications drop column intake;
