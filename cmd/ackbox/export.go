@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"ackbox/ledger"
 	"ackbox/store"
 )
 
@@ -42,53 +43,38 @@ func (c *exportCmd) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-// exported is a line of the export.
-type exported struct {
-	ID             int64           `json:"id"`
-	Source         string          `json:"source"`
-	OrganizationID string          `json:"organization_id"`
-	ActionID       string          `json:"action_id"`
-	NotificationID string          `json:"notification_id"`
-	Revision       int             `json:"revision"`
-	ObjectType     *string         `json:"object_type"`
-	RecordID       *string         `json:"record_id"`
-	Fields         json.RawMessage `json:"fields"`
-	ReceivedAt     string          `json:"received_at"`
-}
-
-func newExported(n store.Notification) exported {
-	return exported{n.ID, n.Source, n.OrganizationID, n.ActionID, n.NotificationID, n.Revision, n.ObjectType, n.RecordID,
-		n.Fields, formatTime(n.ReceivedAt)}
-}
-
-func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
-
 func writeNDJSON(w io.Writer) func(store.Notification) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false) // text as it was sent
-	return func(n store.Notification) error { return encoder.Encode(newExported(n)) }
+	return func(n store.Notification) error { return encoder.Encode(n) }
 }
 
 // writeCSV writes the same columns; what is null in JSON is empty.
 func writeCSV(to io.Writer) (write func(store.Notification) error, flush func() error) {
 	w := csv.NewWriter(to)
 	err := w.Write([]string{"id", "source", "organization_id", "action_id", "notification_id", "revision", "object_type",
-		"record_id", "fields", "received_at"})
-	text := func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
-	}
+		"record_id", "fields", "received_at", "intake", "operation", "changed_at"})
 	write = func(n store.Notification) error {
-		e := newExported(n)
-		return w.Write([]string{strconv.FormatInt(e.ID, 10), e.Source, e.OrganizationID, e.ActionID, e.NotificationID,
-			strconv.Itoa(e.Revision), text(e.ObjectType), text(e.RecordID), string(e.Fields), e.ReceivedAt})
+		changedAt := ""
+		if n.ChangedAt != nil {
+			changedAt = ledger.FormatTime(*n.ChangedAt)
+		}
+		return w.Write([]string{strconv.FormatInt(n.ID, 10), n.Source, n.OrganizationID, n.ActionID, n.NotificationID,
+			strconv.Itoa(n.Revision), orEmpty(n.ObjectType), orEmpty(n.RecordID), string(n.Fields),
+			ledger.FormatTime(n.ReceivedAt), n.Intake.String(), orEmpty(n.Operation), changedAt})
 	}
 	return write, func() error {
 		w.Flush()
 		return errors.Join(err, w.Error())
 	}
+}
+
+// orEmpty returns the text of a value that may be null.
+func orEmpty[T ~string](text *T) string {
+	if text == nil {
+		return ""
+	}
+	return string(*text)
 }
 
 // moment is a time on the command line: a day, a time, or how long ago.

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"ackbox/ledger"
 	"ackbox/store"
 )
 
@@ -19,21 +20,6 @@ type refusalsCmd struct {
 	Since    moment        `placeholder:"TIME" help:"Only from then on: 2026-11-22, 2026-11-22T01:02:03Z, or 24h for the last 24 hours."`
 	Counts   bool          `help:"Print how many there were of each cause on each day (UTC) instead: of a flood only samples are listed."`
 	JSON     bool          `name:"json" help:"Print a line of JSON for each refusal, or count."`
-}
-
-// listedRefusal is a refusal as it is printed.
-type listedRefusal struct {
-	ID         int64  `json:"id"`
-	Source     string `json:"source"`
-	Cause      string `json:"cause"`
-	Status     int    `json:"status"`
-	Detail     string `json:"detail"`
-	Line       int    `json:"line"`
-	Column     int    `json:"column"`
-	Size       int64  `json:"size"`
-	RequestID  string `json:"request_id"`
-	RemoteAddr string `json:"remote_addr"`
-	RefusedAt  string `json:"refused_at"`
 }
 
 // Run implements the command.
@@ -50,25 +36,16 @@ func (c *refusalsCmd) Run(ctx context.Context, t terminal) error {
 func (c *refusalsCmd) printRefusals(ctx context.Context, t terminal, s *store.Store, filter store.RefusalFilter) error {
 	if c.JSON {
 		encoder := json.NewEncoder(t.out)
-		return s.Refusals(ctx, filter, func(r store.Refusal) error { return encoder.Encode(newListedRefusal(r)) })
+		return s.Refusals(ctx, filter, func(r store.Refusal) error { return encoder.Encode(r) })
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TIME\tSOURCE\tSTATUS\tCAUSE\tFROM\tREQUEST\tDETAIL")
 	err := s.Refusals(ctx, filter, func(r store.Refusal) error {
-		_, err := fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", formatTime(r.At), r.Source, r.Status, r.Cause,
+		_, err := fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", ledger.FormatTime(r.At), r.Source, r.Status, r.Cause,
 			r.RemoteAddr, r.RequestID, place(r)+r.Detail)
 		return err
 	})
 	return errors.Join(err, w.Flush())
-}
-
-// listedCount is a count as it is printed.
-type listedCount struct {
-	Day      string `json:"day"`
-	Source   string `json:"source"`
-	Cause    string `json:"cause"`
-	Status   int    `json:"status"`
-	Refusals int64  `json:"refusals"`
 }
 
 func (c *refusalsCmd) printCounts(ctx context.Context, t terminal, s *store.Store, filter store.RefusalFilter) error {
@@ -76,18 +53,15 @@ func (c *refusalsCmd) printCounts(ctx context.Context, t terminal, s *store.Stor
 	if err != nil {
 		return err
 	}
-	listed := make([]listedCount, len(counts))
-	for i, n := range counts {
-		listed[i] = listedCount{n.Day.Format(time.DateOnly), n.Source, n.Cause, n.Status, n.Refusals}
-	}
 	if c.JSON {
 		encoder := json.NewEncoder(t.out)
-		return each(listed, func(l listedCount) error { return encoder.Encode(l) })
+		return each(counts, func(n store.RefusalCount) error { return encoder.Encode(n) })
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "DAY\tSOURCE\tSTATUS\tCAUSE\tREFUSALS")
-	for _, l := range listed {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\n", l.Day, cmp.Or(l.Source, "-"), l.Status, l.Cause, l.Refusals)
+	for _, n := range counts {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\n", n.Day.Format(time.DateOnly), cmp.Or(n.Source, "-"), n.Status, n.Cause,
+			n.Refusals)
 	}
 	return w.Flush()
 }
@@ -97,9 +71,4 @@ func place(r store.Refusal) string {
 		return ""
 	}
 	return fmt.Sprintf("line %d, column %d: ", r.Line, r.Column)
-}
-
-func newListedRefusal(r store.Refusal) listedRefusal {
-	return listedRefusal{r.ID, r.Source, r.Cause, r.Status, r.Detail, r.Line, r.Column, r.Size, r.RequestID, r.RemoteAddr,
-		formatTime(r.At)}
 }

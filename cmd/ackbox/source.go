@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -189,16 +190,6 @@ type sourceListCmd struct {
 	JSON     bool          `name:"json" help:"Print a line of JSON for each source."`
 }
 
-// listedSource is a source as list prints it, without anything of its tokens but how long they work.
-type listedSource struct {
-	Name          string     `json:"name"`
-	Enabled       bool       `json:"enabled"`
-	Organizations []string   `json:"organizations"`
-	URLs          int        `json:"urls"`
-	OldURLEnds    *time.Time `json:"old_url_ends"`
-	CreatedAt     time.Time  `json:"created_at"`
-}
-
 // Run implements the command.
 func (c *sourceListCmd) Run(ctx context.Context, t terminal) error {
 	return c.Database.with(ctx, func(s *store.Store) error {
@@ -206,52 +197,31 @@ func (c *sourceListCmd) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		listed := make([]listedSource, len(sources))
-		for i, source := range sources {
-			listed[i] = listSource(source, time.Now())
-		}
 		if c.JSON {
 			encoder := json.NewEncoder(t.out)
-			return each(listed, func(l listedSource) error { return encoder.Encode(l) })
+			return each(sources, func(s store.Source) error { return encoder.Encode(s) })
 		}
-		if len(listed) == 0 {
+		if len(sources) == 0 {
 			t.say("no source yet: run ackbox source add NAME")
 		}
-		return printSources(t, listed)
+		return printSources(t, sources)
 	})
 }
 
-func listSource(s store.Source, now time.Time) listedSource {
-	l := listedSource{Name: s.Name, Enabled: s.DisabledAt == nil, Organizations: []string{}, CreatedAt: s.CreatedAt}
-	l.Organizations = append(l.Organizations, s.Organizations...)
-	for _, token := range s.Tokens {
-		if !token.Valid(now) {
-			continue
-		}
-		l.URLs++
-		if end := token.ExpiresAt; end != nil && (l.OldURLEnds == nil || end.After(*l.OldURLEnds)) {
-			l.OldURLEnds = end
-		}
-	}
-	return l
-}
-
-func printSources(t terminal, sources []listedSource) error {
+func printSources(t terminal, sources []store.Source) error {
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tSTATE\tORGANIZATIONS\tURLS\tOLD URL ENDS\tCREATED")
 	for _, s := range sources {
-		state, organizations, ends := "enabled", strings.Join(s.Organizations, ","), "-"
-		if !s.Enabled {
+		state, ends := "enabled", "-"
+		if s.DisabledAt != nil {
 			state = "disabled"
 		}
-		if organizations == "" {
-			organizations = "any"
+		urls, oldEnds := s.URLs(time.Now())
+		if oldEnds != nil {
+			ends = oldEnds.Format(time.RFC3339)
 		}
-		if s.OldURLEnds != nil {
-			ends = s.OldURLEnds.Format(time.RFC3339)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", s.Name, state, organizations, s.URLs, ends,
-			s.CreatedAt.Format(time.RFC3339))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", s.Name, state,
+			cmp.Or(strings.Join(s.Organizations, ","), "any"), urls, ends, s.CreatedAt.Format(time.RFC3339))
 	}
 	return w.Flush()
 }

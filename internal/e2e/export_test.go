@@ -20,9 +20,11 @@ func TestExportWritesWhatWasSent(t *testing.T) {
 	t.Parallel()
 	const fields = `<sf:AnnualRevenue>1.0E7</sf:AnnualRevenue><sf:City> Bonn &amp; &lt;b&gt; ü🚀&#x9; </sf:City>` +
 		`<sf:Company></sf:Company><sf:Email xsi:nil="true"/><sf:IsConverted>1</sf:IsConverted>` +
-		`<sf:NumberOfEmployees>007</sf:NumberOfEmployees><sf:Zip__c>0050</sf:Zip__c>`
+		`<sf:NumberOfEmployees>007</sf:NumberOfEmployees>` +
+		`<sf:SystemModstamp>2026-11-22T01:02:03.000Z</sf:SystemModstamp><sf:Zip__c>0050</sf:Zip__c>`
 	const wantFields = `{"Id":"00QS10000000001IAA","AnnualRevenue":1.0E7,"City":" Bonn & <b> ü🚀\t ","Company":"",` +
-		`"Email":null,"IsConverted":true,"NumberOfEmployees":"007","Zip__c":"0050"}`
+		`"Email":null,"IsConverted":true,"NumberOfEmployees":"007",` +
+		`"SystemModstamp":"2026-11-22T01:02:03.000Z","Zip__c":"0050"}`
 	each(t, func(t *testing.T, database string) {
 		s := startWith(t, database, "crm")
 		before := time.Now().Add(-time.Millisecond)
@@ -38,9 +40,10 @@ func TestExportWritesWhatWasSent(t *testing.T) {
 				`"revision":1,`, l.ID, organization, action, notification)
 		}
 		want := head(stored[0], "04lS10000000001IAA") + `"object_type":"Lead","record_id":"00QS10000000001IAA","fields":` +
-			wantFields + `,"received_at":"` + stored[0].ReceivedAt + `"}` + "\n" +
+			wantFields + `,"received_at":"` + stored[0].ReceivedAt +
+			`","intake":"soap","operation":null,"changed_at":"2026-11-22T01:02:03.000000Z"}` + "\n" +
 			head(stored[1], "04lS10000000002IAA") + `"object_type":null,"record_id":null,"fields":null,"received_at":"` +
-			stored[1].ReceivedAt + `"}` + "\n"
+			stored[1].ReceivedAt + `","intake":"soap","operation":null,"changed_at":null}` + "\n"
 		if diff := cmp.Diff(want, text); diff != "" {
 			t.Errorf("export (-want +got):\n%s", diff)
 		}
@@ -62,7 +65,7 @@ func requireCSV(t *testing.T, text string, stored []line) {
 		t.Fatal(err)
 	}
 	want := [][]string{{"id", "source", "organization_id", "action_id", "notification_id", "revision", "object_type",
-		"record_id", "fields", "received_at"}}
+		"record_id", "fields", "received_at", "intake", "operation", "changed_at"}}
 	orEmpty := func(s *string) string {
 		if s == nil {
 			return ""
@@ -75,7 +78,8 @@ func requireCSV(t *testing.T, text string, stored []line) {
 			fields = ""
 		}
 		want = append(want, []string{strconv.FormatInt(l.ID, 10), l.Source, l.OrganizationID, l.ActionID, l.NotificationID,
-			strconv.Itoa(l.Revision), orEmpty(l.ObjectType), orEmpty(l.RecordID), fields, l.ReceivedAt})
+			strconv.Itoa(l.Revision), orEmpty(l.ObjectType), orEmpty(l.RecordID), fields, l.ReceivedAt, l.Intake,
+			orEmpty(l.Operation), orEmpty(l.ChangedAt)})
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("CSV (-want +got):\n%s", diff)

@@ -69,6 +69,9 @@ type line struct {
 	RecordID       *string         `json:"record_id"`
 	Fields         json.RawMessage `json:"fields"`
 	ReceivedAt     string          `json:"received_at"`
+	Intake         string          `json:"intake"`
+	Operation      *string         `json:"operation"`
+	ChangedAt      *string         `json:"changed_at"`
 }
 
 // export gives what is stored.

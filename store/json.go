@@ -1,0 +1,149 @@
+package store
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"math"
+	"time"
+
+	"ackbox/ledger"
+)
+
+// How the things of this package are written in JSON stands here, once: in the export, what the commands list, the relay
+// and the API.
+
+// MarshalJSON writes the notification as the export has it. Text is as it was sent: <, > and & are not escaped unless
+// the encoder around it does so.
+func (n Notification) MarshalJSON() ([]byte, error) {
+	return marshal(struct {
+		ID             int64             `json:"id"`
+		Source         string            `json:"source"`
+		OrganizationID string            `json:"organization_id"`
+		ActionID       string            `json:"action_id"`
+		NotificationID string            `json:"notification_id"`
+		Revision       int               `json:"revision"`
+		ObjectType     *string           `json:"object_type"`
+		RecordID       *string           `json:"record_id"`
+		Fields         json.RawMessage   `json:"fields"`
+		ReceivedAt     string            `json:"received_at"`
+		Intake         ledger.Intake     `json:"intake"`
+		Operation      *ledger.Operation `json:"operation"`
+		ChangedAt      *string           `json:"changed_at"`
+	}{
+		n.ID, n.Source, n.OrganizationID, n.ActionID, n.NotificationID, n.Revision, n.ObjectType, n.RecordID, n.Fields,
+		ledger.FormatTime(n.ReceivedAt), n.Intake, n.Operation, formatOptional(n.ChangedAt),
+	})
+}
+
+// MarshalJSON writes the refusal as ackbox refusals lists it.
+func (r Refusal) MarshalJSON() ([]byte, error) {
+	return marshal(struct {
+		ID         int64  `json:"id"`
+		Source     string `json:"source"`
+		Cause      string `json:"cause"`
+		Status     int    `json:"status"`
+		Detail     string `json:"detail"`
+		Line       int    `json:"line"`
+		Column     int    `json:"column"`
+		Size       int64  `json:"size"`
+		RequestID  string `json:"request_id"`
+		RemoteAddr string `json:"remote_addr"`
+		RefusedAt  string `json:"refused_at"`
+	}{
+		r.ID, r.Source, r.Cause, r.Status, r.Detail, r.Line, r.Column, r.Size, r.RequestID, r.RemoteAddr,
+		ledger.FormatTime(r.At),
+	})
+}
+
+// MarshalJSON writes the count as ackbox refusals --counts lists it.
+func (c RefusalCount) MarshalJSON() ([]byte, error) {
+	return marshal(struct {
+		Day      string `json:"day"`
+		Source   string `json:"source"`
+		Cause    string `json:"cause"`
+		Status   int    `json:"status"`
+		Refusals int64  `json:"refusals"`
+	}{c.Day.Format(time.DateOnly), c.Source, c.Cause, c.Status, c.Refusals})
+}
+
+// MarshalJSON writes the source as ackbox source list has it: without its tokens, of which it counts those whose URLs
+// work now.
+func (s Source) MarshalJSON() ([]byte, error) {
+	urls, oldEnds := s.URLs(time.Now())
+	return marshal(struct {
+		Name          string     `json:"name"`
+		Enabled       bool       `json:"enabled"`
+		Organizations []string   `json:"organizations"`
+		URLs          int        `json:"urls"`
+		OldURLEnds    *time.Time `json:"old_url_ends"`
+		CreatedAt     time.Time  `json:"created_at"`
+	}{s.Name, s.DisabledAt == nil, append([]string{}, s.Organizations...), urls, oldEnds, s.CreatedAt})
+}
+
+// MarshalJSON writes the certificate as ackbox certificates lists it, with the days that are left now.
+func (c ClientCertificate) MarshalJSON() ([]byte, error) {
+	return marshal(struct {
+		Source      string `json:"source"`
+		Subject     string `json:"subject"`
+		Issuer      string `json:"issuer"`
+		Fingerprint string `json:"fingerprint"`
+		NotBefore   string `json:"not_before"`
+		NotAfter    string `json:"not_after"`
+		DaysLeft    int    `json:"days_left"`
+		FirstSeen   string `json:"first_seen"`
+		LastSeen    string `json:"last_seen"`
+		Verdict     string `json:"verdict"`
+		Chain       string `json:"chain"`
+	}{
+		c.Source, c.Subject, c.Issuer, hex.EncodeToString(c.SHA256[:]), ledger.FormatTime(c.NotBefore),
+		ledger.FormatTime(c.NotAfter), c.DaysLeft(time.Now()), ledger.FormatTime(c.FirstSeen),
+		ledger.FormatTime(c.LastSeen), c.Verdict(), c.Chain,
+	})
+}
+
+// URLs returns how many URLs of the source work at a time, and when the last of the rotated ones ends, nil for none.
+func (s Source) URLs(now time.Time) (urls int, oldEnds *time.Time) {
+	for _, token := range s.Tokens {
+		if !token.Valid(now) {
+			continue
+		}
+		urls++
+		if end := token.ExpiresAt; end != nil && (oldEnds == nil || end.After(*oldEnds)) {
+			oldEnds = end
+		}
+	}
+	return urls, oldEnds
+}
+
+// DaysLeft returns the whole days until the certificate ends; it is below 0 when the certificate has ended.
+func (c ClientCertificate) DaysLeft(now time.Time) int {
+	return int(math.Floor(float64(c.NotAfter.Unix()-now.Unix()) / (24 * 60 * 60)))
+}
+
+// Verdict returns "accepted", or the problem of a certificate that is not.
+func (c ClientCertificate) Verdict() string {
+	if c.Problem == "" {
+		return "accepted"
+	}
+	return c.Problem
+}
+
+func formatOptional(t *time.Time) *string {
+	if t == nil {
+		return nil
+	}
+	text := ledger.FormatTime(*t)
+	return &text
+}
+
+// marshal writes JSON without the escapes for HTML, which only the encoder around it may want.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
