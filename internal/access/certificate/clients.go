@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -68,7 +67,7 @@ func NewClients(config ClientsConfig) (*Clients, error) {
 		return nil, err
 	}
 	if config.CAFile != "" {
-		c.cas, err = readCAs(config.CAFile)
+		c.cas, err = ReadCAs(config.CAFile)
 	}
 	return c, err
 }
@@ -84,29 +83,6 @@ func parseFingerprints(texts []string) (map[[sha256.Size]byte]bool, error) {
 		pins[[sha256.Size]byte(digits)] = true
 	}
 	return pins, nil
-}
-
-// readCAs reads a file of certificates, each of which must be readable: one left out would be found out too late.
-func readCAs(name string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("read CAs: %w", err)
-	}
-	pool := x509.NewCertPool()
-	for n := 1; ; n++ {
-		var block *pem.Block
-		if block, text = pem.Decode(text); block == nil {
-			if n == 1 {
-				return nil, fmt.Errorf("read CAs: %s holds no certificate in PEM", name)
-			}
-			return pool, nil
-		}
-		ca, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("read CAs: number %d in %s is no certificate: %w", n, name, err)
-		}
-		pool.AddCert(ca)
-	}
 }
 
 // hint are the CAs to name in a handshake, by which a client with several certificates chooses. A pinned certificate
