@@ -1,0 +1,37 @@
+package access_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+func TestConnectionsRegister(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, 2, nil)
+	r := prometheus.NewPedanticRegistry()
+	h.c.Register(r)
+	requireMetrics(t, r, "0", "0")
+	h.come("a1", "192.0.2.1")
+	requireMetrics(t, r, "1", "0")
+	h.come("a2", "192.0.2.1")
+	h.come("a3", "192.0.2.1")
+	requireMetrics(t, r, "2", "1")
+	_ = h.server["a3"].Close() // never fails with a pipe
+	requireMetrics(t, r, "1", "1")
+}
+
+func requireMetrics(t *testing.T, r prometheus.Gatherer, open, shed string) {
+	t.Helper()
+	want := `# HELP ackbox_connections Connections that are open.
+# TYPE ackbox_connections gauge
+ackbox_connections ` + open + `
+# HELP ackbox_connections_shed_total Connections closed to make room for others.
+# TYPE ackbox_connections_shed_total counter
+ackbox_connections_shed_total ` + shed + "\n"
+	if err := testutil.GatherAndCompare(r, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}
