@@ -59,7 +59,7 @@ type Handlers struct {
 	Config
 
 	sources   *directory
-	strays    *access.Throttle // who ask for URLs that do not exist
+	strays    *access.RateLimiter // who ask for URLs that do not exist
 	bodies    *semaphore.Weighted
 	decoding  *semaphore.Weighted
 	metrics   *metrics
@@ -86,7 +86,7 @@ func New(c Config) *Handlers {
 	h := &Handlers{
 		Config:  c,
 		sources: newDirectory(c.Store, c.Log),
-		strays:  access.NewThrottle(strayRate, strayBurst),
+		strays:  access.NewRateLimiter(strayRate, strayBurst),
 		bodies:  semaphore.NewWeighted(c.BodiesLimit),
 		// Decoding takes several times a body's room for a moment: of the largest bodies one at a time is decoded.
 		decoding:  semaphore.NewWeighted(c.BodyLimit),
