@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// PresetSalesforce stands for the list that Salesforce publishes in a list of address ranges.
-const PresetSalesforce = "salesforce"
+// presetSalesforce stands for the list that Salesforce publishes in a list of address ranges.
+const presetSalesforce = "salesforce"
 
 // salesforceList has the addresses that requests of Hyperforce come from, among others: it proves a cloud of
 // Salesforce's, not an organization. It changes, and all of it is to be allowed, whatever the region
@@ -47,7 +47,7 @@ func (p Place) String() string { return placeNames[p] }
 // RangesConfig says which addresses are inside.
 type RangesConfig struct {
 	// From are addresses and CIDR ranges, which are taken as they are; and lists that others publish: an https:// URL, a
-	// file, or [PresetSalesforce]. A list at a URL is JSON in Salesforce's form; one in a file may also have a range on
+	// file, or [presetSalesforce]. A list at a URL is JSON in Salesforce's form; one in a file may also have a range on
 	// each line. A file whose name reads as something else is given with its folder, such as ./salesforce.
 	From []string
 	// Refresh is how often a URL is fetched anew, a second at least; 6 hours when 0.
@@ -114,7 +114,7 @@ func NewRanges(c RangesConfig) (*Ranges, error) {
 
 // add takes one of the settings' ranges or lists.
 func (r *Ranges) add(c RangesConfig, from string) error {
-	if from == PresetSalesforce {
+	if from == presetSalesforce {
 		return r.addURL(c, salesforceList)
 	}
 	if strings.Contains(from, "://") {
@@ -128,7 +128,7 @@ func (r *Ranges) add(c RangesConfig, from string) error {
 	err := r.addFile(from)
 	if err != nil && !errors.Is(err, errUnusable) {
 		return fmt.Errorf("%w, and no file that can be read, nor an https:// URL, nor %s: %w",
-			notPrefix, PresetSalesforce, err)
+			notPrefix, presetSalesforce, err)
 	}
 	return err
 }
