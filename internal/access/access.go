@@ -1,27 +1,27 @@
-// Package access controls who may connect and how much: it has the modes that the checks of access share, the bound of
-// open connections and the rate limit of requests with unknown tokens. Package address knows where a request comes
-// from, package certificate which client certificate came with it. They report what is wrong; the caller answers,
-// records and counts it.
+// Package access controls who may connect and how often: it has the modes of the access checks, the
+// limit of open connections and the rate limiter for requests with unknown tokens. Package address
+// determines where a request comes from, package certificate which client certificate came with
+// it. They report what is wrong; the caller answers, records and counts it.
 package access
 
 import "fmt"
 
-// Mode says what becomes of a message that a check of access finds wrong.
+// Mode determines what happens to a message that fails an access check.
 type Mode int
 
 // The modes.
 const (
 	Off     Mode = iota // the check is not made
-	Report              // the message is taken, and the operator is told
+	Report              // the message is accepted and the failure reported to the operator
 	Enforce             // the message is refused
 )
 
 var modeNames = [...]string{Off: "off", Report: "report", Enforce: "enforce"}
 
-// String is the mode as it is set.
+// String returns off, report or enforce.
 func (m Mode) String() string { return modeNames[m] }
 
-// UnmarshalText reads off, report or enforce.
+// UnmarshalText parses off, report or enforce.
 func (m *Mode) UnmarshalText(text []byte) error {
 	for mode, name := range modeNames {
 		if name == string(text) {
@@ -29,5 +29,5 @@ func (m *Mode) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is no mode: off, report or enforce", text)
+	return fmt.Errorf("%q is not a mode: use off, report or enforce", text)
 }

@@ -8,40 +8,44 @@ import (
 	"sync"
 )
 
-// Connections bounds how many connections are open at once. The one that is closed for a new one beyond the limit is of
-// the address that holds most, so that whoever floods from one address only hurts itself; of these it is the one that
-// has waited longest for a request to come. A sender loses its only connection when no address has more than one.
-// Salesforce sends what got no Ack again: nothing is lost.
+// Connections limits how many connections are open at once. When a new connection exceeds the
+// limit, one connection is closed: of the address with the most connections, the one that has
+// waited longest for a request. A flood from one address therefore closes only its own connections.
+// An address loses its only connection only when no address has more than one. No message is lost:
+// Salesforce resends what was not acknowledged.
 //
-// An address is an IPv4 address or a /64 of IPv6. It may have any number of connections while there is room: behind a
-// proxy all clients have one address.
+// An address is an IPv4 address or a /64 of IPv6. Below the limit it may have any number of
+// connections: behind a proxy all clients have one address.
 type Connections struct {
 	limit   int
 	trusted func(netip.Addr) bool
 
-	mu      sync.Mutex
-	holders map[owner]*holder
-	open    int
-	shed    int64
-	changes uint64
+	mu       sync.Mutex
+	groups   map[peer]*group
+	open     int
+	shed     int64
+	sequence uint64 // of the last change of a list
 }
 
-// NewConnections makes Connections of which at most limit are open, one at least. Those of trusted addresses, such as
-// proxies that stand for many clients, are closed only when there are no others; nil trusts nobody.
+// NewConnections returns Connections with a limit, at least 1. Connections of trusted addresses,
+// such as proxies with many clients, are closed only when there are no others. If trusted is nil,
+// no address is trusted.
 func NewConnections(limit int, trusted func(netip.Addr) bool) *Connections {
 	if trusted == nil {
 		trusted = func(netip.Addr) bool { return false }
 	}
-	return &Connections{limit: max(limit, 1), trusted: trusted, holders: map[owner]*holder{}}
+	return &Connections{limit: max(limit, 1), trusted: trusted, groups: map[peer]*group{}}
 }
 
-// Listener gives what a listener accepts, within the limit. Several listeners may share one.
+// Listener returns a listener that accepts the connections of l within the limit. Several
+// listeners may share one limit.
 func (c *Connections) Listener(l net.Listener) net.Listener { return listener{l, c} }
 
-// ConnState follows what the connections do, as [http.Server.ConnState]. Without it all of them seem to wait.
+// ConnState records the state of a connection, as an [http.Server]'s ConnState hook. Without it
+// every connection counts as waiting.
 func (c *Connections) ConnState(conn net.Conn, state http.ConnState) {
-	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok { // a *tls.Conn
-		conn = secured.NetConn()
+	if wrapper, ok := conn.(interface{ NetConn() net.Conn }); ok { // a *tls.Conn
+		conn = wrapper.NetConn()
 	}
 	own, ok := conn.(*connection)
 	if !ok {
@@ -50,162 +54,165 @@ func (c *Connections) ConnState(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case own.place == nil: // it is closed already
+	case own.element == nil: // already closed
 	case state == http.StateActive:
-		c.put(own, &own.holder.active)
+		c.moveTo(own, &own.group.active)
 	case state == http.StateIdle:
-		c.put(own, &own.holder.waiting)
+		c.moveTo(own, &own.group.waiting)
 	}
 }
 
-// Open is how many connections are open.
+// Open returns how many connections are open.
 func (c *Connections) Open() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.open
 }
 
-// Shed is how many connections were closed because there were too many.
+// Shed returns how many connections have been closed because of the limit.
 func (c *Connections) Shed() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.shed
 }
 
-// add takes a connection in, and closes another when there are too many.
+// add adds an accepted connection, and closes one if that exceeds the limit.
 func (c *Connections) add(conn net.Conn) net.Conn {
 	added, excess := c.admit(conn)
 	if excess != nil {
-		_ = excess.Conn.Close() // nobody waits for how that went
+		_ = excess.Conn.Close() // the connection is given up, whatever the error
 	}
 	return added
 }
 
 func (c *Connections) admit(conn net.Conn) (added, excess *connection) {
-	from := c.ownerOf(conn)
+	from := c.peerOf(conn)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.holders[from] == nil {
-		c.holders[from] = &holder{owner: from}
+	if c.groups[from] == nil {
+		c.groups[from] = &group{peer: from}
 	}
-	added = &connection{Conn: conn, connections: c, holder: c.holders[from]}
-	c.put(added, &added.holder.waiting)
+	added = &connection{Conn: conn, connections: c, group: c.groups[from]}
+	c.moveTo(added, &added.group.waiting)
 	c.open++
 	if c.open <= c.limit {
 		return added, nil
 	}
-	excess = c.excess(added)
-	c.drop(excess)
+	excess = c.selectExcess(added)
+	c.remove(excess)
 	c.shed++
 	return added, excess
 }
 
-// excess finds the connection to close. It is the new one only when its address has others or when only trusted ones
-// are left.
-func (c *Connections) excess(added *connection) *connection {
-	var most *holder
-	for _, h := range c.holders {
-		if h == added.holder && h.count() == 1 {
+// selectExcess returns the connection to close. It is the added one only if its address has others
+// or if all others are trusted.
+func (c *Connections) selectExcess(added *connection) *connection {
+	var selected *group
+	for _, g := range c.groups {
+		if g == added.group && g.count() == 1 {
 			continue
 		}
-		if most == nil || h.yieldsBefore(most) {
-			most = h
+		if selected == nil || g.closesBefore(selected) {
+			selected = g
 		}
 	}
-	if most.trusted && !added.holder.trusted {
+	if selected.trusted && !added.group.trusted {
 		return added
 	}
-	return most.first()
+	return selected.first()
 }
 
-// put makes a connection the last one of a list of its holder.
-func (c *Connections) put(conn *connection, to *list.List) {
-	if conn.place != nil {
-		conn.list.Remove(conn.place)
+// moveTo moves a connection to the end of one of its group's lists.
+func (c *Connections) moveTo(conn *connection, to *list.List) {
+	if conn.element != nil {
+		conn.list.Remove(conn.element)
 	}
-	c.changes++
-	conn.list, conn.place, conn.changed = to, to.PushBack(conn), c.changes
+	c.sequence++
+	conn.list, conn.element, conn.sequence = to, to.PushBack(conn), c.sequence
 }
 
-// drop forgets a connection. It may be dropped already: the server closes those, too, that were closed for others.
-func (c *Connections) drop(conn *connection) {
-	if conn.place == nil {
+// remove removes a connection. It may be removed already: the server also closes connections that
+// were closed because of the limit.
+func (c *Connections) remove(conn *connection) {
+	if conn.element == nil {
 		return
 	}
-	conn.list.Remove(conn.place)
-	conn.place = nil
+	conn.list.Remove(conn.element)
+	conn.element = nil
 	c.open--
-	if conn.holder.count() == 0 {
-		delete(c.holders, conn.holder.owner)
+	if conn.group.count() == 0 {
+		delete(c.groups, conn.group.peer)
 	}
 }
 
-// owner is who a connection counts for.
-type owner struct {
+// peer is what connections are grouped by.
+type peer struct {
 	addr    netip.Addr
 	trusted bool
 }
 
-// ownerOf makes one of a trusted address, and of the network of any other.
-func (c *Connections) ownerOf(conn net.Conn) owner {
+// peerOf returns the address of a connection's client if it is trusted, else its network.
+func (c *Connections) peerOf(conn net.Conn) peer {
 	addr := remote(conn)
 	if c.trusted(addr) {
-		return owner{addr, true}
+		return peer{addr, true}
 	}
-	return owner{network(addr), false}
+	return peer{network(addr), false}
 }
 
-// holder has connections, in lists with the longest unchanged first.
-type holder struct {
-	owner
-	waiting list.List // for a request, or for the rest of its header
-	active  list.List // with a request that is being answered
+// group holds the connections of a peer. Each list is in the order in which its connections were
+// added to it.
+type group struct {
+	peer
+	waiting list.List // for a request or for the rest of its header
+	active  list.List // with a request being handled
 }
 
-func (h *holder) count() int { return h.waiting.Len() + h.active.Len() }
+func (g *group) count() int { return g.waiting.Len() + g.active.Len() }
 
-// first is the connection that is closed first.
-func (h *holder) first() *connection {
-	first := h.waiting.Front()
+// first returns the connection that is closed first.
+func (g *group) first() *connection {
+	first := g.waiting.Front()
 	if first == nil {
-		first = h.active.Front()
+		first = g.active.Front()
 	}
 	return first.Value.(*connection)
 }
 
-// yieldsBefore tells whether one of its connections is closed before any of another holder.
-func (h *holder) yieldsBefore(other *holder) bool {
-	waits, otherWaits := h.waiting.Len() > 0, other.waiting.Len() > 0
+// closesBefore reports whether a connection of g is closed before any of the other group.
+func (g *group) closesBefore(other *group) bool {
+	waits, otherWaits := g.waiting.Len() > 0, other.waiting.Len() > 0
 	switch {
-	case h.trusted != other.trusted:
+	case g.trusted != other.trusted:
 		return other.trusted
-	case h.count() != other.count():
-		return h.count() > other.count()
+	case g.count() != other.count():
+		return g.count() > other.count()
 	case waits != otherWaits:
 		return waits
 	}
-	return h.first().changed < other.first().changed
+	return g.first().sequence < other.first().sequence
 }
 
-// connection is an accepted one.
+// connection is an accepted connection.
 type connection struct {
 	net.Conn
 	connections *Connections
-	holder      *holder
-	list        *list.List    // the holder's that it is in
-	place       *list.Element // nil once it is closed
-	changed     uint64        // which of all changes put it there
+	group       *group
+	list        *list.List    // the list of the group that holds it
+	element     *list.Element // nil after it is closed
+	sequence    uint64        // when it was added to the list
 }
 
-// Close closes the connection, and makes room for another.
+// Close closes the connection and removes it from the count.
 func (c *connection) Close() error {
 	c.connections.mu.Lock()
-	c.connections.drop(c)
+	c.connections.remove(c)
 	c.connections.mu.Unlock()
 	return c.Conn.Close()
 }
 
-// CloseWrite lets the server end its side first, so that the client reads a refusal before it learns of the end.
+// CloseWrite closes the writing side, so that the client can read the answer before the connection
+// is closed.
 func (c *connection) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -213,7 +220,7 @@ func (c *connection) CloseWrite() error {
 	return nil
 }
 
-// listener accepts connections within a limit.
+// listener accepts connections within the limit.
 type listener struct {
 	net.Listener
 	connections *Connections
@@ -228,7 +235,8 @@ func (l listener) Accept() (net.Conn, error) {
 	return l.connections.add(conn), nil
 }
 
-// remote is the address that a connection comes from; invalid when it came by no network.
+// remote returns the address of a connection's client, or the invalid address if the connection is
+// not of a network.
 func remote(conn net.Conn) netip.Addr {
 	if from, ok := conn.RemoteAddr().(interface{ AddrPort() netip.AddrPort }); ok {
 		return from.AddrPort().Addr().Unmap().WithZone("")
@@ -236,7 +244,8 @@ func remote(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// network is what one sender has: an IPv4 address, or the /64 of an IPv6 address, in which it may take any.
+// network returns what a single client can have: an IPv4 address, or the /64 of an IPv6 address,
+// within which it may use any address.
 func network(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is6() {

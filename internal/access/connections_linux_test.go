@@ -12,18 +12,19 @@ import (
 	"ackbox/internal/access"
 )
 
-// Linux alone has all of 127.0.0.0/8 on its loopback interface.
+// These tests run on Linux only: there the loopback interface has all addresses of 127.0.0.0/8.
 
-// newGuarded is a real server that says "hello" to each request.
-func newGuarded(t *testing.T, limit int, secured bool) (*httptest.Server, *access.Connections) {
+// newServer starts a server with limited connections that answers each request with "hello".
+func newServer(t *testing.T, limit int, withTLS bool) (*httptest.Server, *access.Connections) {
 	t.Helper()
 	c := access.NewConnections(limit, nil)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "hello") // the client may have gone
-	}))
+	hello := func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "hello") // the client may be gone
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(hello))
 	server.Listener = c.Listener(server.Listener)
 	server.Config.ConnState = c.ConnState
-	if secured {
+	if withTLS {
 		server.StartTLS()
 	} else {
 		server.Start()
@@ -32,7 +33,7 @@ func newGuarded(t *testing.T, limit int, secured bool) (*httptest.Server, *acces
 	return server, c
 }
 
-// dialFrom connects from a loopback address.
+// dialFrom connects from a loopback address to a server.
 func dialFrom(t *testing.T, from, to string) net.Conn {
 	t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
@@ -47,7 +48,7 @@ func dialFrom(t *testing.T, from, to string) net.Conn {
 	return conn
 }
 
-// ask makes a request on a connection, and tells whether it was answered.
+// ask sends a request on a connection and reports whether it was answered.
 func ask(t *testing.T, conn net.Conn) bool {
 	t.Helper()
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
@@ -62,9 +63,9 @@ func ask(t *testing.T, conn net.Conn) bool {
 	return err == nil && string(body) == "hello"
 }
 
-func TestAFloodFromOneAddressHurtsOnlyItself(t *testing.T) {
+func TestFloodFromOneAddressClosesOnlyItsOwnConnections(t *testing.T) {
 	t.Parallel()
-	server, c := newGuarded(t, 10, false)
+	server, c := newServer(t, 10, false)
 	to := server.Listener.Addr().String()
 	good := []net.Conn{dialFrom(t, "127.0.0.2", to), dialFrom(t, "127.0.0.3", to)}
 	for _, conn := range good {
@@ -76,23 +77,25 @@ func TestAFloodFromOneAddressHurtsOnlyItself(t *testing.T) {
 	for range 50 {
 		flood = append(flood, dialFrom(t, "127.0.0.4", to))
 	}
-	eventually(t, "the flood is cut to what there is room for", func() bool { return c.Shed() == 42 && c.Open() == 10 })
+	eventually(t, "the limit applies to the flood", func() bool {
+		return c.Shed() == 42 && c.Open() == 10
+	})
 	for _, conn := range flood[:42] {
 		if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil {
-			t.Error("the oldest of the flood are still open")
+			t.Error("one of the oldest connections of the flood is still open")
 		}
 	}
 	for _, conn := range append(good, dialFrom(t, "127.0.0.5", to)) {
 		if !ask(t, conn) {
-			t.Errorf("%s gets no answer", conn.LocalAddr())
+			t.Errorf("got no answer from %s", conn.LocalAddr())
 		}
 	}
 }
 
-func TestWhoIsClosedLeavesNothingBehind(t *testing.T) {
+func TestClosedConnectionsAreNotCounted(t *testing.T) {
 	t.Parallel()
-	for _, secured := range []bool{false, true} {
-		server, c := newGuarded(t, 4, secured)
+	for _, withTLS := range []bool{false, true} {
+		server, c := newServer(t, 4, withTLS)
 		client := server.Client()
 		client.Transport.(*http.Transport).DisableKeepAlives = true
 		for range 20 {
@@ -103,16 +106,16 @@ func TestWhoIsClosedLeavesNothingBehind(t *testing.T) {
 			if body, err := io.ReadAll(response.Body); err != nil || string(body) != "hello" {
 				t.Errorf("got %q, %v", body, err)
 			}
-			_ = response.Body.Close() // it was read
+			_ = response.Body.Close() // already read
 		}
-		eventually(t, "none is open", func() bool { return c.Open() == 0 })
+		eventually(t, "no connection is open", func() bool { return c.Open() == 0 })
 		if got := c.Shed(); got != 0 {
 			t.Errorf("got %d shed, want none", got)
 		}
 	}
 }
 
-// eventually waits for what the server does a moment later.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
@@ -122,5 +125,5 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			return
 		}
 	}
-	t.Fatalf("not within 10 s: %s", what)
+	t.Fatalf("not after 10 s: %s", what)
 }

@@ -16,30 +16,30 @@ import (
 	"ackbox/internal/access"
 )
 
-// entrance is a listener whose connections are made up, each from an address of choice.
-type entrance struct {
-	net.Listener // nil: nobody asks it for anything but connections
+// channelListener is a listener that accepts the connections from a channel.
+type channelListener struct {
+	net.Listener // nil: only Accept is called
 	next         chan net.Conn
 }
 
-func (e entrance) Accept() (net.Conn, error) {
-	conn, ok := <-e.next
+func (l channelListener) Accept() (net.Conn, error) {
+	conn, ok := <-l.next
 	if !ok {
 		return nil, net.ErrClosed
 	}
 	return conn, nil
 }
 
-// visitor is the server's end of a connection that seems to come from an address.
-type visitor struct {
+// fakeConn is the server's end of a pipe, with a remote address of the test's choice.
+type fakeConn struct {
 	net.Conn
 	from net.Addr
 }
 
-func (v visitor) RemoteAddr() net.Addr { return v.from }
+func (c fakeConn) RemoteAddr() net.Addr { return c.from }
 
-// hall is Connections with those that came, by name.
-type hall struct {
+// fixture is Connections with both ends of named connections.
+type fixture struct {
 	t        *testing.T
 	c        *access.Connections
 	next     chan net.Conn
@@ -48,56 +48,59 @@ type hall struct {
 	client   map[string]net.Conn
 }
 
-func newHall(t *testing.T, limit int, trusted func(netip.Addr) bool) *hall {
+func newFixture(t *testing.T, limit int, trusted func(netip.Addr) bool) *fixture {
 	t.Helper()
 	c := access.NewConnections(limit, trusted)
 	next := make(chan net.Conn, 1)
-	return &hall{t, c, next, c.Listener(entrance{next: next}), map[string]net.Conn{}, map[string]net.Conn{}}
+	return &fixture{
+		t, c, next, c.Listener(channelListener{next: next}), map[string]net.Conn{}, map[string]net.Conn{},
+	}
 }
 
-// come makes a connection from an address, as a server sees it.
-func (h *hall) come(name, addr string) {
-	h.t.Helper()
+// accept accepts a connection from an address.
+func (f *fixture) accept(name, addr string) {
+	f.t.Helper()
 	server, client := net.Pipe()
 	from := net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(addr), 1234))
-	h.next <- visitor{server, from}
-	accepted, err := h.listener.Accept()
+	f.next <- fakeConn{server, from}
+	accepted, err := f.listener.Accept()
 	if err != nil {
-		h.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	h.server[name], h.client[name] = accepted, client
-	h.c.ConnState(accepted, http.StateNew)
-	h.t.Cleanup(func() { accepted.Close() })
+	f.server[name], f.client[name] = accepted, client
+	f.c.ConnState(accepted, http.StateNew)
+	f.t.Cleanup(func() { accepted.Close() })
 }
 
-// become sets the state of connections.
-func (h *hall) become(state http.ConnState, names ...string) {
+// setState sets the state of connections.
+func (f *fixture) setState(state http.ConnState, names ...string) {
 	for _, name := range names {
-		h.c.ConnState(h.server[name], state)
+		f.c.ConnState(f.server[name], state)
 	}
 }
 
-// wantClosed makes sure that these connections are closed, and no others.
-func (h *hall) wantClosed(names ...string) {
-	h.t.Helper()
+// requireClosed fails unless exactly the named connections are closed.
+func (f *fixture) requireClosed(names ...string) {
+	f.t.Helper()
 	want, got := map[string]bool{}, map[string]bool{}
 	for _, name := range names {
 		want[name] = true
 	}
-	for name, client := range h.client {
-		if closedByServer(h.t, client) {
+	for name, client := range f.client {
+		if closedByServer(f.t, client) {
 			got[name] = true
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		h.t.Errorf("closed (-want +got):\n%s", diff)
+		f.t.Errorf("closed (-want +got):\n%s", diff)
 	}
-	if open := len(h.client) - len(got); h.c.Open() != open {
-		h.t.Errorf("got %d open, want %d", h.c.Open(), open)
+	if open := len(f.client) - len(got); f.c.Open() != open {
+		f.t.Errorf("got %d open, want %d", f.c.Open(), open)
 	}
 }
 
-// closedByServer tells whether the server has closed a pipe, which writes nothing.
+// closedByServer reports whether the server has closed its end of a pipe. The server writes
+// nothing.
 func closedByServer(t *testing.T, client net.Conn) bool {
 	t.Helper()
 	if err := client.SetReadDeadline(time.Unix(0, 0)); errors.Is(err, io.ErrClosedPipe) {
@@ -105,149 +108,150 @@ func closedByServer(t *testing.T, client net.Conn) bool {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	_, err := client.Read(make([]byte, 1)) // whose time is over: what is not there by now does not count
+	_, err := client.Read(make([]byte, 1)) // returns at once: the deadline has passed
 	return errors.Is(err, io.EOF)
 }
 
-func TestBelowTheLimitNothingIsClosed(t *testing.T) {
+func TestConnectionsWithinTheLimitStayOpen(t *testing.T) {
 	t.Parallel()
-	h := newHall(t, 3, nil)
-	h.come("a1", "192.0.2.1")
-	h.come("a2", "192.0.2.1")
-	h.come("a3", "192.0.2.1")
-	h.wantClosed()
-	if got := h.c.Shed(); got != 0 {
+	f := newFixture(t, 3, nil)
+	f.accept("a1", "192.0.2.1")
+	f.accept("a2", "192.0.2.1")
+	f.accept("a3", "192.0.2.1")
+	f.requireClosed()
+	if got := f.c.Shed(); got != 0 {
 		t.Errorf("got %d shed, want none", got)
 	}
 }
 
-func TestTheAddressWithMostPays(t *testing.T) {
+func TestAddressWithMostConnectionsLosesOne(t *testing.T) {
 	t.Parallel()
-	h := newHall(t, 4, nil)
-	h.come("good", "198.51.100.1")
-	h.come("a1", "192.0.2.1")
-	h.come("a2", "192.0.2.1")
-	h.come("a3", "192.0.2.1")
-	h.come("a4", "192.0.2.1") // its own oldest makes room
-	h.wantClosed("a1")
-	h.come("new", "198.51.100.2") // and for others, too
-	h.wantClosed("a1", "a2")
-	if got := h.c.Shed(); got != 2 {
+	f := newFixture(t, 4, nil)
+	f.accept("good", "198.51.100.1")
+	f.accept("a1", "192.0.2.1")
+	f.accept("a2", "192.0.2.1")
+	f.accept("a3", "192.0.2.1")
+	f.accept("a4", "192.0.2.1") // closes the oldest of its own address
+	f.requireClosed("a1")
+	f.accept("new", "198.51.100.2") // closes one of another address
+	f.requireClosed("a1", "a2")
+	if got := f.c.Shed(); got != 2 {
 		t.Errorf("got %d shed, want 2", got)
 	}
 }
 
-func TestTheOneThatWaitsLongestIsClosed(t *testing.T) {
+func TestConnectionThatWaitsLongestIsClosed(t *testing.T) {
 	t.Parallel()
-	h := newHall(t, 4, nil)
-	h.come("a1", "192.0.2.1")
-	h.come("a2", "192.0.2.1")
-	h.come("a3", "192.0.2.1")
-	h.come("a4", "192.0.2.1")
-	h.become(http.StateActive, "a1", "a2")
-	h.become(http.StateIdle, "a1") // it has had its answer just now
-	h.come("b1", "192.0.2.2")
-	h.wantClosed("a3")
-	h.come("b2", "192.0.2.2")
-	h.wantClosed("a3", "a4")
+	f := newFixture(t, 4, nil)
+	f.accept("a1", "192.0.2.1")
+	f.accept("a2", "192.0.2.1")
+	f.accept("a3", "192.0.2.1")
+	f.accept("a4", "192.0.2.1")
+	f.setState(http.StateActive, "a1", "a2")
+	f.setState(http.StateIdle, "a1") // just answered
+	f.accept("b1", "192.0.2.2")
+	f.requireClosed("a3")
+	f.accept("b2", "192.0.2.2")
+	f.requireClosed("a3", "a4")
 }
 
-func TestARequestUnderWayIsClosedLast(t *testing.T) {
+func TestActiveConnectionIsClosedLast(t *testing.T) {
 	t.Parallel()
-	h := newHall(t, 3, nil)
-	h.come("a1", "192.0.2.1")
-	h.come("a2", "192.0.2.1")
-	h.come("a3", "192.0.2.1")
-	h.become(http.StateActive, "a2", "a1", "a3")
-	h.come("a4", "192.0.2.1") // of one address, the new one waits, and the others do not
-	h.wantClosed("a4")
-	h.come("new", "198.51.100.1") // but another address gets in
-	h.wantClosed("a4", "a2")
+	f := newFixture(t, 3, nil)
+	f.accept("a1", "192.0.2.1")
+	f.accept("a2", "192.0.2.1")
+	f.accept("a3", "192.0.2.1")
+	f.setState(http.StateActive, "a2", "a1", "a3")
+	f.accept("a4", "192.0.2.1") // of one address, only the new one waits
+	f.requireClosed("a4")
+	f.accept("new", "198.51.100.1") // another address is accepted
+	f.requireClosed("a4", "a2")
 }
 
-func TestANewAddressGetsInWhenAllHaveOne(t *testing.T) {
+func TestNewAddressIsAcceptedWhenAllHaveOneConnection(t *testing.T) {
 	t.Parallel()
-	h := newHall(t, 3, nil)
-	h.come("a", "192.0.2.1")
-	h.come("b", "192.0.2.2")
-	h.come("c", "192.0.2.3")
-	h.become(http.StateActive, "b", "a")
-	h.come("d", "192.0.2.4")
-	h.wantClosed("c") // the one that waits, though it came last
-	h.become(http.StateActive, "d")
-	h.come("e", "192.0.2.5")
-	h.wantClosed("b", "c")
+	f := newFixture(t, 3, nil)
+	f.accept("a", "192.0.2.1")
+	f.accept("b", "192.0.2.2")
+	f.accept("c", "192.0.2.3")
+	f.setState(http.StateActive, "b", "a")
+	f.accept("d", "192.0.2.4")
+	f.requireClosed("c") // it waits, though "b" and "a" are older
+	f.setState(http.StateActive, "d")
+	f.accept("e", "192.0.2.5")
+	f.requireClosed("b", "c")
 }
 
-func TestANetworkOfIPv6IsOneAddress(t *testing.T) {
+func TestIPv6NetworkCountsAsOneAddress(t *testing.T) {
 	t.Parallel()
-	h := newHall(t, 3, nil)
-	h.come("good", "2001:db8:0:1::1")
-	h.come("a1", "2001:db8::1")
-	h.come("a2", "2001:db8::2")
-	h.come("new", "::ffff:192.0.2.1")
-	h.wantClosed("a1")
+	f := newFixture(t, 3, nil)
+	f.accept("good", "2001:db8:0:1::1")
+	f.accept("a1", "2001:db8::1")
+	f.accept("a2", "2001:db8::2")
+	f.accept("new", "::ffff:192.0.2.1")
+	f.requireClosed("a1")
 }
 
-func TestTrustedAddressesYieldLast(t *testing.T) {
+func TestTrustedConnectionsAreClosedLast(t *testing.T) {
 	t.Parallel()
 	proxy := netip.MustParseAddr("10.0.0.1")
-	h := newHall(t, 3, func(addr netip.Addr) bool { return addr == proxy })
-	h.come("p1", "10.0.0.1")
-	h.come("p2", "10.0.0.1")
-	h.come("a", "192.0.2.1")
-	h.come("b", "192.0.2.2") // whoever goes round the proxy takes nothing from those behind it
-	h.wantClosed("a")
-	h.come("p3", "10.0.0.1")
-	h.wantClosed("a", "b")
-	h.come("c", "192.0.2.3")
-	h.wantClosed("a", "b", "c")
-	h.come("p4", "10.0.0.1")
-	h.wantClosed("a", "b", "c", "p1")
+	f := newFixture(t, 3, func(addr netip.Addr) bool { return addr == proxy })
+	f.accept("p1", "10.0.0.1")
+	f.accept("p2", "10.0.0.1")
+	f.accept("a", "192.0.2.1")
+	f.accept("b", "192.0.2.2") // clients that bypass the proxy do not affect those behind it
+	f.requireClosed("a")
+	f.accept("p3", "10.0.0.1")
+	f.requireClosed("a", "b")
+	f.accept("c", "192.0.2.3")
+	f.requireClosed("a", "b", "c")
+	f.accept("p4", "10.0.0.1")
+	f.requireClosed("a", "b", "c", "p1")
 }
 
-func TestTheNeighbourOfATrustedAddressIsNotTrusted(t *testing.T) {
+func TestNetworkOfATrustedAddressIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	proxy := netip.MustParseAddr("2001:db8::1")
-	h := newHall(t, 3, func(addr netip.Addr) bool { return addr == proxy })
-	h.come("p1", "2001:db8::1")
-	h.come("p2", "2001:db8::1")
-	h.come("a", "2001:db8::2") // of the same network
-	h.come("p3", "2001:db8::1")
-	h.wantClosed("a")
+	f := newFixture(t, 3, func(addr netip.Addr) bool { return addr == proxy })
+	f.accept("p1", "2001:db8::1")
+	f.accept("p2", "2001:db8::1")
+	f.accept("a", "2001:db8::2") // in the same network
+	f.accept("p3", "2001:db8::1")
+	f.requireClosed("a")
 }
 
-func TestAClosedConnectionMakesRoom(t *testing.T) {
+func TestClosedConnectionFreesItsPlace(t *testing.T) {
 	t.Parallel()
-	h := newHall(t, 2, nil)
-	h.come("a1", "192.0.2.1")
-	h.come("a2", "192.0.2.1")
+	f := newFixture(t, 2, nil)
+	f.accept("a1", "192.0.2.1")
+	f.accept("a2", "192.0.2.1")
 	for range 2 {
-		_ = h.server["a1"].Close() // the server does so more than once
+		_ = f.server["a1"].Close() // the server may close it more than once
 	}
-	h.become(http.StateClosed, "a1")
-	h.become(http.StateActive, "a1") // too late to count
-	h.come("b", "192.0.2.2")
-	h.wantClosed("a1")
-	h.come("c", "192.0.2.3")
-	h.wantClosed("a1", "a2")
-	_ = h.server["a2"].Close() // which was closed for c
-	if got := h.c.Open(); got != 2 {
+	f.setState(http.StateClosed, "a1")
+	f.setState(http.StateActive, "a1") // ignored after the close
+	f.accept("b", "192.0.2.2")
+	f.requireClosed("a1")
+	f.accept("c", "192.0.2.3")
+	f.requireClosed("a1", "a2")
+	_ = f.server["a2"].Close() // already closed because of c
+	if got := f.c.Open(); got != 2 {
 		t.Errorf("got %d open, want 2", got)
 	}
 }
 
-func TestAConnectionIsFollowedThroughTLS(t *testing.T) {
+func TestConnStateOfTLSConnection(t *testing.T) {
 	t.Parallel()
-	h := newHall(t, 2, nil)
-	h.come("a1", "192.0.2.1")
-	h.come("a2", "192.0.2.1")
-	h.c.ConnState(tls.Server(h.server["a1"], &tls.Config{MinVersion: tls.VersionTLS12}), http.StateActive)
-	h.come("b", "192.0.2.2")
-	h.wantClosed("a2")
+	f := newFixture(t, 2, nil)
+	f.accept("a1", "192.0.2.1")
+	f.accept("a2", "192.0.2.1")
+	conn := tls.Server(f.server["a1"], &tls.Config{MinVersion: tls.VersionTLS12})
+	f.c.ConnState(conn, http.StateActive)
+	f.accept("b", "192.0.2.2")
+	f.requireClosed("a2")
 }
 
-func TestOthersConnectionsAreNotFollowed(t *testing.T) {
+func TestConnStateOfUnknownConnection(t *testing.T) {
 	t.Parallel()
 	c := access.NewConnections(1, nil)
 	conn, other := net.Pipe()
@@ -259,20 +263,20 @@ func TestOthersConnectionsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// Everything at once, for the race detector: the count must be right at the end.
-func TestConnectionsAreCountedUnderConcurrency(t *testing.T) {
+// The count must be right after concurrent use; the race detector watches, too.
+func TestConnectionsUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	const limit = 8
 	c := access.NewConnections(limit, nil)
 	next := make(chan net.Conn)
-	l := c.Listener(entrance{next: next})
+	l := c.Listener(channelListener{next: next})
 	var wait sync.WaitGroup
 	for worker := range 4 {
 		wait.Go(func() {
 			for i := range 500 {
 				server, _ := net.Pipe()
 				from := netip.AddrPortFrom(ipv4(i%(worker+2)), 1)
-				go func() { next <- visitor{server, net.TCPAddrFromAddrPort(from)} }()
+				go func() { next <- fakeConn{server, net.TCPAddrFromAddrPort(from)} }()
 				conn, err := l.Accept()
 				if err != nil {
 					t.Error(err)

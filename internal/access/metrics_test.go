@@ -10,16 +10,16 @@ import (
 
 func TestConnectionsRegister(t *testing.T) {
 	t.Parallel()
-	h := newHall(t, 2, nil)
+	f := newFixture(t, 2, nil)
 	r := prometheus.NewPedanticRegistry()
-	h.c.Register(r)
+	f.c.Register(r)
 	requireMetrics(t, r, "0", "0")
-	h.come("a1", "192.0.2.1")
+	f.accept("a1", "192.0.2.1")
 	requireMetrics(t, r, "1", "0")
-	h.come("a2", "192.0.2.1")
-	h.come("a3", "192.0.2.1")
+	f.accept("a2", "192.0.2.1")
+	f.accept("a3", "192.0.2.1")
 	requireMetrics(t, r, "2", "1")
-	_ = h.server["a3"].Close() // never fails with a pipe
+	_ = f.server["a3"].Close() // never fails with a pipe
 	requireMetrics(t, r, "1", "1")
 }
 

@@ -28,7 +28,11 @@ type RateLimiter struct {
 // burst events. Both must be above 0.
 func NewRateLimiter(rate float64, burst int) *RateLimiter {
 	interval := time.Duration(float64(time.Second) / rate)
-	return &RateLimiter{seed: maphash.MakeSeed(), interval: interval, burst: time.Duration(burst) * interval}
+	return &RateLimiter{
+		seed:     maphash.MakeSeed(),
+		interval: interval,
+		burst:    time.Duration(burst) * interval,
+	}
 }
 
 // Allow reports whether an event of the address is allowed now. Events that are not allowed take no

@@ -123,7 +123,8 @@ func TestNobodyCanAimAtAnotherAddress(t *testing.T) {
 		}
 	}
 	if found == 0 || again > 3 {
-		t.Errorf("got %d addresses that share the slot, %d of them in both tables, want some and at most 3", found, again)
+		t.Errorf("got %d addresses that share the slot, %d of them in both tables, "+
+			"want some, and at most 3 in both", found, again)
 	}
 }
 
