@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// loadCopy puts the copy that was kept of the list to use, unless the list is loaded.
+// loadCopy puts the stored copy of the list to use, unless the list is loaded already.
 func (r *remote) loadCopy(ctx context.Context) {
 	if r.copies == nil || r.loaded() {
 		return
@@ -17,7 +17,7 @@ func (r *remote) loadCopy(ctx context.Context) {
 		return
 	}
 	if err == nil {
-		err = r.takeCopy(content, at)
+		err = r.useCopy(content, at)
 	}
 	if err != nil && !r.unread {
 		r.list.in.log.Warn("copy of address list not loaded", "list", r.list.name, "error", err)
@@ -25,17 +25,18 @@ func (r *remote) loadCopy(ctx context.Context) {
 	r.unread = err != nil
 }
 
-// takeCopy trusts a copy no more than what is fetched.
-func (r *remote) takeCopy(content string, at time.Time) error {
+// useCopy puts a copy to use. It makes the same checks as for a list that was fetched.
+func (r *remote) useCopy(content string, at time.Time) error {
 	prefixes, err := parsePublished(content)
 	if err != nil {
 		return err
 	}
-	r.list.take(prefixes, at)
+	r.list.replace(prefixes, at)
 	return nil
 }
 
-// keepCopy keeps a good copy of the list, and tells whether it could. Without a place for it there is nothing to do.
+// keepCopy stores a copy of the list and reports whether it succeeded. It succeeds if there is no
+// place for copies.
 func (r *remote) keepCopy(ctx context.Context, content string, at time.Time) bool {
 	if r.copies == nil {
 		return true
@@ -47,7 +48,7 @@ func (r *remote) keepCopy(ctx context.Context, content string, at time.Time) boo
 		return false
 	}
 	if err != nil && !r.unkept {
-		r.list.in.log.Warn("copy of address list not kept, a restart without network would lack it",
+		r.list.in.log.Warn("copy of address list not stored, a restart without network would not have it",
 			"list", r.list.name, "error", err)
 	}
 	r.unkept = err != nil

@@ -11,23 +11,24 @@ import (
 	"ackbox/internal/access/address"
 )
 
-func TestGoodListIsKept(t *testing.T) {
+func TestCopyIsStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		content, kept := listOf("203.0.113.0/24"), &copies{kept: map[string]keptCopy{}}
 		watch(t, address.RangesConfig{
-			From: []string{listURL}, Client: &http.Client{Transport: &publisher{list: content}}, Copies: kept,
+			From: []string{listURL}, Copies: kept,
+			Client: &http.Client{Transport: &publisher{list: content}},
 		}, nil)
 		advance(6*time.Hour + time.Second)
 		want := keptCopy{content, time.Now().Add(-time.Second)}
 		if diff := cmp.Diff(want, kept.of(listURL)); diff != "" {
-			t.Errorf("kept (-want +got):\n%s", diff)
+			t.Errorf("stored copy (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// A restart without network goes on with the copy, which is as old as it is.
-func TestRestartWithoutNetwork(t *testing.T) {
+// The copy keeps the time at which it was fetched.
+func TestRestartWithoutNetworkUsesCopy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		kept := &copies{kept: map[string]keptCopy{
@@ -43,7 +44,7 @@ func TestRestartWithoutNetwork(t *testing.T) {
 	})
 }
 
-// The copy is there before the first fetch has come back, which may take its time.
+// The first fetch may take long; the copy is in use meanwhile.
 func TestCopyIsLoadedBeforeTheFirstFetch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -63,14 +64,14 @@ func TestCopyIsLoadedBeforeTheFirstFetch(t *testing.T) {
 	})
 }
 
-// Whoever can write to the database opens no door by it that a published list could not.
+// Write access to the database does not allow more addresses than a published list could.
 func TestUnusableCopyIsNotLoaded(t *testing.T) {
 	t.Parallel()
 	for want, content := range unusable {
 		t.Run(want[:min(len(want), 40)], func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var log journal
+				var log logBuffer
 				kept := &copies{kept: map[string]keptCopy{listURL: {content, time.Now()}}}
 				p := &publisher{}
 				r := watch(t, address.RangesConfig{
@@ -79,7 +80,7 @@ func TestUnusableCopyIsNotLoaded(t *testing.T) {
 				advance(5 * time.Minute)
 				requirePlace(t, r, "203.0.113.9", address.Unknown)
 				if log.count("copy of address list not loaded") != 1 {
-					t.Errorf("want it logged once, got:\n%.2000s", &log)
+					t.Errorf("want one log entry, got:\n%.2000s", &log)
 				}
 				p.publish(listOf("198.51.100.0/24"))
 				advance(time.Minute)
@@ -89,11 +90,11 @@ func TestUnusableCopyIsNotLoaded(t *testing.T) {
 	}
 }
 
-// The database and the network are down at the start; the database comes back first.
-func TestCopyThatCannotBeReadIsTriedAgain(t *testing.T) {
+// Database and network are unavailable at the start. The database recovers first.
+func TestReadingCopyIsRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log logBuffer
 		kept := &copies{kept: map[string]keptCopy{listURL: {listOf("203.0.113.0/24"), time.Now()}}}
 		kept.fail(errTest)
 		r := watch(t, address.RangesConfig{
@@ -102,7 +103,7 @@ func TestCopyThatCannotBeReadIsTriedAgain(t *testing.T) {
 		advance(10*time.Minute + time.Second)
 		requirePlace(t, r, "203.0.113.9", address.Unknown)
 		if log.count("level=WARN") != 2 {
-			t.Errorf("want each fault logged once, got:\n%s", &log)
+			t.Errorf("want one log entry for each fault, got:\n%s", &log)
 		}
 		kept.fail(nil)
 		advance(time.Minute)
@@ -111,27 +112,29 @@ func TestCopyThatCannotBeReadIsTriedAgain(t *testing.T) {
 	})
 }
 
-// The list is in use though its copy cannot be kept, and that is tried again before the next refresh.
-func TestCopyThatCannotBeKeptIsTriedAgain(t *testing.T) {
+// The list is in use although its copy cannot be stored. Storing is retried before the next
+// refresh.
+func TestStoringCopyIsRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log logBuffer
 		kept := &copies{kept: map[string]keptCopy{}}
 		kept.fail(errTest)
 		content := listOf("203.0.113.0/24")
 		r := watch(t, address.RangesConfig{
-			From: []string{listURL}, Client: &http.Client{Transport: &publisher{list: content}}, Copies: kept,
+			From: []string{listURL}, Copies: kept,
+			Client: &http.Client{Transport: &publisher{list: content}},
 		}, &log)
 		advance(2 * time.Minute)
 		requirePlace(t, r, "203.0.113.9", address.Inside)
 		requireWarnings(t, r)
-		if log.count("copy of address list not kept") != 1 {
-			t.Errorf("want it logged once, got:\n%s", &log)
+		if log.count("copy of address list not stored") != 1 {
+			t.Errorf("want one log entry, got:\n%s", &log)
 		}
 		kept.fail(nil)
 		advance(5 * time.Minute)
 		if got := kept.of(listURL).Content; got != content {
-			t.Errorf("got %q kept, want %q", got, content)
+			t.Errorf("got copy %q, want %q", got, content)
 		}
 	})
 }

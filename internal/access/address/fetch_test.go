@@ -14,9 +14,9 @@ import (
 	"ackbox/internal/access/address"
 )
 
-// Lists at URLs of real servers.
+// Tests of lists at URLs with real HTTP servers.
 
-// serve is a server with TLS that answers with handler.
+// serve starts a TLS server with a handler.
 func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	server := httptest.NewTLSServer(handler)
@@ -24,16 +24,18 @@ func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// write answers with a list.
+// write returns a handler that answers with a list.
 func write(list string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, list) }
 }
 
-func TestListFromAServer(t *testing.T) {
+func TestListFromServer(t *testing.T) {
 	t.Parallel()
 	var list atomic.Value
 	list.Store(listOf("203.0.113.0/24"))
-	server := serve(t, func(w http.ResponseWriter, r *http.Request) { write(list.Load().(string))(w, r) })
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		write(list.Load().(string))(w, r)
+	})
 	r := watch(t, address.RangesConfig{
 		From: []string{server.URL}, Client: server.Client(), Refresh: time.Second,
 	}, nil)
@@ -44,8 +46,8 @@ func TestListFromAServer(t *testing.T) {
 	requirePlace(t, r, "198.51.100.9", address.Inside)
 }
 
-// The copy of one run is what the next one, without the server, goes on with.
-func TestRestartWithoutTheServer(t *testing.T) {
+// The copy stored by one run is used by the next one, when the server is down.
+func TestRestartWithoutServer(t *testing.T) {
 	t.Parallel()
 	kept := &copies{kept: map[string]keptCopy{}}
 	server := serve(t, write(listOf("203.0.113.0/24")))
@@ -68,62 +70,64 @@ func TestRedirects(t *testing.T) {
 		next := map[string]string{"/3": "/2", "/2": "/1", "/1": "/0", "/4": "/3"}[r.URL.Path]
 		http.Redirect(w, r, next, http.StatusFound)
 	})
-	three := watch(t, address.RangesConfig{From: []string{server.URL + "/3"}, Client: server.Client()}, nil)
+	three := watch(t, address.RangesConfig{
+		From: []string{server.URL + "/3"}, Client: server.Client(),
+	}, nil)
 	waitUntil(t, func() bool { return three.Check(listed) == address.Inside })
-	requireRefused(t, server.Client(), server.URL+"/4", "redirected more than 3 times")
+	requireRejected(t, server.Client(), server.URL+"/4", "redirected more than 3 times")
 }
 
-// Whoever can redirect to http:// could put any list there on the way; that server must not even be asked.
+// After a redirect to http:// the list could be changed on the network, so it is not fetched.
 func TestRedirectToHTTP(t *testing.T) {
 	t.Parallel()
-	var asked atomic.Bool
+	var requested atomic.Bool
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Store(true)
+		requested.Store(true)
 		write(listOf("203.0.113.0/24"))(w, r)
 	}))
 	t.Cleanup(plain.Close)
 	server := serve(t, http.RedirectHandler(plain.URL, http.StatusMovedPermanently).ServeHTTP)
-	requireRefused(t, server.Client(), server.URL, "over http, not https")
-	if asked.Load() {
-		t.Error("want the server without TLS not to be asked")
+	requireRejected(t, server.Client(), server.URL, "over http, not https")
+	if requested.Load() {
+		t.Error("got a request without TLS, want none")
 	}
 }
 
-// A server on this machine needs no TLS, but must not lead away either.
+// A server on the loopback interface needs no TLS, but redirects from it do.
 func TestListFromLoopbackOverHTTP(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewServer(write(listOf("203.0.113.0/24")))
 	t.Cleanup(plain.Close)
 	r := watch(t, address.RangesConfig{From: []string{plain.URL}}, nil)
 	waitUntil(t, func() bool { return r.Check(listed) == address.Inside })
-	away := httptest.NewServer(http.RedirectHandler(plain.URL, http.StatusFound))
-	t.Cleanup(away.Close)
-	requireRefused(t, nil, away.URL, "over http, not https")
+	redirecting := httptest.NewServer(http.RedirectHandler(plain.URL, http.StatusFound))
+	t.Cleanup(redirecting.Close)
+	requireRejected(t, nil, redirecting.URL, "over http, not https")
 }
 
-func TestServerWithACertificateOfNobody(t *testing.T) {
+func TestServerWithUntrustedCertificate(t *testing.T) {
 	t.Parallel()
 	server := serve(t, write(listOf("203.0.113.0/24")))
-	requireRefused(t, nil, server.URL, "certificate")
+	requireRejected(t, nil, server.URL, "certificate")
 }
 
-func TestStatusThatIsNot200(t *testing.T) {
+func TestStatusOtherThan200(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{201, 203, 206, 304, 404, 429, 500} {
 		server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, listOf("203.0.113.0/24"))
 		})
-		requireRefused(t, server.Client(), server.URL, fmt.Sprintf("status %d", status))
+		requireRejected(t, server.Client(), server.URL, fmt.Sprintf("status %d", status))
 	}
 }
 
-// A list without end is read no further than it may be long, packed or not.
+// A body without end is read only up to the size limit, compressed or not.
 func TestListWithoutEnd(t *testing.T) {
 	t.Parallel()
-	for name, pack := range map[string]func(w http.ResponseWriter) io.Writer{
+	for name, compress := range map[string]func(w http.ResponseWriter) io.Writer{
 		"plain": func(w http.ResponseWriter) io.Writer { return w },
-		"packed": func(w http.ResponseWriter) io.Writer {
+		"gzip": func(w http.ResponseWriter) io.Writer {
 			w.Header().Set("Content-Encoding", "gzip")
 			return gzip.NewWriter(w)
 		},
@@ -133,43 +137,43 @@ func TestListWithoutEnd(t *testing.T) {
 			gone := make(chan struct{})
 			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				defer close(gone)
-				out, block := pack(w), []byte(strings.Repeat(" ", 1<<16))
+				out, block := compress(w), []byte(strings.Repeat(" ", 1<<16))
 				for r.Context().Err() == nil {
 					if _, err := out.Write(block); err != nil {
 						return
 					}
 				}
 			})
-			requireRefused(t, server.Client(), server.URL, "it has more than 4 MiB")
+			requireRejected(t, server.Client(), server.URL, "it is larger than 4 MiB")
 			<-gone
 		})
 	}
 }
 
-// A body that stops in the middle, or never comes, is no list.
-func TestListThatIsCutOff(t *testing.T) {
+// A body that is cut off, or never completes, is rejected.
+func TestIncompleteList(t *testing.T) {
 	t.Parallel()
 	list := listOf("203.0.113.0/24")
 	cut := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(list)+1))
 		_, _ = io.WriteString(w, list)
 	})
-	requireRefused(t, cut.Client(), cut.URL, "unexpected EOF")
+	requireRejected(t, cut.Client(), cut.URL, "unexpected EOF")
 	hangs := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, list[:len(list)-1])
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
-		panic(http.ErrAbortHandler) // without an end of the body, which might yet arrive
+		panic(http.ErrAbortHandler) // leaves the body without an end
 	})
-	hurried := *hangs.Client()
-	hurried.Timeout = 100 * time.Millisecond
-	requireRefused(t, &hurried, hangs.URL, "Client.Timeout")
+	shortTimeout := *hangs.Client()
+	shortTimeout.Timeout = 100 * time.Millisecond
+	requireRejected(t, &shortTimeout, hangs.URL, "Client.Timeout")
 }
 
-// requireRefused fetches a list that must not be put to use, and checks what is logged.
-func requireRefused(t *testing.T, client *http.Client, url, want string) {
+// requireRejected fetches a list that must not be put to use, and checks the log.
+func requireRejected(t *testing.T, client *http.Client, url, want string) {
 	t.Helper()
-	var log journal
+	var log logBuffer
 	r := watch(t, address.RangesConfig{From: []string{url}, Client: client}, &log)
 	waitUntil(t, func() bool { return log.count("level=WARN") > 0 })
 	if log.count("level=WARN", want) != 1 {

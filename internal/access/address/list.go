@@ -7,33 +7,34 @@ import (
 	"time"
 )
 
-// condition says how the last try to load a list went.
+// condition is the outcome of the last attempt to load a list.
 type condition int
 
 const (
-	sound       condition = iota
+	good        condition = iota
 	unreachable           // it could not be fetched or read
-	unusable              // what is there may not be put to use
+	unusable              // its content failed a check
 )
 
-// list is one that others publish, as far as it is known here. Its fields are guarded by the mutex of its ranges.
+// list holds the known content of a list from a file or URL. Its fields are guarded by the mutex of
+// its ranges.
 type list struct {
 	in *Ranges
-	// name is for the log; title, in the words of a sentence's subject, is for everybody.
+	// name is for the log. title is the subject of a warning's sentence, which anyone may read.
 	name, title string
-	// maxAge is how old it may become before that is worth a warning; 0 for one that does not age.
+	// maxAge is the age from which Warnings mentions it; 0 is no limit.
 	maxAge time.Duration
 
-	prefixes  []netip.Prefix // sorted, each once; none until it is loaded
-	at        time.Time      // when they were fetched
+	prefixes  []netip.Prefix // sorted, without duplicates; empty until it is loaded
+	at        time.Time      // when the prefixes were fetched
 	condition condition
 }
 
-// loaded tells whether the list has ever been loaded: a list without any prefix is not put to use.
+// loaded reports whether the list has ever been loaded. An empty list is never put to use.
 func (l *list) loaded() bool { return len(l.prefixes) > 0 }
 
-// take puts the list's prefixes to use that were fetched at a time, and logs what they change.
-func (l *list) take(prefixes []netip.Prefix, at time.Time) {
+// replace replaces the prefixes by those fetched at a time, and logs the number of changes.
+func (l *list) replace(prefixes []netip.Prefix, at time.Time) {
 	l.in.mu.Lock()
 	added, removed := difference(l.prefixes, prefixes)
 	l.prefixes, l.at = prefixes, at
@@ -45,7 +46,7 @@ func (l *list) take(prefixes []netip.Prefix, at time.Time) {
 	}
 }
 
-// difference counts what is only in one of two sorted lists.
+// difference returns how many prefixes are in only one of two sorted lists.
 func difference(before, after []netip.Prefix) (added, removed int) {
 	for len(before) > 0 && len(after) > 0 {
 		switch c := before[0].Compare(after[0]); {
@@ -60,49 +61,53 @@ func difference(before, after []netip.Prefix) (added, removed int) {
 	return added + len(after), removed + len(before)
 }
 
-// settle notes how a try to load the list went, and logs it when that differs from the try before.
-func (l *list) settle(err error) {
+// setCondition records the outcome of an attempt to load the list, and logs it if it differs from
+// the one before.
+func (l *list) setCondition(err error) {
 	l.in.mu.Lock()
 	before, now, loaded := l.condition, conditionOf(err), l.loaded()
 	l.condition = now
 	l.in.mu.Unlock()
 	switch {
 	case before == now:
-	case now == sound:
-		l.in.log.Info("address list is well again", "list", l.name)
+	case now == good:
+		l.in.log.Info("address list loaded again", "list", l.name)
 	case !loaded:
-		l.in.log.Warn("address list not loaded, and it never was: whether an address is on it is not known",
+		l.in.log.Warn("address list not loaded, its addresses are not known yet",
 			"list", l.name, "error", err)
 	default:
-		l.in.log.Warn("address list not loaded, what was known of it stays in use", "list", l.name, "error", err)
+		l.in.log.Warn("address list not loaded, its last good copy remains in use",
+			"list", l.name, "error", err)
 	}
 }
 
 func conditionOf(err error) condition {
 	switch {
 	case err == nil:
-		return sound
+		return good
 	case errors.Is(err, errUnusable):
 		return unusable
 	}
 	return unreachable
 }
 
-// warnings are what is to be said of the list to everybody.
+// warnings returns what [Ranges.Warnings] says about the list.
 func (l *list) warnings(now time.Time) (warnings []string) {
+	const unknown = "it is not known which addresses are on it"
 	age := now.Sub(l.at)
 	switch {
 	case !l.loaded() && l.condition == unusable:
-		return []string{l.title + " is unusable and has never been loaded: whether an address is on it is not known"}
+		return []string{l.title + " is unusable and has never been loaded: " + unknown}
 	case !l.loaded():
-		return []string{l.title + " has never been loaded: whether an address is on it is not known"}
+		return []string{l.title + " has never been loaded: " + unknown}
 	case l.condition == unusable:
-		warnings = append(warnings, l.title+" has become unusable: its last good copy stays in use")
+		warnings = append(warnings, l.title+" has become unusable: its last good copy remains in use")
 	case l.condition == unreachable && l.maxAge == 0:
-		warnings = append(warnings, l.title+" cannot be read any more: its last good copy stays in use")
+		warnings = append(warnings, l.title+" can no longer be read: its last good copy remains in use")
 	}
 	if l.maxAge > 0 && age > l.maxAge {
-		warnings = append(warnings, fmt.Sprintf("%s was last fetched %d days ago", l.title, age/(24*time.Hour)))
+		days := age / (24 * time.Hour)
+		warnings = append(warnings, fmt.Sprintf("%s was last fetched %d days ago", l.title, days))
 	}
 	return warnings
 }

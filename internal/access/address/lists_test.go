@@ -19,17 +19,17 @@ import (
 	"ackbox/internal/access/address"
 )
 
-// What the tests of lists share: a network that is made up, a place for copies, a log, and what is asked of ranges.
+// Shared by the tests of lists: a fake network, storage for copies, a log buffer, and assertions.
 
-// listURL is where a made up list is.
+// listURL is the URL of the list on the fake network.
 const listURL = "https://ranges.example.com/v1.json"
 
-// listed is on most of the lists.
+// listed is an address on most of the lists.
 var listed = netip.MustParseAddr("203.0.113.9")
 
-var errTest = errors.New("made up")
+var errTest = errors.New("test error")
 
-// network answers requests without any network, so that synctest's clock runs.
+// network is a RoundTripper without I/O, so that synctest's clock can advance.
 type network func(r *http.Request) (*http.Response, error)
 
 func (n network) RoundTrip(r *http.Request) (*http.Response, error) { return n(r) }
@@ -38,7 +38,7 @@ func answer(status int, body string) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
-// publisher is a network that has one list; "" is for none.
+// publisher is a RoundTripper that serves a list. While the list is empty it fails.
 type publisher struct {
 	mu   sync.Mutex
 	list string
@@ -61,7 +61,7 @@ func (p *publisher) RoundTrip(*http.Request) (*http.Response, error) {
 	return answer(http.StatusOK, p.list)
 }
 
-// fetches is how long after a time each fetch was.
+// fetches returns the time of each fetch since a point in time.
 func (p *publisher) fetches(since time.Time) (after []time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,7 +71,7 @@ func (p *publisher) fetches(since time.Time) (after []time.Duration) {
 	return after
 }
 
-// copies keeps copies in memory, unless err says that it cannot.
+// copies stores copies in memory. It fails while err is not nil.
 type copies struct {
 	mu   sync.Mutex
 	err  error
@@ -110,27 +110,27 @@ func (c *copies) of(origin string) keptCopy {
 	return c.kept[origin]
 }
 
-// journal is a log that can be read.
-type journal struct {
+// logBuffer is a concurrent buffer for a log.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (j *journal) Write(line []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(line)
+func (b *logBuffer) Write(line []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(line)
 }
 
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
-// count is how many lines of the log have all the words.
-func (j *journal) count(words ...string) (n int) {
-	for line := range strings.Lines(j.String()) {
+// count returns how many lines contain all the words.
+func (b *logBuffer) count(words ...string) (n int) {
+	for line := range strings.Lines(b.String()) {
 		has := true
 		for _, word := range words {
 			has = has && strings.Contains(line, word)
@@ -142,8 +142,8 @@ func (j *journal) count(words ...string) (n int) {
 	return n
 }
 
-// watch makes ranges and runs them until the test ends. It logs to the journal, if there is one.
-func watch(t *testing.T, c address.RangesConfig, log *journal) *address.Ranges {
+// watch returns ranges that run until the test ends. They log to log unless it is nil.
+func watch(t *testing.T, c address.RangesConfig, log *logBuffer) *address.Ranges {
 	t.Helper()
 	c.Log = slog.New(slog.DiscardHandler)
 	if log != nil {
@@ -152,7 +152,7 @@ func watch(t *testing.T, c address.RangesConfig, log *journal) *address.Ranges {
 	r := ranges(t, c)
 	done := make(chan error, 1)
 	go func() { done <- r.Run(t.Context()) }()
-	t.Cleanup(func() { // the test's context has ended by now
+	t.Cleanup(func() { // the test's context has ended
 		if err := <-done; err != nil {
 			t.Errorf("run: got %v, want nil", err)
 		}
@@ -174,21 +174,21 @@ func requireWarnings(t *testing.T, r *address.Ranges, want ...string) {
 	}
 }
 
-// waitUntil waits for what another goroutine does.
-func waitUntil(t *testing.T, is func() bool) {
+// waitUntil waits until a condition holds.
+func waitUntil(t *testing.T, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for limit := time.After(20 * time.Second); !is(); {
+	for limit := time.After(20 * time.Second); !holds(); {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatal("it has not come to that")
+			t.Fatal("the condition does not hold after 20 s")
 		}
 	}
 }
 
-// advance lets a time of synctest's clock pass, with all that happens in it.
+// advance advances synctest's clock and waits until all goroutines are blocked again.
 func advance(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()

@@ -1,5 +1,6 @@
-// Package address knows where a request comes from: the address of a client behind trusted proxies, and whether it is
-// one of those that are allowed, such as the ranges that Salesforce publishes.
+// Package address determines where a request comes from: it finds the address of a client behind
+// trusted proxies, and checks whether the address is in the allowed ranges, such as those that
+// Salesforce publishes. It does not decide what happens to the request.
 package address
 
 import (
@@ -11,23 +12,23 @@ import (
 	"strings"
 )
 
-// PresetHeroku stands for Heroku's routers in a list of trusted proxies.
+// PresetHeroku is the name of Heroku's routers in a list of trusted proxies.
 const PresetHeroku = "heroku"
 
-// herokuRouters are the addresses that a dyno's requests come from: nothing but the routers reaches a dyno's port, from
-// within the runtime's own network (https://devcenter.heroku.com/articles/http-routing).
+// herokuRouters is the range from which requests reach a dyno: only the routers can connect to its
+// port, from the runtime's private network (https://devcenter.heroku.com/articles/http-routing).
 var herokuRouters = netip.MustParsePrefix("10.0.0.0/8")
 
-// Proxies are the ones whose word is taken for where a request comes from. Nil trusts nobody.
+// Proxies are the proxies that are trusted to say where a request comes from. Nil trusts none.
 type Proxies struct {
-	// chain are those that may stand anywhere between us and the client.
+	// chain are the proxies that may be anywhere between this server and the client.
 	chain []netip.Prefix
-	// last are those that only count next to us. Each adds the address that it was connected from, so whoever connects
-	// to it from an address such as theirs is a client like others.
+	// last are those that are trusted only as the peer of the connection. They add the address of
+	// their own peer to X-Forwarded-For; such an address in their range is a client's.
 	last []netip.Prefix
 }
 
-// ParseProxies reads a list of addresses and CIDR ranges, among which may be [PresetHeroku].
+// ParseProxies parses a list of addresses and CIDR ranges, which may include [PresetHeroku].
 func ParseProxies(list []string) (*Proxies, error) {
 	p := &Proxies{}
 	for _, item := range list {
@@ -37,16 +38,17 @@ func ParseProxies(list []string) (*Proxies, error) {
 		}
 		prefix, err := parsePrefix(item)
 		if err != nil {
-			return nil, fmt.Errorf("a trusted proxy is an address, a range such as 192.0.2.0/24, or %s: %w", PresetHeroku, err)
+			return nil, fmt.Errorf("a trusted proxy must be an address, a range such as 192.0.2.0/24, "+
+				"or %s: %w", PresetHeroku, err)
 		}
 		p.chain = append(p.chain, prefix)
 	}
 	return p, nil
 }
 
-// parsePrefix reads an address or a CIDR range. Its errors show the first 80 bytes of the text.
+// parsePrefix parses an address or a CIDR range. Its errors quote at most 80 bytes of the text.
 func parsePrefix(text string) (netip.Prefix, error) {
-	// A zone does not count, and takes up all that follows: fe80::%eth0/64 would be an address.
+	// A zone extends to the end of the text: without the check fe80::%eth0/64 would be an address.
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
 		addr = addr.Unmap()
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
@@ -54,14 +56,15 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil || prefix.Addr().Is4In6():
-		return netip.Prefix{}, fmt.Errorf("%.80q is no address and no range", text)
+		return netip.Prefix{}, fmt.Errorf("%.80q is not an address or range", text)
 	case prefix != prefix.Masked():
-		return netip.Prefix{}, fmt.Errorf("%q is no range, but an address within %s", text, prefix.Masked())
+		return netip.Prefix{}, fmt.Errorf("%q is not a range but an address within %s",
+			text, prefix.Masked())
 	}
 	return prefix, nil
 }
 
-// contains tells whether an address is in one of the prefixes.
+// contains reports whether an address is in one of the prefixes.
 func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 	for _, p := range prefixes {
 		if p.Contains(addr) {
@@ -71,7 +74,8 @@ func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 	return false
 }
 
-// Peer is the address that the request's connection comes from; invalid when the request came by no network.
+// Peer returns the address of the connection's peer, or the invalid address if the request did not
+// come over a network.
 func Peer(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -80,18 +84,19 @@ func Peer(r *http.Request) netip.Addr {
 	return peer.Addr().Unmap().WithZone("")
 }
 
-// Contains tells whether an address is that of a trusted proxy next to us.
+// Contains reports whether an address is that of a trusted proxy as the peer of the connection.
 func (p *Proxies) Contains(addr netip.Addr) bool {
 	return p != nil && (contains(p.last, addr) || contains(p.chain, addr))
 }
 
-// Trusts tells whether the request was passed on by a trusted proxy, so that its headers can be believed.
+// Trusts reports whether the peer of the request's connection is a trusted proxy, so that the
+// headers that it sets can be relied on.
 func (p *Proxies) Trusts(r *http.Request) bool { return p.Contains(Peer(r)) }
 
-// Empty tells whether nobody is trusted.
+// Empty reports whether no proxy is trusted.
 func (p *Proxies) Empty() bool { return p == nil || len(p.chain)+len(p.last) == 0 }
 
-// String names those that are trusted, for a log.
+// String returns the trusted ranges separated by commas, or none.
 func (p *Proxies) String() string {
 	var names []string
 	if p != nil {
@@ -105,9 +110,9 @@ func (p *Proxies) String() string {
 	return strings.Join(names, ",")
 }
 
-// Client is the address of who made the request: the last one of X-Forwarded-For, read from its end, that is no trusted
-// proxy. Whatever stands before it was written by the client, and counts for nothing. It is invalid when a trusted
-// proxy says something that is no address.
+// Client returns the address of the client: the last one in X-Forwarded-For that is not a trusted
+// proxy's. Entries before it were written by the client and are ignored. It returns the invalid
+// address if a trusted proxy added an entry that is not an address.
 func (p *Proxies) Client(r *http.Request) netip.Addr {
 	addr := Peer(r)
 	if !p.Trusts(r) {
@@ -115,7 +120,7 @@ func (p *Proxies) Client(r *http.Request) netip.Addr {
 	}
 	lines := r.Header.Values("X-Forwarded-For")
 	if len(lines) == 1 && strings.TrimSpace(lines[0]) == "" {
-		lines = nil // as without: it is the proxy's own request, such as a health check
+		lines = nil // the proxy's own request, such as a health check
 	}
 	for hop := range backward(lines) {
 		if addr = parseHop(hop); !contains(p.chain, addr) {
@@ -125,8 +130,8 @@ func (p *Proxies) Client(r *http.Request) netip.Addr {
 	return addr
 }
 
-// backward are the entries of a header's lines, the last one first. They are found one by one: a client may have sent a
-// great many, of which only those are looked at that proxies added.
+// backward returns an iterator over the entries of a header's lines, the last one first. It splits
+// lazily: a client may send many entries, but only those that proxies added are read.
 func backward(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range slices.Backward(lines) {
@@ -141,8 +146,8 @@ func backward(lines []string) iter.Seq[string] {
 	}
 }
 
-// parseHop reads an address as proxies write it, some with a port, some with brackets around IPv6. What cannot be read
-// gives the invalid address.
+// parseHop parses an address as proxies write it: with or without a port, and with or without
+// brackets around IPv6. It returns the invalid address if the text is not one.
 func parseHop(text string) netip.Addr {
 	addr, err := netip.ParseAddr(text)
 	if err != nil {

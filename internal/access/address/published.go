@@ -12,18 +12,19 @@ import (
 	"unicode/utf8"
 )
 
-// What a published list may be: whoever publishes it may err, or be broken into, and must not open the door by that.
+// The limits of a list. Its publisher may make a mistake or be compromised, which must not allow
+// access from everywhere.
 const (
 	maxListSize = 4 << 20 // bytes
 	minBitsIPv4 = 8
 	minBitsIPv6 = 16
 )
 
-// errUnusable says that what was fetched or read is no list that may be put to use, as a whole.
+// errUnusable is the error of content that fails a check. No part of it is put to use.
 var errUnusable = errors.New("unusable list")
 
-// published is the form of Salesforce's list: https://ip-ranges.salesforce.com/ip-ranges.json. What it has beside the
-// prefixes, such as provider and region, does not matter: messages may come from any of them.
+// published is the format of Salesforce's list, https://ip-ranges.salesforce.com/ip-ranges.json.
+// Other fields, such as provider and region, are ignored: messages may come from any of them.
 type published struct {
 	Prefixes     []publishedRegion `json:"prefixes"`
 	IPv6Prefixes []publishedRegion `json:"ipv6_prefixes"`
@@ -34,7 +35,7 @@ type publishedRegion struct {
 	IPv6 texts `json:"ipv6_prefix"`
 }
 
-// texts is a list of texts, or a single one.
+// texts is a JSON array of strings, or a single string.
 type texts []string
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -46,14 +47,16 @@ func (t *texts) UnmarshalJSON(encoded []byte) error {
 	return json.Unmarshal(encoded, (*[]string)(t))
 }
 
-// parsePublished gives the prefixes of a published list, sorted and each once; all of them or an [errUnusable].
+// parsePublished returns the prefixes of a published list, sorted and without duplicates. Its error
+// is an [errUnusable].
 func parsePublished(content string) ([]netip.Prefix, error) {
 	if err := checkText(content); err != nil {
 		return nil, err
 	}
 	var list published
 	if err := json.Unmarshal([]byte(content), &list); err != nil {
-		return nil, fmt.Errorf("%w: it is not JSON of the form {\"prefixes\":[{\"ip_prefix\":[…]}]}: %w", errUnusable, err)
+		return nil, fmt.Errorf("%w: it is not JSON of the form {\"prefixes\":[{\"ip_prefix\":[…]}]}: %w",
+			errUnusable, err)
 	}
 	var entries []string
 	for _, region := range slices.Concat(list.Prefixes, list.IPv6Prefixes) {
@@ -62,13 +65,14 @@ func parsePublished(content string) ([]netip.Prefix, error) {
 	return parseEntries(entries)
 }
 
-// parseFile is [parsePublished] for what an operator has in a file: the same JSON, or a prefix or address on each line
-// and comments from a # to the end of the line.
+// parseFile is like [parsePublished] for the content of a file: the same JSON, or one prefix or
+// address on each line, with comments from # to the end of the line.
 func parseFile(content string) ([]netip.Prefix, error) {
 	if err := checkText(content); err != nil {
 		return nil, err
 	}
-	content = strings.TrimSpace(strings.TrimPrefix(content, "\uFEFF")) // editors on Windows begin a file with it
+	content = strings.TrimPrefix(content, "\uFEFF") // editors on Windows may write it
+	content = strings.TrimSpace(content)
 	if strings.HasPrefix(content, "{") {
 		return parsePublished(content)
 	}
@@ -84,7 +88,7 @@ func parseFile(content string) ([]netip.Prefix, error) {
 
 func parseEntries(entries []string) ([]netip.Prefix, error) {
 	if len(entries) == 0 {
-		return nil, fmt.Errorf("%w: it has no prefix", errUnusable)
+		return nil, fmt.Errorf("%w: it contains no prefix", errUnusable)
 	}
 	prefixes := make([]netip.Prefix, len(entries))
 	for i, entry := range entries {
@@ -101,7 +105,7 @@ func parseEntries(entries []string) ([]netip.Prefix, error) {
 	return slices.Compact(prefixes), nil
 }
 
-// minBits is how long a published prefix must be at least.
+// minBits returns the minimum length of a prefix of its family.
 func minBits(prefix netip.Prefix) int {
 	if prefix.Addr().Is4() {
 		return minBitsIPv4
@@ -109,17 +113,17 @@ func minBits(prefix netip.Prefix) int {
 	return minBitsIPv6
 }
 
-// readList reads a list, and no more of what is too long than it takes to see that it is.
+// readList reads a list. It stops one byte beyond maxListSize, for checkText to reject it.
 func readList(r io.Reader) (string, error) {
 	content, err := io.ReadAll(io.LimitReader(r, maxListSize+1))
 	return string(content), err
 }
 
-// checkText tells what is wrong with a list before it is looked into.
+// checkText checks the size and encoding of a list before it is parsed.
 func checkText(content string) error {
 	switch {
 	case len(content) > maxListSize:
-		return fmt.Errorf("%w: it has more than %d MiB", errUnusable, maxListSize>>20)
+		return fmt.Errorf("%w: it is larger than %d MiB", errUnusable, maxListSize>>20)
 	case !utf8.ValidString(content):
 		return fmt.Errorf("%w: it is not UTF-8", errUnusable)
 	}

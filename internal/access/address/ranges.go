@@ -14,90 +14,95 @@ import (
 	"time"
 )
 
-// presetSalesforce stands for the list that Salesforce publishes in a list of address ranges.
+// presetSalesforce is the name of Salesforce's published list in a list of address ranges.
 const presetSalesforce = "salesforce"
 
-// salesforceList has the addresses that requests of Hyperforce come from, among others: it proves a cloud of
-// Salesforce's, not an organization. It changes, and all of it is to be allowed, whatever the region
+// salesforceList is the URL of the addresses from which Hyperforce sends requests, among others. An
+// address on it proves that a request comes from Salesforce, not from which organization. The list
+// changes, and all of it must be allowed, whatever the region
 // (https://help.salesforce.com/s/articleView?id=000394078).
 const salesforceList = "https://ip-ranges.salesforce.com/ip-ranges.json"
 
 const (
-	// defaultRefresh is how often a list is fetched anew unless it is set.
+	// defaultRefresh is how often a list is fetched again, unless Refresh is set.
 	defaultRefresh = 6 * time.Hour
-	// minRefresh keeps a slip of the unit from wearing out whoever publishes a list.
+	// minRefresh protects publishers from a mistake in the unit.
 	minRefresh = time.Second
 )
 
-// Place says where an address is, seen from the ranges.
+// Place is the position of an address relative to the ranges.
 type Place int
 
 // The places.
 const (
-	Outside Place = iota // in no range, or no address at all
-	Inside
-	Unknown // in no range that is known, but a list has never been loaded
+	Outside Place = iota // in no range, or the invalid address
+	Inside               // in a range
+	Unknown              // in no known range, but a list has never been loaded
 )
 
 var placeNames = [...]string{Outside: "outside", Inside: "inside", Unknown: "unknown"}
 
-// String is the place in a word.
+// String returns outside, inside or unknown.
 func (p Place) String() string { return placeNames[p] }
 
-// RangesConfig says which addresses are inside.
+// RangesConfig determines which addresses are inside.
 type RangesConfig struct {
-	// From are addresses and CIDR ranges, which are taken as they are; and lists that others publish: an https:// URL, a
-	// file, or [presetSalesforce]. A list at a URL is JSON in Salesforce's form; one in a file may also have a range on
-	// each line. A file whose name reads as something else is given with its folder, such as ./salesforce.
+	// From has addresses, CIDR ranges, and lists: an https:// URL, a file, or salesforce for the
+	// list that Salesforce publishes. A list at a URL is JSON in Salesforce's format; a file may
+	// have a range on each line instead. A file whose name could be something else must be given
+	// with its folder, such as ./salesforce.
 	From []string
-	// Refresh is how often a URL is fetched anew, a second at least; 6 hours when 0.
+	// Refresh is how often a URL is fetched again, at least 1 second; 0 is 6 hours.
 	Refresh time.Duration
-	// Copies keep the last good copy of each URL's list, so that a restart without network goes on with it. May be nil.
+	// Copies stores the last good copy of each URL's list for a restart without network. It may be
+	// nil.
 	Copies Copies
-	Log    *slog.Logger // slog.Default when nil
-	// Client fetches the lists. Unless it has rules of its own, it waits 30 seconds and follows 3 redirects, to https.
+	Log    *slog.Logger // slog.Default() if nil
+	// Client fetches the lists. If its Timeout is zero, it is 30 seconds. If its CheckRedirect is
+	// nil, at most 3 redirects are followed, only to https. Client may be nil.
 	Client *http.Client
 }
 
-// Copies is where the last good copies of lists are kept, each under the URL that it comes from.
+// Copies stores the last good copies of lists, each under the URL from which it was fetched.
 type Copies interface {
-	// AddressList is the copy and when it was fetched; "" when there is none.
+	// AddressList returns the copy and when it was fetched, or "" if there is none.
 	AddressList(ctx context.Context, origin string) (content string, fetchedAt time.Time, err error)
-	// KeepAddressList puts a copy in the place of the one before.
+	// KeepAddressList stores a copy in place of the one before.
 	KeepAddressList(ctx context.Context, origin, content string, fetchedAt time.Time) error
 }
 
-// Ranges are the addresses that messages may come from. They are safe for concurrent use.
+// Ranges holds the addresses from which messages may come. It is safe for concurrent use.
 type Ranges struct {
 	log   *slog.Logger
 	fixed []netip.Prefix
 	lists []*list
-	// watch are what keeps the lists up to date.
+	// watch has a function for each list that keeps it up to date.
 	watch []func(ctx context.Context)
 
-	mu    sync.Mutex // held while a list changes
+	mu    sync.Mutex // guards the lists
 	known atomic.Pointer[known]
 }
 
-// known is what an address is looked up in; it is replaced, never changed.
+// known is what addresses are looked up in. It is replaced, never modified.
 type known struct {
-	spans spans
-	// missing says that a list has never been loaded.
-	missing bool
+	spans   spans
+	missing bool // a list has never been loaded
 }
 
-// NewRanges checks the settings, and reads the lists that are files. Those at URLs are fetched by [Ranges.Run]; until
-// then an address may be [Unknown]. An error is one of the settings.
+// NewRanges checks the configuration and reads the lists in files. Lists at URLs are fetched by
+// [Ranges.Run]; until then an address may be [Unknown]. An error means that the configuration is
+// wrong.
 func NewRanges(c RangesConfig) (*Ranges, error) {
 	if len(c.From) == 0 {
-		return nil, errors.New("address ranges: none is given, so that nobody would be inside: " +
-			"give ranges, or salesforce")
+		return nil, errors.New("address ranges: none is given, so no address could be inside: " +
+			"give ranges or salesforce")
 	}
 	if c.Refresh == 0 {
 		c.Refresh = defaultRefresh
 	}
 	if c.Refresh < minRefresh {
-		return nil, fmt.Errorf("address ranges: a refresh every %s is too often: give a duration such as 6h", c.Refresh)
+		return nil, fmt.Errorf("address ranges: a refresh every %s is too often: "+
+			"give a duration such as 6h", c.Refresh)
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -112,7 +117,7 @@ func NewRanges(c RangesConfig) (*Ranges, error) {
 	return r, nil
 }
 
-// add takes one of the settings' ranges or lists.
+// add adds a range or list of the configuration.
 func (r *Ranges) add(c RangesConfig, from string) error {
 	if from == presetSalesforce {
 		return r.addURL(c, salesforceList)
@@ -127,13 +132,13 @@ func (r *Ranges) add(c RangesConfig, from string) error {
 	}
 	err := r.addFile(from)
 	if err != nil && !errors.Is(err, errUnusable) {
-		return fmt.Errorf("%w, and no file that can be read, nor an https:// URL, nor %s: %w",
+		return fmt.Errorf("%w, nor a readable file, an https:// URL or %s: %w",
 			notPrefix, presetSalesforce, err)
 	}
 	return err
 }
 
-// rebuild makes what is known anew of all that was given and loaded.
+// rebuild replaces what is known by all ranges that were given and loaded.
 func (r *Ranges) rebuild() {
 	prefixes, missing := slices.Clone(r.fixed), false
 	for _, l := range r.lists {
@@ -143,7 +148,8 @@ func (r *Ranges) rebuild() {
 	r.known.Store(&known{newSpans(prefixes), missing})
 }
 
-// Run loads the lists and keeps them up to date until the context ends; then it returns nil. It runs once at a time.
+// Run loads the lists and keeps them up to date until the context ends, and then returns nil. It
+// must not be called again before it has returned.
 func (r *Ranges) Run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	for _, watch := range r.watch {
@@ -154,7 +160,8 @@ func (r *Ranges) Run(ctx context.Context) error {
 	return nil
 }
 
-// Check tells where an address is. An IPv4 address in IPv6's form is the same as without, and a zone does not count.
+// Check returns the place of an address. An IPv4-mapped IPv6 address is treated as IPv4, and zones
+// are ignored.
 func (r *Ranges) Check(addr netip.Addr) Place {
 	known := r.known.Load()
 	switch {
@@ -168,8 +175,8 @@ func (r *Ranges) Check(addr netip.Addr) Place {
 	return Outside
 }
 
-// Warnings are sentences for the operator about lists that are missing, old or unusable. They name nothing that only an
-// operator may know: neither a file nor a URL but Salesforce's.
+// Warnings returns a sentence for each list that is missing, old or unusable. Anyone may read them:
+// they contain no file name, and no URL except Salesforce's.
 func (r *Ranges) Warnings(now time.Time) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -18,7 +18,8 @@ import (
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	r := ranges(t, address.RangesConfig{From: []string{
-		"203.0.113.0/24", "203.0.113.64/26", "198.51.100.7", "0.0.0.0/6", "2001:db8::/32", "2001:db9::1", "255.255.255.255",
+		"203.0.113.0/24", "203.0.113.64/26", "198.51.100.7", "0.0.0.0/6",
+		"2001:db8::/32", "2001:db9::1", "255.255.255.255",
 	}})
 	for addr, want := range map[string]address.Place{
 		"203.0.113.0": address.Inside, "203.0.113.65": address.Inside, "203.0.113.255": address.Inside,
@@ -29,7 +30,8 @@ func TestCheck(t *testing.T) {
 		"2001:db8::": address.Inside, "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff": address.Inside,
 		"2001:db7:ffff:ffff:ffff:ffff:ffff:ffff": address.Outside, "2001:db9::": address.Outside,
 		"2001:db9::1": address.Inside, "2001:db9::2": address.Outside, "::": address.Outside,
-		"::ffff:203.0.113.9": address.Inside, "::ffff:203.0.114.9": address.Outside, "::203.0.113.9": address.Outside,
+		"::ffff:203.0.113.9": address.Inside, "::ffff:203.0.114.9": address.Outside,
+		"::203.0.113.9":    address.Outside,
 		"2001:db8::1%eth0": address.Inside, "::ffff:203.0.113.9%eth0": address.Inside,
 		"64:ff9b::203.0.113.9": address.Outside,
 	} {
@@ -45,7 +47,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Any prefixes, nested and touching, say the same as when they are tried one by one.
+// The result is the same as with a check of each prefix, also if they are nested or adjacent.
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte{10, 0, 8, 10, 1, 16, 9, 255, 32, 0, 0, 0}, []byte{10, 1})
 	f.Fuzz(func(t *testing.T, encoded, addr []byte) {
@@ -59,21 +61,26 @@ func FuzzCheck(f *testing.F) {
 		if len(addr) < 2 {
 			return
 		}
-		inAny := slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(short(addr)) })
-		if got := ranges(t, address.RangesConfig{From: from}).Check(short(addr)); (got == address.Inside) != inAny {
+		inAny := slices.ContainsFunc(prefixes, func(p netip.Prefix) bool {
+			return p.Contains(short(addr))
+		})
+		got := ranges(t, address.RangesConfig{From: from}).Check(short(addr))
+		if (got == address.Inside) != inAny {
 			t.Errorf("%s in %s: got %s", short(addr), from, got)
 		}
 	})
 }
 
-// short is an address of which two bytes differ.
+// short returns an address made of two bytes.
 func short(b []byte) netip.Addr { return netip.AddrFrom4([4]byte{b[0], b[1], b[1], b[0]}) }
 
-// A list that was never loaded leaves open what is on it, except for what is in a range by itself.
-func TestCheckWithoutAListThatWasNeverLoaded(t *testing.T) {
+// An address is unknown while a list was never loaded, unless another range contains it.
+func TestCheckBeforeListIsLoaded(t *testing.T) {
 	t.Parallel()
 	r := ranges(t, address.RangesConfig{From: []string{"203.0.113.0/24", "salesforce"}})
-	for addr, want := range map[string]address.Place{"203.0.113.9": address.Inside, "198.51.100.1": address.Unknown} {
+	for addr, want := range map[string]address.Place{
+		"203.0.113.9": address.Inside, "198.51.100.1": address.Unknown,
+	} {
 		if got := r.Check(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("%s: got %s, want %s", addr, got, want)
 		}
@@ -81,38 +88,44 @@ func TestCheckWithoutAListThatWasNeverLoaded(t *testing.T) {
 	if got := r.Check(netip.Addr{}); got != address.Outside {
 		t.Errorf("no address: got %s, want outside", got)
 	}
-	want := []string{"the list of address ranges at https://ip-ranges.salesforce.com/ip-ranges.json has never been " +
-		"loaded: whether an address is on it is not known"}
+	want := []string{"the list of address ranges at https://ip-ranges.salesforce.com/ip-ranges.json " +
+		"has never been loaded: it is not known which addresses are on it"}
 	if diff := cmp.Diff(want, r.Warnings(time.Now())); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }
 
-func TestNewRangesRefuses(t *testing.T) {
+func TestNewRangesRejects(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	empty := writeFile(t, filepath.Join(folder, "empty.txt"), "# nothing\n")
+	empty := writeFile(t, filepath.Join(folder, "empty.txt"), "# empty\n")
 	secret := "hunter2"
 	for _, test := range []struct {
 		from []string
 		want string
 	}{
 		{nil, "none is given"},
-		{[]string{""}, `"" is no address and no range, and no file`},
-		{[]string{"Salesforce"}, "nor salesforce"},
+		{[]string{""}, `"" is not an address or range, nor a readable file`},
+		{[]string{"Salesforce"}, "or salesforce"},
 		{[]string{"203.0.113.9/24"}, "an address within 203.0.113.0/24"},
-		{[]string{"203.0.113.0/33"}, "is no address and no range"},
+		{[]string{"203.0.113.0/33"}, "is not an address or range"},
 		{[]string{"203.0.113.0/24", "missing.txt"}, `read file "missing.txt"`},
-		{[]string{folder}, "no regular file"},
-		{[]string{empty}, "it has no prefix"},
-		{[]string{"http://ranges.example.com/v1.json"}, "the list at ranges.example.com is fetched over http://"},
+		{[]string{folder}, "not a regular file"},
+		{[]string{empty}, "it contains no prefix"},
+		{
+			[]string{"http://ranges.example.com/v1.json"},
+			"the list at ranges.example.com would be fetched over http://",
+		},
 		{[]string{"http://127.0.0.1.example.com/"}, "over http://"},
 		{[]string{"http://localhost.example.com/"}, "over http://"},
 		{[]string{"http://0.0.0.0/"}, "over http://"},
 		{[]string{"ftp://ranges.example.com/"}, "over ftp://: use https://"},
 		{[]string{"file:///etc/passwd"}, "https://host/path"},
 		{[]string{"https://"}, "https://host/path"},
-		{[]string{"https://user:" + secret + "@ranges.example.com/"}, "at ranges.example.com holds a password"},
+		{
+			[]string{"https://user:" + secret + "@ranges.example.com/"},
+			"at ranges.example.com contains credentials",
+		},
 		{[]string{"https://user:" + secret + "@%zz/"}, "https://host/path"},
 	} {
 		_, err := address.NewRanges(address.RangesConfig{From: test.from})
@@ -120,31 +133,35 @@ func TestNewRangesRefuses(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", test.from, err, test.want)
 		}
 		if err != nil && strings.Contains(err.Error(), secret) {
-			t.Errorf("%q: the error shows the password", test.from)
+			t.Errorf("%q: the error contains the password", test.from)
 		}
 	}
 	for _, refresh := range []time.Duration{-time.Hour, 1, time.Millisecond} {
 		_, err := address.NewRanges(address.RangesConfig{From: []string{"::1"}, Refresh: refresh})
 		if err == nil || !strings.Contains(err.Error(), "too often") {
-			t.Errorf("refresh %s: got %v, want it refused", refresh, err)
+			t.Errorf("refresh %s: got %v, want it rejected", refresh, err)
 		}
 	}
 }
 
-// Only who is on this machine can change what comes over its loopback.
-func TestNewRangesTakesHTTPFromLoopback(t *testing.T) {
+// The loopback interface cannot be reached from the network.
+func TestNewRangesAcceptsHTTPFromLoopback(t *testing.T) {
 	t.Parallel()
-	ranges(t, address.RangesConfig{From: []string{"http://localhost/", "http://127.0.0.2:80/", "http://[::1]:8080/x"}})
+	ranges(t, address.RangesConfig{From: []string{
+		"http://localhost/", "http://127.0.0.2:80/", "http://[::1]:8080/x",
+	}})
 }
 
-// BenchmarkRangesCheck looks addresses up in ten times as many prefixes as Salesforce publishes.
+// BenchmarkRangesCheck measures lookups in ten times as many prefixes as Salesforce publishes.
 func BenchmarkRangesCheck(b *testing.B) {
 	var from []string
 	for i := range 5000 {
 		from = append(from, fmt.Sprintf("%d.%d.%d.0/25", 1+i/500, i%250, i%7))
 	}
 	r := ranges(b, address.RangesConfig{From: from})
-	for name, addr := range map[string]string{"inside": "5.100.6.1", "outside": "5.100.250.200", "ipv6": "2001:db8::1"} {
+	for name, addr := range map[string]string{
+		"inside": "5.100.6.1", "outside": "5.100.250.200", "ipv6": "2001:db8::1",
+	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			addr := netip.MustParseAddr(addr)

@@ -11,25 +11,25 @@ import (
 )
 
 const (
-	// fetchTimeout is how long a list may take to be fetched, all of it.
+	// fetchTimeout limits a fetch, including the body.
 	fetchTimeout = 30 * time.Second
-	// copyTimeout is how long a copy may take to be read or kept.
+	// copyTimeout limits reading or storing a copy.
 	copyTimeout  = 10 * time.Second
 	maxRedirects = 3
-	// firstRetry is how long to wait after a failure. The wait doubles from one to the next, up to the refresh.
+	// firstRetry is the wait after a failure. It doubles with each failure, up to the refresh.
 	firstRetry = time.Minute
-	// maxAge is how old a list may be without a warning, unless three refreshes take longer.
+	// maxAge is how old a list may be without a warning, unless three refreshes are longer.
 	maxAge = 3 * 24 * time.Hour
 )
 
-// remote keeps up to date a list that is at a URL.
+// remote keeps a list at a URL up to date.
 type remote struct {
 	list    *list
 	origin  string
 	client  *http.Client
 	copies  Copies
 	refresh time.Duration
-	// unread and unkept say that the copy could not be read or kept the last time.
+	// unread and unkept are whether the last attempt to read or store the copy failed.
 	unread, unkept bool
 }
 
@@ -44,25 +44,29 @@ func (r *Ranges) addURL(c RangesConfig, origin string) error {
 		l.title = "the list of address ranges at " + salesforceList
 	}
 	r.lists = append(r.lists, l)
-	remote := &remote{list: l, origin: origin, client: carefully(c.Client), copies: c.Copies, refresh: c.Refresh}
+	remote := &remote{
+		list: l, origin: origin, client: withDefaults(c.Client), copies: c.Copies, refresh: c.Refresh,
+	}
 	r.watch = append(r.watch, remote.run)
 	return nil
 }
 
-// checkURL tells whether a list can be fetched from a URL safely, and gives it as it may be logged: without its query,
-// which may hold a secret.
+// checkURL returns an error if a list cannot be fetched safely from a URL. The name is the URL for
+// the log: without its query, which may contain a secret.
 func checkURL(text string) (name string, err error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return "", errors.New("a list's URL is not of the form https://host/path")
+		return "", errors.New("the URL of a list must have the form https://host/path")
 	case u.User != nil:
-		return "", fmt.Errorf("the URL of the list at %s holds a password, which would be stored: leave it out", u.Host)
+		return "", fmt.Errorf("the URL of the list at %s contains credentials, which would be stored: "+
+			"remove them", u.Host)
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return "", fmt.Errorf("the list at %s is fetched over http://, where anybody on the way can change it: "+
-			"use https:// (only a loopback host may do without)", u.Host)
+		return "", fmt.Errorf("the list at %s would be fetched over http://, so anyone on the network "+
+			"could change it: use https:// (http:// is allowed for loopback hosts only)", u.Host)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return "", fmt.Errorf("the list at %s is fetched over %s://: use https://", u.Host, u.Scheme)
+		return "", fmt.Errorf("the list at %s cannot be fetched over %s://: use https://",
+			u.Host, u.Scheme)
 	}
 	return u.Scheme + "://" + u.Host + u.EscapedPath(), nil
 }
@@ -72,8 +76,9 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// carefully is a client that cannot be kept waiting, nor led away from https, unless it has rules of its own.
-func carefully(given *http.Client) *http.Client {
+// withDefaults returns a copy of a client, which may be nil, with a timeout and a redirect policy
+// unless it has its own.
+func withDefaults(given *http.Client) *http.Client {
 	client := &http.Client{}
 	if given != nil {
 		*client = *given
@@ -103,7 +108,7 @@ func (r *remote) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		r.loadCopy(ctx)
 		wait := r.refresh
-		if r.renew(ctx) {
+		if r.update(ctx) {
 			retry = firstRetry
 		} else {
 			wait = min(retry, r.refresh)
@@ -113,8 +118,8 @@ func (r *remote) run(ctx context.Context) {
 	}
 }
 
-// nextRetry is twice as long, except that a list is tried every minute until it is loaded: as long as it is not, nobody
-// can be told from anybody.
+// nextRetry returns the wait after the next failure. It does not grow while the list is not loaded,
+// because it is not known then which addresses are on it.
 func (r *remote) nextRetry(retry time.Duration) time.Duration {
 	if !r.loaded() {
 		return firstRetry
@@ -128,7 +133,7 @@ func (r *remote) loaded() bool {
 	return r.list.loaded()
 }
 
-// pause waits, but not beyond the end of the context.
+// pause waits for a duration or until the context ends.
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -138,26 +143,26 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// renew fetches the list and puts it to use, and tells whether it is as it should be, with its copy kept.
-func (r *remote) renew(ctx context.Context) bool {
+// update fetches the list and puts it to use. It reports whether that and storing a copy succeeded.
+func (r *remote) update(ctx context.Context) bool {
 	content, err := r.fetch(ctx)
 	var prefixes []netip.Prefix
 	if err == nil {
 		prefixes, err = parsePublished(content)
 	}
-	if ctx.Err() != nil { // that is no fault of the list
+	if ctx.Err() != nil { // not a failure of the list
 		return false
 	}
-	r.list.settle(err)
+	r.list.setCondition(err)
 	if err != nil {
 		return false
 	}
 	now := time.Now()
-	r.list.take(prefixes, now)
+	r.list.replace(prefixes, now)
 	return r.keepCopy(ctx, content, now)
 }
 
-// fetch is the list as it is at its URL now.
+// fetch returns the current content of the URL.
 func (r *remote) fetch(ctx context.Context) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.origin, nil)
 	if err != nil {
@@ -171,7 +176,8 @@ func (r *remote) fetch(ctx context.Context) (string, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("fetch address list: the answer has status %d, not 200", response.StatusCode)
+		return "", fmt.Errorf("fetch address list: the answer has status %d, not 200",
+			response.StatusCode)
 	}
 	content, err := readList(response.Body)
 	if err != nil {
@@ -180,7 +186,7 @@ func (r *remote) fetch(ctx context.Context) (string, error) {
 	return content, nil
 }
 
-// withoutURL is the error without the URL that net/http puts before it: a query may hold a secret.
+// withoutURL returns an error without the URL that net/http adds: its query may contain a secret.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

@@ -13,19 +13,25 @@ import (
 	"ackbox/internal/access/address"
 )
 
-// Lists at URLs over time, on a network that is made up. The clock of these tests stands until all wait for it.
+// Tests of lists at URLs over time, on a fake network with synctest's clock.
 
 const (
-	neverLoaded = "a list of address ranges has never been loaded: whether an address is on it is not known"
-	badNow      = "a list of address ranges has become unusable: its last good copy stays in use"
+	neverLoaded = "a list of address ranges has never been loaded: " +
+		"it is not known which addresses are on it"
+	badNow = "a list of address ranges has become unusable: its last good copy remains in use"
 )
 
-func TestListIsFetchedAnew(t *testing.T) {
+// config returns the configuration of ranges from the list at listURL.
+func config(network http.RoundTripper) address.RangesConfig {
+	return address.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: network}}
+}
+
+func TestListIsFetchedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log logBuffer
 		start, p := time.Now(), &publisher{list: listOf("203.0.113.0/24", "192.0.2.0/24")}
-		r := watch(t, address.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: p}}, &log)
+		r := watch(t, config(p), &log)
 		synctest.Wait()
 		requirePlace(t, r, "203.0.113.9", address.Inside)
 		requirePlace(t, r, "198.51.100.9", address.Outside)
@@ -36,23 +42,25 @@ func TestListIsFetchedAnew(t *testing.T) {
 		requirePlace(t, r, "192.0.2.9", address.Outside)
 		advance(6 * time.Hour)
 		requireWarnings(t, r)
-		if diff := cmp.Diff([]time.Duration{0, 6 * time.Hour, 12 * time.Hour}, p.fetches(start)); diff != "" {
+		want := []time.Duration{0, 6 * time.Hour, 12 * time.Hour}
+		if diff := cmp.Diff(want, p.fetches(start)); diff != "" {
 			t.Errorf("fetches (-want +got):\n%s", diff)
 		}
-		if log.count("level=INFO", "prefixes=3 added=2 removed=1") != 1 || log.count("address list") != 2 {
-			t.Errorf("want each change logged once, got:\n%s", &log)
+		if log.count("level=INFO", "prefixes=3 added=2 removed=1") != 1 ||
+			log.count("address list") != 2 {
+			t.Errorf("want one log entry for each change, got:\n%s", &log)
 		}
 	})
 }
 
-// What is wrong with a new copy leaves the old one in use, as a whole, and is logged once with its cause.
+// The old copy remains in use as a whole, and the cause is logged once.
 func TestUnusableListKeepsTheOldOne(t *testing.T) {
 	t.Parallel()
 	for want, content := range unusable {
 		t.Run(want[:min(len(want), 40)], func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var log journal
+				var log logBuffer
 				kept := &copies{kept: map[string]keptCopy{}}
 				p := &publisher{list: listOf("192.0.2.0/24")}
 				r := watch(t, address.RangesConfig{
@@ -66,7 +74,7 @@ func TestUnusableListKeepsTheOldOne(t *testing.T) {
 				requirePlace(t, r, "203.0.113.9", address.Outside)
 				requireWarnings(t, r, badNow)
 				if got := kept.of(listURL); got != good {
-					t.Errorf("want the good copy kept, got %.100v", got)
+					t.Errorf("want the good copy, got %.100v", got)
 				}
 				if log.count("level=WARN") != 1 || log.count(strings.ReplaceAll(want, `"`, `\"`)) != 1 {
 					t.Errorf("want one warning with %q, got:\n%.2000s", want, &log)
@@ -75,31 +83,31 @@ func TestUnusableListKeepsTheOldOne(t *testing.T) {
 				advance(6 * time.Hour)
 				requirePlace(t, r, "203.0.113.9", address.Inside)
 				requireWarnings(t, r)
-				if log.count("level=INFO", "well again") != 1 {
-					t.Errorf("want the end of it logged once, got:\n%.2000s", &log)
+				if log.count("level=INFO", "loaded again") != 1 {
+					t.Errorf("want one log entry of the recovery, got:\n%.2000s", &log)
 				}
 			})
 		})
 	}
 }
 
-func TestUnusableListWithoutAnOldOne(t *testing.T) {
+func TestUnusableListWithoutGoodCopy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &publisher{list: listOf("0.0.0.0/0")}
-		r := watch(t, address.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: p}}, nil)
+		r := watch(t, config(p), nil)
 		synctest.Wait()
 		requirePlace(t, r, "203.0.113.9", address.Unknown)
 		requireWarnings(t, r, "a list of address ranges is unusable and has never been loaded: "+
-			"whether an address is on it is not known")
+			"it is not known which addresses are on it")
 	})
 }
 
-// The waits grow from a minute to the refresh, and one failure or a hundred are logged alike.
-func TestFailedFetchIsTriedAgain(t *testing.T) {
+// The wait grows from a minute to the refresh. Consecutive failures are logged once.
+func TestFailedFetchIsRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log logBuffer
 		p := &publisher{list: listOf("203.0.113.0/24")}
 		r := watch(t, address.RangesConfig{
 			From: []string{listURL}, Client: &http.Client{Transport: p}, Refresh: 5 * time.Minute,
@@ -120,19 +128,19 @@ func TestFailedFetchIsTriedAgain(t *testing.T) {
 		p.publish("")
 		advance(6 * time.Minute)
 		if diff := cmp.Diff(33*m, p.fetches(start)[len(want)+2]); diff != "" {
-			t.Errorf("after a good fetch the first wait is a minute again (-want +got):\n%s", diff)
+			t.Errorf("wait after a success and a failure (-want +got):\n%s", diff)
 		}
-		if log.count("level=WARN", "made up") != 2 || log.count("well again") != 1 {
-			t.Errorf("want each change of state logged once, got:\n%s", &log)
+		if log.count("level=WARN", "test error") != 2 || log.count("loaded again") != 1 {
+			t.Errorf("want one log entry for each change of condition, got:\n%s", &log)
 		}
 	})
 }
 
-// While it is not known who is inside, the wait does not grow.
-func TestListThatWasNeverLoadedIsTriedEveryMinute(t *testing.T) {
+// The wait does not grow while it is not known which addresses are inside.
+func TestListIsFetchedEveryMinuteUntilLoaded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log logBuffer
 		start, p := time.Now(), &publisher{}
 		r := watch(t, address.RangesConfig{
 			From: []string{listURL, "192.0.2.0/24"}, Client: &http.Client{Transport: p},
@@ -156,7 +164,7 @@ func TestListThatWasNeverLoadedIsTriedEveryMinute(t *testing.T) {
 	})
 }
 
-// One list that is missing leaves open what is on it, whatever is known of another.
+// An address is unknown while one list is missing, even if another is loaded.
 func TestOneOfTwoListsIsMissing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -176,14 +184,14 @@ func TestOneOfTwoListsIsMissing(t *testing.T) {
 	})
 }
 
-func TestWarningsOfAnOldList(t *testing.T) {
+func TestWarningsOfOldList(t *testing.T) {
 	t.Parallel()
 	day := 24 * time.Hour
 	for _, test := range []struct {
-		name        string
-		refresh     time.Duration
-		well, stale time.Duration
-		want        string
+		name         string
+		refresh      time.Duration
+		fresh, stale time.Duration
+		want         string
 	}{
 		{"three days", 0, 3*day - time.Hour, 3*day + time.Hour, "3 days"},
 		{"three refreshes", 2 * day, 6*day - time.Hour, 6*day + time.Hour, "6 days"},
@@ -197,9 +205,9 @@ func TestWarningsOfAnOldList(t *testing.T) {
 				}, nil)
 				synctest.Wait()
 				p.publish("")
-				advance(test.well)
+				advance(test.fresh)
 				requireWarnings(t, r)
-				advance(test.stale - test.well)
+				advance(test.stale - test.fresh)
 				requireWarnings(t, r, "a list of address ranges was last fetched "+test.want+" ago")
 				requirePlace(t, r, "203.0.113.9", address.Inside)
 				requirePlace(t, r, "198.51.100.9", address.Outside)
@@ -208,11 +216,11 @@ func TestWarningsOfAnOldList(t *testing.T) {
 	}
 }
 
-// Neither the log nor a warning shows the query of a URL: it may hold a secret.
-func TestQueryOfAURLIsNotShown(t *testing.T) {
+// The query of a URL may contain a secret.
+func TestQueryOfURLIsNotLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log logBuffer
 		kept := &copies{kept: map[string]keptCopy{}}
 		p := &publisher{}
 		r := watch(t, address.RangesConfig{
@@ -231,52 +239,52 @@ func TestQueryOfAURLIsNotShown(t *testing.T) {
 	})
 }
 
-// Neither does a server that never answers hold anything up, nor one that sends a byte now and then.
+// A server may never answer. The fetch is canceled after its timeout and retried.
 func TestFetchThatHangsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log logBuffer
 		var fetches int
 		hangs := network(func(r *http.Request) (*http.Response, error) {
 			fetches++
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})
-		r := watch(t, address.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: hangs}}, &log)
+		r := watch(t, config(hangs), &log)
 		advance(29 * time.Second)
 		if log.count("level=WARN") != 0 || fetches != 1 {
-			t.Errorf("want it to wait for 30 s, got %d fetches:\n%s", fetches, &log)
+			t.Errorf("want one fetch and no warning before 30 s, got %d fetches:\n%s", fetches, &log)
 		}
 		advance(2 * time.Second)
 		if log.count("level=WARN", "exceeded") != 1 {
-			t.Errorf("want it to give up, got:\n%s", &log)
+			t.Errorf("want a timeout, got:\n%s", &log)
 		}
 		advance(time.Minute)
 		if fetches != 2 {
-			t.Errorf("got %d fetches, want another", fetches)
+			t.Errorf("got %d fetches, want 2", fetches)
 		}
 		requirePlace(t, r, "203.0.113.9", address.Unknown)
 	})
 }
 
-// The context ends in the middle of a fetch: that is no fault of the list's, and Run comes back at once.
+// A fetch that is interrupted by the end of the context is not a failure of the list.
 func TestRunEndsDuringAFetch(t *testing.T) {
 	t.Parallel()
-	var log journal
+	var log logBuffer
 	synctest.Test(t, func(t *testing.T) {
 		hangs := network(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})
-		watch(t, address.RangesConfig{From: []string{listURL}, Client: &http.Client{Transport: hangs}}, &log)
+		watch(t, config(hangs), &log)
 		synctest.Wait()
 	})
 	if log.String() != "" {
-		t.Errorf("want nothing logged, got:\n%s", &log)
+		t.Errorf("want no log entry, got:\n%s", &log)
 	}
 }
 
-func TestCheckWhileAListChanges(t *testing.T) {
+func TestCheckWhileListChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &publisher{list: listOf("203.0.113.0/24")}

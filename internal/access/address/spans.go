@@ -5,27 +5,27 @@ import (
 	"slices"
 )
 
-// span is all addresses of one family from the first to the last.
+// span is a range of addresses of one family, both ends included.
 type span struct{ first, last netip.Addr }
 
-// spans are sorted and do not overlap, so that a binary search finds an address among thousands.
+// spans is a sorted list of spans that do not overlap, for a binary search among thousands.
 type spans []span
 
-// newSpans joins prefixes, in whatever order, that may overlap.
+// newSpans merges prefixes, which may be in any order and overlap.
 func newSpans(prefixes []netip.Prefix) spans {
 	sorted := slices.SortedFunc(slices.Values(prefixes), netip.Prefix.Compare)
-	joined := spans{}
+	merged := spans{}
 	for _, p := range sorted {
-		// Prefixes overlap only when one holds the other, and the wider one sorts first.
-		if n := len(joined); n > 0 && !joined[n-1].last.Less(p.Addr()) {
+		// Prefixes overlap only when one contains the other, and the wider one sorts first.
+		if n := len(merged); n > 0 && !merged[n-1].last.Less(p.Addr()) {
 			continue
 		}
-		joined = append(joined, span{p.Addr(), lastOf(p)})
+		merged = append(merged, span{p.Addr(), lastOf(p)})
 	}
-	return joined
+	return merged
 }
 
-// lastOf is the last address of a prefix, which is a masked one.
+// lastOf returns the last address of a masked prefix.
 func lastOf(p netip.Prefix) netip.Addr {
 	bytes := p.Addr().AsSlice()
 	for bit := p.Bits(); bit < 8*len(bytes); bit++ {
@@ -35,8 +35,9 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return last
 }
 
-// contains tells whether an address, without a zone, is in one of the spans. It allocates nothing.
+// contains reports whether an address without a zone is in one of the spans. It does not allocate.
 func (s spans) contains(addr netip.Addr) bool {
-	i, begins := slices.BinarySearchFunc(s, addr, func(s span, addr netip.Addr) int { return s.first.Compare(addr) })
-	return begins || i > 0 && !s[i-1].last.Less(addr)
+	byFirst := func(s span, addr netip.Addr) int { return s.first.Compare(addr) }
+	i, found := slices.BinarySearchFunc(s, addr, byFirst)
+	return found || i > 0 && !s[i-1].last.Less(addr)
 }
