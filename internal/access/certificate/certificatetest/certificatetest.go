@@ -1,4 +1,4 @@
-// Package certificatetest makes certificates for tests: authorities, and what they sign.
+// Package certificatetest creates certificates for tests: CAs, and certificates signed by them.
 package certificatetest
 
 import (
@@ -16,21 +16,24 @@ import (
 	"time"
 )
 
-// Signer is a certificate with its key, which may sign others.
+// Signer is a certificate with its key, which can sign others.
 type Signer struct {
 	Certificate *x509.Certificate
 	Key         *ecdsa.PrivateKey
 }
 
-// NewCA makes an authority below another, or a root when by is nil.
+// NewCA returns a CA signed by another, or a root CA if by is nil.
 func NewCA(name string, by *Signer) Signer {
 	return Sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		Subject:               pkix.Name{CommonName: name},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
 	}, by)
 }
 
-// Sign makes a certificate of a template, signed by itself when by is nil. It is valid for two years, of which one is
-// over, unless the template says otherwise. It panics when that cannot be done.
+// Sign returns a certificate from a template with a new key, self-signed if by is nil. NotAfter
+// defaults to a year from now, NotBefore to two years before NotAfter. Sign panics on an error.
 func Sign(template *x509.Certificate, by *Signer) Signer {
 	c := *template
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
@@ -48,7 +51,7 @@ func Sign(template *x509.Certificate, by *Signer) Signer {
 	return Signer{must(x509.ParseCertificate(der)), key}
 }
 
-// Shown is what a client or a server shows: the certificate, and others in whatever order.
+// Shown returns the certificate with its key, followed by others, for use in a handshake.
 func (s Signer) Shown(others ...Signer) *tls.Certificate {
 	c := &tls.Certificate{PrivateKey: s.Key}
 	for _, shown := range s.Chain(others...) {
@@ -57,7 +60,7 @@ func (s Signer) Shown(others ...Signer) *tls.Certificate {
 	return c
 }
 
-// Chain is the certificate, and others.
+// Chain returns the certificate, followed by others.
 func (s Signer) Chain(others ...Signer) []*x509.Certificate {
 	chain := []*x509.Certificate{s.Certificate}
 	for _, other := range others {
@@ -66,20 +69,20 @@ func (s Signer) Chain(others ...Signer) []*x509.Certificate {
 	return chain
 }
 
-// Fingerprint is the SHA-256 of the certificate, in hex.
+// Fingerprint returns the SHA-256 of the certificate in hex.
 func (s Signer) Fingerprint() string {
 	sum := sha256.Sum256(s.Certificate.Raw)
 	return hex.EncodeToString(sum[:])
 }
 
-// Pool holds the certificate alone, for who trusts it.
+// Pool returns a pool with only this certificate.
 func (s Signer) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate)
 	return pool
 }
 
-// PEM is the certificate, and others, in PEM.
+// PEM returns the certificate, followed by others, in PEM.
 func (s Signer) PEM(others ...Signer) string {
 	var text strings.Builder
 	for _, c := range s.Chain(others...) {
@@ -88,15 +91,15 @@ func (s Signer) PEM(others ...Signer) string {
 	return text.String()
 }
 
-// KeyPEM is the key in PEM.
+// KeyPEM returns the key in PEM.
 func (s Signer) KeyPEM() string {
 	der := must(x509.MarshalPKCS8PrivateKey(s.Key))
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
-func must[T any](made T, err error) T {
+func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return made
+	return value
 }
