@@ -14,39 +14,42 @@ import (
 	"ackbox/internal/access/certificate/certificatetest"
 )
 
-// authority is a CA with one below it, which signs what clients and servers show.
-type authority struct{ root, lower certificatetest.Signer }
+// authority is a root CA and an intermediate CA, which signs the certificates of clients and
+// servers.
+type authority struct{ root, issuer certificatetest.Signer }
 
-// The authorities are made once: making keys takes its time under the race detector.
+// The CAs are created once, because creating keys is slow with the race detector.
 var (
-	theAuthority    = sync.OnceValue(func() *authority { return newAuthority("Test Root") })
-	anotherOfItsOwn = sync.OnceValue(func() *authority { return newAuthority("Other Root") })
-	namesake        = sync.OnceValue(func() *authority { return newAuthority("Test Root") })
+	testCA     = sync.OnceValue(func() *authority { return newAuthority("Test Root") })
+	otherCA    = sync.OnceValue(func() *authority { return newAuthority("Other Root") })
+	sameNameCA = sync.OnceValue(func() *authority { return newAuthority("Test Root") })
 )
 
 func newAuthority(name string) *authority {
 	a := &authority{root: certificatetest.NewCA(name, nil)}
-	a.lower = certificatetest.NewCA(name+", Lower", &a.root)
+	a.issuer = certificatetest.NewCA(name+" Intermediate", &a.root)
 	return a
 }
 
-// sender is the subject that is expected.
+// sender is the expected subject.
 const sender = "org.example"
 
-// leaf makes a certificate of the sender, after change has had its way with it.
+// leaf returns a certificate of the sender. change may modify the template first.
 func (a *authority) leaf(change func(*x509.Certificate)) certificatetest.Signer {
-	return certificatetest.Sign(template(change), &a.lower)
+	return certificatetest.Sign(template(change), &a.issuer)
 }
 
-// ended makes one that ended an hour ago.
-func ended(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Hour) }
+// expired makes a template expire an hour ago.
+func expired(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Hour) }
 
-// early makes one that begins in an hour.
-func early(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) }
+// future makes a template valid from an hour from now.
+func future(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) }
 
 func template(change func(*x509.Certificate)) *x509.Certificate {
 	c := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: sender, Organization: []string{"Example"}, Country: []string{"DE"}},
+		Subject: pkix.Name{
+			CommonName: sender, Organization: []string{"Example"}, Country: []string{"DE"},
+		},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
@@ -56,7 +59,7 @@ func template(change func(*x509.Certificate)) *x509.Certificate {
 	return c
 }
 
-// file writes the authority's root to a file.
+// file writes the root to a file and returns its name.
 func (a *authority) file(tb testing.TB) string {
 	tb.Helper()
 	name := filepath.Join(tb.TempDir(), "ca.pem")
@@ -64,13 +67,13 @@ func (a *authority) file(tb testing.TB) string {
 	return name
 }
 
-// pretender says that it has the key of a certificate, but signs with another.
-type pretender struct {
+// wrongKey is a Signer that has one public key but signs with another key.
+type wrongKey struct {
 	public crypto.PublicKey
 	crypto.Signer
 }
 
-func (p pretender) Public() crypto.PublicKey { return p.public }
+func (p wrongKey) Public() crypto.PublicKey { return p.public }
 
 func writeFile(tb testing.TB, name, content string) {
 	tb.Helper()
@@ -79,15 +82,15 @@ func writeFile(tb testing.TB, name, content string) {
 	}
 }
 
-func created[T any](made T, err error) T {
+func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return made
+	return value
 }
 
-// expect makes what is expected of clients.
-func expect(tb testing.TB, config certificate.ClientsConfig) *certificate.Clients {
+// newClients returns Clients with a configuration.
+func newClients(tb testing.TB, config certificate.ClientsConfig) *certificate.Clients {
 	tb.Helper()
 	c, err := certificate.NewClients(config)
 	if err != nil {
@@ -96,18 +99,18 @@ func expect(tb testing.TB, config certificate.ClientsConfig) *certificate.Client
 	return c
 }
 
-// bySubject expects a certificate of the authority for one of the subjects.
+// bySubject returns Clients that accept certificates of testCA for the subjects.
 func bySubject(tb testing.TB, subjects ...string) *certificate.Clients {
 	tb.Helper()
-	return expect(tb, certificate.ClientsConfig{CAFile: theAuthority().file(tb), Subjects: subjects})
+	return newClients(tb, certificate.ClientsConfig{CAFile: testCA().file(tb), Subjects: subjects})
 }
 
-// byPin expects one of the certificates.
+// byPin returns Clients that accept the certificates.
 func byPin(tb testing.TB, pinned ...certificatetest.Signer) *certificate.Clients {
 	tb.Helper()
 	var config certificate.ClientsConfig
 	for _, s := range pinned {
 		config.Fingerprints = append(config.Fingerprints, s.Fingerprint())
 	}
-	return expect(tb, config)
+	return newClients(tb, config)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // ReadCAs returns the certificates in a PEM file as a pool. Each PEM block must be a certificate:
-// that one was skipped would be noticed only when it is needed. Text that is not a well-formed block
+// a skipped CA would be noticed only when a client needs it. Text that is not a well-formed block
 // is ignored, as [pem.Decode] does.
 func ReadCAs(file string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(file)

@@ -11,7 +11,7 @@ import (
 
 func TestReadCAs(t *testing.T) {
 	t.Parallel()
-	first, second := theAuthority().root, anotherOfItsOwn().root
+	first, second := testCA().root, otherCA().root
 	file := filepath.Join(t.TempDir(), "cas.pem")
 	writeFile(t, file, "first\n"+first.PEM()+"second\n"+second.PEM())
 	got, err := certificate.ReadCAs(file)
@@ -25,18 +25,20 @@ func TestReadCAs(t *testing.T) {
 
 func TestReadCAsRejectsFilesThatAreNotOnlyCertificates(t *testing.T) {
 	t.Parallel()
-	ca := theAuthority().root
+	ca := testCA().root
+	invalid := strings.ReplaceAll(ca.PEM(), "MI", "AA")
 	for _, test := range []struct{ name, content, want string }{
 		{"empty", "", "contains no PEM certificate"},
 		{"text", "no PEM\n", "contains no PEM certificate"},
-		{"invalid certificate", strings.ReplaceAll(ca.PEM(), "MI", "AA"), "PEM block 1 in "},
-		{"invalid second certificate", ca.PEM() + strings.ReplaceAll(ca.PEM(), "MI", "AA"), "PEM block 2 in "},
+		{"invalid certificate", invalid, "PEM block 1 in "},
+		{"invalid second certificate", ca.PEM() + invalid, "PEM block 2 in "},
 		{"key after the certificate", ca.PEM() + ca.KeyPEM(), "PEM block 2 in "},
 	} {
 		file := filepath.Join(t.TempDir(), "cas.pem")
 		writeFile(t, file, test.content)
 		pool, err := certificate.ReadCAs(file)
-		if pool != nil || err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), file) {
+		if pool != nil || err == nil || !strings.Contains(err.Error(), test.want) ||
+			!strings.Contains(err.Error(), file) {
 			t.Errorf("%s: got %v, %v, want an error with %q and the file", test.name, pool, err, test.want)
 		}
 	}

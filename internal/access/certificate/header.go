@@ -13,27 +13,28 @@ import (
 )
 
 const (
-	// maxHeader is how long a header with certificates may be, in bytes.
+	// maxHeader is the maximum length of a header with certificates, in bytes.
 	maxHeader = 16 << 10
-	// The headers of RFC 9440, the only ones that come as two.
+	// The headers of RFC 9440. Only these have a second header for the chain.
 	headerClientCert      = "Client-Cert"
 	headerClientCertChain = "Client-Cert-Chain"
 )
 
-// errUnreadable is for a header that is in none of the forms that proxies write.
+// errUnreadable is the error of a header in an unknown format.
 var errUnreadable = errors.New("holds no certificate in a form that is known")
 
-// certificatesInHeader reads the header of a trusted proxy. One that came twice is an error: a proxy that adds its own
-// to the client's has passed on what anybody can write.
+// certificatesInHeader parses the header of a trusted proxy. More than one header is an error: a
+// proxy that adds its own to the client's has passed on what anyone can send.
 func certificatesInHeader(header http.Header, name string) ([]*x509.Certificate, error) {
 	values := header.Values(name)
 	switch {
 	case len(values) > 1:
-		return nil, problem("the header %s came more than once: let the proxy replace what a client sends there", name)
+		return nil, errorf("the header %s came more than once: "+
+			"let the proxy replace what a client sends there", name)
 	case len(values) == 0 || strings.TrimSpace(values[0]) == "":
 		return nil, nil
 	case len(values[0]) > maxHeader:
-		return nil, problem("the header %s is longer than %d bytes", name, maxHeader)
+		return nil, errorf("the header %s is longer than %d bytes", name, maxHeader)
 	}
 	chain, err := parseCertificates(strings.TrimSpace(values[0]))
 	if err == nil && strings.EqualFold(name, headerClientCert) {
@@ -42,13 +43,13 @@ func certificatesInHeader(header http.Header, name string) ([]*x509.Certificate,
 		chain = append(chain, others...)
 	}
 	if err != nil {
-		return nil, problem("the header %s %s", name, err)
+		return nil, errorf("the header %s %s", name, err)
 	}
 	return chain, nil
 }
 
-// intermediatesInHeader reads Client-Cert-Chain, a list that may be spread over several headers (RFC 9440, 2.3). They
-// prove nothing by themselves, so it does not matter if some are a client's.
+// intermediatesInHeader parses Client-Cert-Chain, a list that may be split into several headers
+// (RFC 9440, 2.3). Some may be a client's: intermediates alone prove nothing.
 func intermediatesInHeader(header http.Header) (chain []*x509.Certificate, err error) {
 	list := strings.TrimSpace(strings.Join(header.Values(headerClientCertChain), ","))
 	switch {
@@ -67,7 +68,7 @@ func intermediatesInHeader(header http.Header) (chain []*x509.Certificate, err e
 	return chain, nil
 }
 
-// parseCertificates reads certificates in any of the forms, which their beginnings tell apart.
+// parseCertificates parses certificates in any of the formats, which differ in how they begin.
 func parseCertificates(text string) ([]*x509.Certificate, error) {
 	switch {
 	case strings.HasPrefix(text, ":"):
@@ -81,18 +82,19 @@ func parseCertificates(text string) ([]*x509.Certificate, error) {
 	return parseBase64(text)
 }
 
-// parseByteSequence reads :base64:, as Client-Cert has it (RFC 9440, 2.1).
+// parseByteSequence parses :base64:, the format of Client-Cert (RFC 9440, 2.1).
 func parseByteSequence(text string) (*x509.Certificate, error) {
-	inner, isOpen := strings.CutPrefix(text, ":")
-	inner, isClosed := strings.CutSuffix(inner, ":")
-	if !isOpen || !isClosed {
+	inner, hasPrefix := strings.CutPrefix(text, ":")
+	inner, hasSuffix := strings.CutSuffix(inner, ":")
+	if !hasPrefix || !hasSuffix {
 		return nil, errUnreadable
 	}
 	return parseDER(inner)
 }
 
-// parseEscapedPEM reads PEM with URL escapes, one certificate or a chain: nginx's $ssl_client_escaped_cert, and AWS's
-// X-Amzn-Mtls-Clientcert. AWS leaves "+" as it is, so it never is a space:
+// parseEscapedPEM parses PEM with URL escapes, one certificate or a chain: nginx's
+// $ssl_client_escaped_cert, and AWS's X-Amzn-Mtls-Clientcert. AWS does not escape "+", so it never
+// means a space:
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html
 func parseEscapedPEM(text string) (chain []*x509.Certificate, err error) {
 	text, err = url.PathUnescape(text)
@@ -111,15 +113,16 @@ func parseEscapedPEM(text string) (chain []*x509.Certificate, err error) {
 		}
 		chain = append(chain, certificate)
 	}
-	if len(chain) == 0 || len(chain) != blocks { // one that was skipped may have been the client's own
+	if len(chain) == 0 || len(chain) != blocks { // a skipped block may be the client's certificate
 		return nil, errUnreadable
 	}
 	return chain, nil
 }
 
-// parseBase64 reads DER in base64, a chain separated by commas: HAProxy's ssl_c_der,base64 and Traefik's
-// X-Forwarded-Tls-Client-Cert, which older versions escape. Each must have signed the one before: a comma is also how
-// some proxies append to what a client sent, and a certificate to send is no secret.
+// parseBase64 parses DER in base64, a chain separated by commas: HAProxy's ssl_c_der,base64 and
+// Traefik's X-Forwarded-Tls-Client-Cert, which older versions escape. Each certificate must have
+// signed the one before: some proxies append to what a client sent after a comma, and anyone may
+// have a copy of an accepted certificate.
 func parseBase64(text string) (chain []*x509.Certificate, err error) {
 	text, err = url.PathUnescape(text)
 	if err != nil {
@@ -131,14 +134,15 @@ func parseBase64(text string) (chain []*x509.Certificate, err error) {
 			return nil, err
 		}
 		if n := len(chain); n > 0 && chain[n-1].CheckSignatureFrom(certificate) != nil {
-			return nil, errors.New("holds certificates that are no chain: let the proxy replace what a client sends there")
+			return nil, errors.New("holds certificates that are no chain: " +
+				"let the proxy replace what a client sends there")
 		}
 		chain = append(chain, certificate)
 	}
 	return chain, nil
 }
 
-// parseDER reads one certificate in base64.
+// parseDER parses one certificate in DER in base64.
 func parseDER(text string) (*x509.Certificate, error) {
 	der, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
@@ -147,11 +151,11 @@ func parseDER(text string) (*x509.Certificate, error) {
 	return parseCertificate(der)
 }
 
-// maxRSA is the size of an RSA key, in bits, beyond which signatures take too long to verify; crypto/tls has the same
-// limit for what a handshake brings.
+// maxRSA is the maximum size of an RSA key, in bits: signatures of larger ones take too long to
+// verify. crypto/tls has the same limit in handshakes.
 const maxRSA = 8192
 
-// parseCertificate reads one certificate.
+// parseCertificate parses one certificate in DER.
 func parseCertificate(der []byte) (*x509.Certificate, error) {
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 func TestServerRegister(t *testing.T) {
 	t.Parallel()
-	renewed := theAuthority().leaf(func(c *x509.Certificate) {
+	renewed := testCA().leaf(func(c *x509.Certificate) {
 		c.NotAfter = time.Date(2100, time.January, 1, 0, 0, 0, 0, time.UTC)
 	})
 	watch(t, func(t *testing.T, w *watched) {

@@ -12,23 +12,24 @@ import (
 )
 
 const (
-	// reloadEvery is how often the files of the server's certificate are looked at.
-	reloadEvery = 5 * time.Second
-	// endsSoon is how long before a certificate's end it is warned of: by then whatever renews it has failed for days.
-	endsSoon = 21 * 24 * time.Hour
+	// pollInterval is how often the files of the server's certificate are checked for changes.
+	pollInterval = 5 * time.Second
+	// warnBefore is how long before the certificate's end Warnings mentions it: by then its renewal
+	// has failed for days.
+	warnBefore = 21 * 24 * time.Hour
 )
 
-// Server is the certificate that the server shows, with its chain and key, as it is in two files. It is safe
-// for concurrent use.
+// Server holds the server's certificate with its chain and key, which it loads from two files. It
+// is safe for concurrent use.
 type Server struct {
 	certFile, keyFile string
 	log               *slog.Logger
 	current           atomic.Pointer[tls.Certificate]
-	stale             atomic.Bool // what is in the files now is not in use
+	stale             atomic.Bool // the current content of the files is not in use
 	files             [2]fs.FileInfo
 }
 
-// LoadServer reads a certificate with its chain, the server's own first, and its key, both in PEM.
+// LoadServer loads a certificate with its chain, the server's own first, and its key, both in PEM.
 func LoadServer(certFile, keyFile string, log *slog.Logger) (*Server, error) {
 	s := &Server{certFile: certFile, keyFile: keyFile, log: log}
 	if err := s.load(); err != nil {
@@ -37,8 +38,8 @@ func LoadServer(certFile, keyFile string, log *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// load takes over what is in the files, or nothing when that is no pair. The files are looked at before they are read,
-// so that a change in between is seen the next time.
+// load puts the content of the files to use if it is a valid pair. It calls Stat before it reads
+// them, so that a change between the two is detected later.
 func (s *Server) load() error {
 	files, err := s.stat()
 	if err != nil {
@@ -54,11 +55,12 @@ func (s *Server) load() error {
 }
 
 func (s *Server) unreadable(err error) error {
-	return fmt.Errorf("read TLS certificate %s and key %s: %w: both must be files in PEM that this process may read, "+
-		"the server's own certificate first in its file, and the key that of this certificate", s.certFile, s.keyFile, err)
+	return fmt.Errorf("read TLS certificate %s and key %s: %w: both must be readable PEM files, "+
+		"the first certificate must be the server's own, and the key must belong to it",
+		s.certFile, s.keyFile, err)
 }
 
-// stat looks at both files; behind a link, at what it leads to.
+// stat returns the state of both files. It follows symbolic links.
 func (s *Server) stat() (files [2]fs.FileInfo, err error) {
 	for i, name := range [...]string{s.certFile, s.keyFile} {
 		if files[i], err = os.Stat(name); err != nil {
@@ -68,8 +70,8 @@ func (s *Server) stat() (files [2]fs.FileInfo, err error) {
 	return files, nil
 }
 
-// changed tells whether the files are others than those that are in use: written, replaced, or, as Kubernetes does,
-// behind a link that leads elsewhere now.
+// changed reports whether the files differ from those in use: they were written, replaced, or, as
+// by Kubernetes, a symbolic link to them was changed.
 func (s *Server) changed() bool {
 	files, err := s.stat()
 	if err != nil {
@@ -84,11 +86,11 @@ func (s *Server) changed() bool {
 	return false
 }
 
-// Run takes over what is newly in the files, within 5 seconds, until the context ends; it returns nil then. A pair that
-// cannot be used, such as one that is half written, leaves the one before in use; that is logged once, and is among the
-// warnings until a pair can be used again.
+// Run reloads the files within 5 seconds of a change, until the context ends, and then returns nil.
+// If the new pair is invalid, such as one that is partly written, the previous one remains in use.
+// That is logged once, and it is a warning until a valid pair is loaded.
 func (s *Server) Run(ctx context.Context) error {
-	ticker := time.NewTicker(reloadEvery)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -108,47 +110,53 @@ func (s *Server) reload() {
 	before := s.stale.Swap(failed)
 	switch {
 	case !failed:
-		s.log.Info("TLS certificate read again", "not_after", s.NotAfter())
+		s.log.Info("TLS certificate reloaded", "not_after", s.NotAfter())
 	case !before:
-		s.log.Error("cannot take over the new TLS certificate, the one before stays in use", "error", err)
+		s.log.Error("new TLS certificate not loaded, the previous one remains in use", "error", err)
 	}
 }
 
-// NotAfter is when the certificate in use ends.
+// NotAfter returns when the certificate in use expires.
 func (s *Server) NotAfter() time.Time { return s.current.Load().Leaf.NotAfter }
 
-// Warnings say what the operator should do something about, in words without any path.
+// Warnings returns a sentence for each problem that the operator should solve. Anyone may read
+// them: they contain no path.
 func (s *Server) Warnings(now time.Time) (warnings []string) {
 	if s.stale.Load() {
-		warnings = append(warnings, "the new TLS certificate cannot be used, the one before is still in use: see the log")
+		warnings = append(warnings,
+			"the new TLS certificate cannot be loaded, the previous one remains in use: see the log")
 	}
 	left := s.NotAfter().Sub(now)
 	switch days := int(left / (24 * time.Hour)); {
 	case left < 0:
-		warnings = append(warnings, "the TLS certificate has ended: Salesforce does not connect any more")
+		warnings = append(warnings, "the TLS certificate has expired: Salesforce can no longer connect")
 	case days < 2:
-		warnings = append(warnings, "the TLS certificate ends within two days")
-	case left <= endsSoon:
-		warnings = append(warnings, fmt.Sprintf("the TLS certificate ends in %d days", days))
+		warnings = append(warnings, "the TLS certificate expires within two days")
+	case left <= warnBefore:
+		warnings = append(warnings, fmt.Sprintf("the TLS certificate expires in %d days", days))
 	}
 	return warnings
 }
 
-// TLS is the configuration of a listener that shows the certificate in use. Salesforce speaks TLS 1.2 and HTTP/1.1;
-// nothing older and no HTTP/2 is offered, as long as the protocols of the http.Server leave it out, too.
+// TLS returns the configuration of a listener with the certificate in use. It accepts TLS 1.2,
+// which Salesforce uses, or later. It offers only HTTP/1.1, provided that the Protocols of the
+// http.Server exclude HTTP/2, too.
 //
-// With clients it asks for a certificate and takes any, or none: a wrong one is answered by a Fault that an
-// administrator sees in Setup, not by a broken connection, and whoever needs no certificate comes through. What the
-// handshake does prove is that the client has the key of the certificate that it shows.
+// If clients is not nil, the handshake requests a client certificate, but accepts any or none. A
+// wrong certificate is then answered by a Fault, which an administrator sees in Setup, and requests
+// that need no certificate succeed. The handshake does prove that the client has the key of the
+// certificate that it sends.
 func (s *Server) TLS(clients *Clients) *tls.Config {
 	config := &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.current.Load(), nil },
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return s.current.Load(), nil
+		},
 	}
 	if clients != nil {
 		config.ClientAuth = tls.RequestClientCert
-		config.ClientCAs = clients.hint()
+		config.ClientCAs = clients.acceptableCAs()
 	}
 	return config
 }

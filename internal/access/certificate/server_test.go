@@ -21,7 +21,7 @@ import (
 	"ackbox/internal/access/certificate/certificatetest"
 )
 
-// pair are the files of a server's certificate.
+// pair is a folder with a server's certificate and key.
 type pair struct {
 	tb     testing.TB
 	folder string
@@ -30,14 +30,14 @@ type pair struct {
 func (p pair) cert() string { return filepath.Join(p.folder, "tls.crt") }
 func (p pair) key() string  { return filepath.Join(p.folder, "tls.key") }
 
-// write writes a certificate and its key.
+// write writes a certificate and its key to the files.
 func (p pair) write(s certificatetest.Signer) {
 	p.tb.Helper()
 	writeFile(p.tb, p.cert(), certificate.EncodePEM(s.Chain()))
 	writeFile(p.tb, p.key(), s.KeyPEM())
 }
 
-// replace does so as renewers do: by renaming files that are whole.
+// replace replaces the files by renaming complete ones, as certificate managers do.
 func (p pair) replace(s certificatetest.Signer) {
 	p.tb.Helper()
 	next := pair{p.tb, p.tb.TempDir()}
@@ -49,7 +49,7 @@ func (p pair) replace(s certificatetest.Signer) {
 	}
 }
 
-// served is the certificate that a client gets to see.
+// served returns the certificate that a client receives.
 func served(tb testing.TB, s *certificate.Server) *x509.Certificate {
 	tb.Helper()
 	here, there := net.Pipe()
@@ -73,24 +73,24 @@ func (p pair) load(log *slog.Logger) *certificate.Server {
 	return s
 }
 
-// watched is a server's certificate that runs.
+// watched is a Server for which Run is running.
 type watched struct {
 	*certificate.Server
 	files pair
 	log   bytes.Buffer
 }
 
-// wait lets the time go by until the files have been looked at.
+// wait waits until the files have been checked for changes.
 func (w *watched) wait() {
 	<-time.After(5 * time.Second)
 	synctest.Wait()
 }
 
-// watch runs a test with one, in a bubble.
+// watch runs a test with a watched Server and synctest's clock.
 func watch(t *testing.T, test func(t *testing.T, w *watched)) {
 	t.Helper()
 	p := pair{t, t.TempDir()}
-	p.write(theAuthority().leaf(nil))
+	p.write(testCA().leaf(nil))
 	synctest.Test(t, func(t *testing.T) {
 		w := &watched{files: p}
 		w.Server = p.load(slog.New(slog.NewTextHandler(&w.log, nil)))
@@ -105,19 +105,19 @@ func watch(t *testing.T, test func(t *testing.T, w *watched)) {
 	})
 }
 
-func TestARenewedServerCertificateIsTakenOver(t *testing.T) {
+func TestRenewedServerCertificateIsLoaded(t *testing.T) {
 	t.Parallel()
-	renewed, again := theAuthority().leaf(nil), theAuthority().leaf(ended)
+	renewed, again := testCA().leaf(nil), testCA().leaf(expired)
 	watch(t, func(t *testing.T, w *watched) {
 		w.wait()
 		if w.log.Len() > 0 {
-			t.Errorf("got %s while nothing changes, want no log", w.log.String())
+			t.Errorf("got log %s without a change, want none", w.log.String())
 		}
 		for _, next := range []certificatetest.Signer{renewed, again} {
 			w.files.replace(next)
 			w.wait()
 			if got := served(t, w.Server); !got.Equal(next.Certificate) {
-				t.Error("got another certificate than the one on the disk")
+				t.Error("got another certificate than that in the files")
 			}
 			if got, want := w.NotAfter(), next.Certificate.NotAfter; !got.Equal(want) {
 				t.Errorf("got the end %s, want %s", got, want)
@@ -126,7 +126,7 @@ func TestARenewedServerCertificateIsTakenOver(t *testing.T) {
 	})
 }
 
-// pad makes all files of one length.
+// pad pads a file to a fixed length.
 func pad(tb testing.TB, name string) {
 	tb.Helper()
 	text, err := os.ReadFile(name)
@@ -136,32 +136,33 @@ func pad(tb testing.TB, name string) {
 	writeFile(tb, name, fmt.Sprintf("%-2000s", text))
 }
 
-// Kubernetes swaps a link to the folder that its links to the files lead through.
-func TestALinkThatLeadsElsewhereIsFollowed(t *testing.T) {
+// Kubernetes changes a link to the folder, to which the links of the files point.
+func TestChangedLinkIsFollowed(t *testing.T) {
 	t.Parallel()
-	renewed := theAuthority().leaf(nil)
+	renewed := testCA().leaf(nil)
 	swap := func(p pair, to pair) {
 		link := filepath.Join(p.folder, "..data")
 		if err := os.Symlink(to.folder, link+"_tmp"); err != nil {
-			t.Skipf("no symbolic links here: %v", err)
+			t.Skipf("symbolic links are not available: %v", err)
 		}
 		if err := os.Rename(link+"_tmp", link); err != nil {
 			t.Fatal(err)
 		}
 	}
 	first, second, mounted := pair{t, t.TempDir()}, pair{t, t.TempDir()}, pair{t, t.TempDir()}
-	first.write(theAuthority().leaf(nil))
+	first.write(testCA().leaf(nil))
 	second.write(renewed)
 	at := time.Now()
 	for _, name := range []string{first.cert(), first.key(), second.cert(), second.key()} {
-		pad(t, name) // they differ in nothing but what they are
+		pad(t, name) // the files differ only in their content
 		if err := os.Chtimes(name, at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	swap(mounted, first)
 	for _, name := range []string{"tls.crt", "tls.key"} {
-		if err := os.Symlink(filepath.Join("..data", name), filepath.Join(mounted.folder, name)); err != nil {
+		link := filepath.Join(mounted.folder, name)
+		if err := os.Symlink(filepath.Join("..data", name), link); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -174,59 +175,60 @@ func TestALinkThatLeadsElsewhereIsFollowed(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		if got := served(t, s); !got.Equal(renewed.Certificate) {
-			t.Error("got another certificate than the one that the link leads to")
+			t.Error("got another certificate than that behind the link")
 		}
 	})
 }
 
 func TestABadPairLeavesTheOneBeforeInUse(t *testing.T) {
 	t.Parallel()
-	renewed := theAuthority().leaf(nil)
+	renewed := testCA().leaf(nil)
 	text := certificate.EncodePEM(renewed.Chain())
-	for name, spoil := range map[string]func(p pair){
-		"half written":           func(p pair) { writeFile(t, p.cert(), text[:len(text)/2]) },
+	for name, corrupt := range map[string]func(p pair){
+		"partly written":         func(p pair) { writeFile(t, p.cert(), text[:len(text)/2]) },
 		"empty":                  func(p pair) { writeFile(t, p.cert(), "") },
 		"key of another":         func(p pair) { writeFile(t, p.key(), renewed.KeyPEM()) },
 		"certificate of another": func(p pair) { writeFile(t, p.cert(), text) },
-		"certificate taken off":  func(p pair) { _ = os.Remove(p.cert()) },
-		"key taken off":          func(p pair) { _ = os.Remove(p.key()) },
+		"certificate removed":    func(p pair) { _ = os.Remove(p.cert()) },
+		"key removed":            func(p pair) { _ = os.Remove(p.key()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			watch(t, func(t *testing.T, w *watched) {
 				before, early := served(t, w.Server), time.Now()
-				spoil(w.files)
+				corrupt(w.files)
 				for range 3 {
 					w.wait()
 				}
 				if got := served(t, w.Server); !got.Equal(before) {
-					t.Error("got another certificate than the one before")
+					t.Error("got another certificate than the previous one")
 				}
 				if got := strings.Count(w.log.String(), "level=ERROR"); got != 1 {
 					t.Errorf("got %d errors in the log, want one:\n%s", got, w.log.String())
 				}
 				warnings := w.Warnings(early)
-				if len(warnings) != 1 || !strings.Contains(warnings[0], "cannot be used") ||
+				if len(warnings) != 1 || !strings.Contains(warnings[0], "cannot be loaded") ||
 					strings.Contains(warnings[0], w.files.folder) {
 					t.Errorf("got %q, want a warning without a path", warnings)
 				}
 				w.files.write(renewed)
 				w.wait()
 				if got := served(t, w.Server); !got.Equal(renewed.Certificate) {
-					t.Error("got another certificate than the one that was mended")
+					t.Error("got another certificate than the new one")
 				}
 				if got := w.Warnings(early); len(got) != 0 {
-					t.Errorf("got %q after it was mended, want no warning", got)
+					t.Errorf("got %q after a valid pair, want no warning", got)
 				}
 			})
 		})
 	}
 }
 
-func TestAPairThatComesBackAsItWasIsNoProblem(t *testing.T) {
+func TestPairThatIsRestoredHasNoWarning(t *testing.T) {
 	t.Parallel()
 	watch(t, func(t *testing.T, w *watched) {
-		for _, move := range [][2]string{{w.files.key(), w.files.key() + ".away"}, {w.files.key() + ".away", w.files.key()}} {
+		key, away := w.files.key(), w.files.key()+".away"
+		for _, move := range [][2]string{{key, away}, {away, key}} {
 			if err := os.Rename(move[0], move[1]); err != nil {
 				t.Fatal(err)
 			}
@@ -238,11 +240,11 @@ func TestAPairThatComesBackAsItWasIsNoProblem(t *testing.T) {
 	})
 }
 
-func TestLoadServerSaysWhatToDo(t *testing.T) {
+func TestLoadServerErrors(t *testing.T) {
 	t.Parallel()
 	one, other, none := pair{t, t.TempDir()}, pair{t, t.TempDir()}, pair{t, t.TempDir()}
-	one.write(theAuthority().leaf(nil))
-	other.write(theAuthority().leaf(nil))
+	one.write(testCA().leaf(nil))
+	other.write(testCA().leaf(nil))
 	for _, test := range []struct{ name, cert, key, want string }{
 		{"no certificate", none.cert(), one.key(), none.cert()},
 		{"no key", one.cert(), none.key(), none.key()},
@@ -251,16 +253,17 @@ func TestLoadServerSaysWhatToDo(t *testing.T) {
 		{"folder", one.folder, one.key(), one.folder},
 	} {
 		_, err := certificate.LoadServer(test.cert, test.key, slog.Default())
-		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "must be") {
+		if err == nil || !strings.Contains(err.Error(), test.want) ||
+			!strings.Contains(err.Error(), "must be") {
 			t.Errorf("%s: got %v, want %q and what to do", test.name, err, test.want)
 		}
 	}
 }
 
-func TestAnEndThatIsNearIsWarnedOf(t *testing.T) {
+func TestWarningsBeforeExpiry(t *testing.T) {
 	t.Parallel()
 	p := pair{t, t.TempDir()}
-	p.write(theAuthority().leaf(nil))
+	p.write(testCA().leaf(nil))
 	s := p.load(slog.Default())
 	const day = 24 * time.Hour
 	for _, test := range []struct {
@@ -269,12 +272,12 @@ func TestAnEndThatIsNearIsWarnedOf(t *testing.T) {
 	}{
 		{22 * day, nil},
 		{21*day + time.Minute, nil},
-		{21 * day, []string{"the TLS certificate ends in 21 days"}},
-		{2 * day, []string{"the TLS certificate ends in 2 days"}},
-		{2*day - time.Minute, []string{"the TLS certificate ends within two days"}},
-		{0, []string{"the TLS certificate ends within two days"}},
-		{-time.Minute, []string{"the TLS certificate has ended: Salesforce does not connect any more"}},
-		{-40 * day, []string{"the TLS certificate has ended: Salesforce does not connect any more"}},
+		{21 * day, []string{"the TLS certificate expires in 21 days"}},
+		{2 * day, []string{"the TLS certificate expires in 2 days"}},
+		{2*day - time.Minute, []string{"the TLS certificate expires within two days"}},
+		{0, []string{"the TLS certificate expires within two days"}},
+		{-time.Minute, []string{"the TLS certificate has expired: Salesforce can no longer connect"}},
+		{-40 * day, []string{"the TLS certificate has expired: Salesforce can no longer connect"}},
 	} {
 		if diff := cmp.Diff(test.want, s.Warnings(s.NotAfter().Add(-test.left))); diff != "" {
 			t.Errorf("%s left (-want +got):\n%s", test.left, diff)

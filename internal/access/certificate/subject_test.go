@@ -21,16 +21,17 @@ func organizationName(value string) pkix.AttributeTypeAndValue {
 
 func TestSubjects(t *testing.T) {
 	t.Parallel()
-	a := theAuthority()
-	named := func(name pkix.Name) certificatetest.Signer {
+	a := testCA()
+	withName := func(name pkix.Name) certificatetest.Signer {
 		return a.leaf(func(c *x509.Certificate) { c.Subject = name })
 	}
-	usual := a.leaf(nil)
+	standard := a.leaf(nil)
 	hosts := a.leaf(func(c *x509.Certificate) {
-		c.Subject, c.DNSNames = pkix.Name{CommonName: "host"}, []string{"om.salesforce.example", "*.wild.example"}
+		c.Subject = pkix.Name{CommonName: "host"}
+		c.DNSNames = []string{"om.salesforce.example", "*.wild.example"}
 	})
-	written := func(parts ...pkix.AttributeTypeAndValue) certificatetest.Signer {
-		return named(pkix.Name{ExtraNames: parts})
+	withNames := func(parts ...pkix.AttributeTypeAndValue) certificatetest.Signer {
+		return withName(pkix.Name{ExtraNames: parts})
 	}
 	for _, test := range []struct {
 		name     string
@@ -38,37 +39,38 @@ func TestSubjects(t *testing.T) {
 		shown    certificatetest.Signer
 		accepted bool
 	}{
-		{"common name", sender, usual, true},
-		{"one of several", "nobody\n" + sender, usual, true},
-		{"another common name", "org.example.com", usual, false},
-		{"part of the common name", "org", usual, false},
-		{"organization in place of the common name", "Example", usual, false},
+		{"common name", sender, standard, true},
+		{"one of several subjects", "nobody\n" + sender, standard, true},
+		{"another common name", "org.example.com", standard, false},
+		{"part of the common name", "org", standard, false},
+		{"organization in place of the common name", "Example", standard, false},
 		{"DNS name", "OM.salesforce.example", hosts, true},
 		{"a wildcard is not expanded", "a.wild.example", hosts, false},
-		{"name as Go writes it", "CN=org.example,O=Example,C=DE", usual, true},
-		{"part of a name", "CN=org.example", usual, false},
-		{"name of another organization", "CN=org.example,O=Other,C=DE", usual, false},
-		{"whole name smuggled into the common name", "CN=org.example,O=Example,C=DE",
-			named(pkix.Name{CommonName: "CN=org.example,O=Example,C=DE"}), false},
-		{"rest of the name smuggled into the common name", "CN=org.example,O=Example,C=DE",
-			named(pkix.Name{CommonName: "org.example,O=Example,C=DE"}), false},
-		{"rest of the name smuggled into the organization", "CN=org.example,O=Example,C=DE",
-			named(pkix.Name{CommonName: sender, Organization: []string{"Example,C=DE"}}), false},
+		{"name as Go writes it", "CN=org.example,O=Example,C=DE", standard, true},
+		{"part of a name", "CN=org.example", standard, false},
+		{"name of another organization", "CN=org.example,O=Other,C=DE", standard, false},
+		{"whole name in the common name", "CN=org.example,O=Example,C=DE",
+			withName(pkix.Name{CommonName: "CN=org.example,O=Example,C=DE"}), false},
+		{"rest of the name in the common name", "CN=org.example,O=Example,C=DE",
+			withName(pkix.Name{CommonName: "org.example,O=Example,C=DE"}), false},
+		{"rest of the name in the organization", "CN=org.example,O=Example,C=DE",
+			withName(pkix.Name{CommonName: sender, Organization: []string{"Example,C=DE"}}), false},
 		{"name in the order of the certificate", "O=Example,CN=org.example",
-			written(commonName(sender), organizationName("Example")), true},
-		{"two common names, the last expected", sender, written(commonName("evil.example"), commonName(sender)), false},
-		{"two common names, the first expected", sender, written(commonName(sender), commonName("evil.example")), false},
-		{"an end of the text within", sender, named(pkix.Name{CommonName: sender + "\x00.evil.example"}), false},
-		{"no name at all", sender, named(pkix.Name{}), false},
+			withNames(commonName(sender), organizationName("Example")), true},
+		{"two common names, the last expected", sender, withNames(commonName("evil.example"), commonName(sender)), false},
+		{"two common names, the first expected", sender, withNames(commonName(sender), commonName("evil.example")), false},
+		{"a NUL byte in the common name", sender, withName(pkix.Name{CommonName: sender + "\x00.evil.example"}), false},
+		{"empty name", sender, withName(pkix.Name{}), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			err := bySubject(t, strings.Split(test.expected, "\n")...).Check(test.shown.Chain(a.lower), time.Now())
+			clients := bySubject(t, strings.Split(test.expected, "\n")...)
+			err := clients.Check(test.shown.Chain(a.issuer), time.Now())
 			if accepted := err == nil; accepted != test.accepted {
-				t.Errorf("got %v, want it accepted: %t", err, test.accepted)
+				t.Errorf("got %v, want accepted %t", err, test.accepted)
 			}
 			if err != nil && !strings.Contains(err.Error(), "is not expected") {
-				t.Errorf("got %q, want that the subject is not expected", err)
+				t.Errorf("got %q, want an unexpected subject", err)
 			}
 		})
 	}

@@ -20,43 +20,46 @@ import (
 	"ackbox/internal/access/certificate/certificatetest"
 )
 
-// welcome is what the door of the tests says to whom it expects; to others it says the problem.
-const welcome = "welcome"
+// accepted is the answer of the test server to expected clients. The answer to others is the
+// problem.
+const accepted = "OK"
 
-// door is a server that asks for client certificates.
-type door struct {
+// server is a test server that requests client certificates.
+type server struct {
 	tb      testing.TB
 	address string
 	clients atomic.Pointer[certificate.Clients]
 }
 
-// open makes a door and opens it, on a port of its own.
-func open(tb testing.TB, clients *certificate.Clients) *door {
+// startServer starts a server on a port of its own.
+func startServer(tb testing.TB, clients *certificate.Clients) *server {
 	tb.Helper()
-	d := &door{tb: tb}
-	d.clients.Store(clients)
+	s := &server{tb: tb}
+	s.clients.Store(clients)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	d.address = listener.Addr().String()
-	server := &http.Server{Handler: d, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
-	go func() { _ = server.Serve(tls.NewListener(listener, serverCertificate(tb).TLS(clients))) }()
-	tb.Cleanup(func() { _ = server.Close() })
-	return d
+	s.address = listener.Addr().String()
+	h := &http.Server{
+		Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0),
+	}
+	go func() { _ = h.Serve(tls.NewListener(listener, serverCertificate(tb).TLS(clients))) }()
+	tb.Cleanup(func() { _ = h.Close() })
+	return s
 }
 
-// serverCertificate is one of the authority for the loopback address.
+// serverCertificate returns a certificate of testCA for the loopback address.
 func serverCertificate(tb testing.TB) *certificate.Server {
 	tb.Helper()
-	a := theAuthority()
+	a := testCA()
 	s := a.leaf(func(c *x509.Certificate) {
 		c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	})
 	folder := tb.TempDir()
 	certFile, keyFile := filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
-	writeFile(tb, certFile, certificate.EncodePEM(s.Chain(a.lower)))
+	writeFile(tb, certFile, certificate.EncodePEM(s.Chain(a.issuer)))
 	writeFile(tb, keyFile, s.KeyPEM())
 	certificate, err := certificate.LoadServer(certFile, keyFile, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -66,8 +69,8 @@ func serverCertificate(tb testing.TB) *certificate.Server {
 }
 
 // ServeHTTP implements http.Handler.
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	clients := d.clients.Load()
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	clients := s.clients.Load()
 	shown, err := clients.Shown(r)
 	if err == nil {
 		err = clients.Check(shown, time.Now())
@@ -77,19 +80,20 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, err.Error())
 		return
 	}
-	_, _ = io.WriteString(w, welcome)
+	_, _ = io.WriteString(w, accepted)
 }
 
-// answer is what the door said.
+// answer is the answer of the server.
 type answer struct {
 	text    string
 	resumed bool
 }
 
-// config is that of a client, which shows a certificate, when there is one, whatever it is asked for.
+// config returns the configuration of a client that sends a certificate, if it is not nil, whatever
+// the server requests.
 func config(shown *tls.Certificate) *tls.Config {
 	roots := x509.NewCertPool()
-	roots.AddCert(theAuthority().root.Certificate)
+	roots.AddCert(testCA().root.Certificate)
 	return &tls.Config{
 		RootCAs: roots,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -101,11 +105,12 @@ func config(shown *tls.Certificate) *tls.Config {
 	}
 }
 
-// knock makes a request on a new connection.
-func (d *door) knock(c *tls.Config) (answer, error) {
+// request sends a request on a new connection.
+func (s *server) request(c *tls.Config) (answer, error) {
 	transport := &http.Transport{TLSClientConfig: c, DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://"+d.address, nil)
+	url := "https://" + s.address
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, nil)
 	if err != nil {
 		return answer{}, err
 	}
@@ -118,53 +123,53 @@ func (d *door) knock(c *tls.Config) (answer, error) {
 	return answer{string(text), response.Header.Get("Resumed") == "true"}, err
 }
 
-// requireAnswer fails unless the door says what is wanted, on every version of TLS that it speaks.
-func (d *door) requireAnswer(shown *tls.Certificate, want string) {
-	d.tb.Helper()
+// requireAnswer fails unless the answer contains a text with each version of TLS.
+func (s *server) requireAnswer(shown *tls.Certificate, want string) {
+	s.tb.Helper()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		c := config(shown)
 		c.MinVersion, c.MaxVersion = version, version
-		got, err := d.knock(c)
+		got, err := s.request(c)
 		if err != nil || !strings.Contains(got.text, want) {
-			d.tb.Errorf("%s: got %q, %v, want %q", tls.VersionName(version), got.text, err, want)
+			s.tb.Errorf("%s: got %q, %v, want %q", tls.VersionName(version), got.text, err, want)
 		}
 	}
 }
 
 func TestPinnedCertificates(t *testing.T) {
 	t.Parallel()
-	a := theAuthority()
+	a := testCA()
 	first, second := a.leaf(nil), certificatetest.Sign(template(nil), nil)
-	old, unborn := a.leaf(ended), a.leaf(early)
-	d := open(t, byPin(t, first, second, old, unborn))
+	old, notYetValid := a.leaf(expired), a.leaf(future)
+	s := startServer(t, byPin(t, first, second, old, notYetValid))
 	for _, test := range []struct {
 		name  string
 		shown *tls.Certificate
 		want  string
 	}{
-		{"pinned", first.Shown(), welcome},
-		{"pinned with a chain that nobody needs", first.Shown(a.lower, a.root), welcome},
-		{"the second one, signed by itself, during a change", second.Shown(), welcome},
+		{"pinned", first.Shown(), accepted},
+		{"pinned with a chain that is not needed", first.Shown(a.issuer, a.root), accepted},
+		{"second pin, self-signed, during a change", second.Shown(), accepted},
 		{"none", nil, "no client certificate was shown"},
-		{"pinned but ended", old.Shown(), "has ended on "},
-		{"pinned but not valid yet", unborn.Shown(), "is not valid before "},
-		{"same subject and issuer, another key", a.leaf(nil).Shown(a.lower), "is not expected"},
-		{"signed by itself with the same subject", certificatetest.Sign(template(nil), nil).Shown(), "is not expected"},
-		{"the pinned one only as an intermediate", a.leaf(nil).Shown(first), "is not expected"},
-		{"the CA that signed the pinned one", a.lower.Shown(), "is not expected"},
+		{"pinned but expired", old.Shown(), "has ended on "},
+		{"pinned but not valid yet", notYetValid.Shown(), "is not valid before "},
+		{"same subject and issuer, another key", a.leaf(nil).Shown(a.issuer), "is not expected"},
+		{"self-signed with the same subject", certificatetest.Sign(template(nil), nil).Shown(), "is not expected"},
+		{"pinned only as an intermediate", a.leaf(nil).Shown(first), "is not expected"},
+		{"the CA that signed the pinned one", a.issuer.Shown(), "is not expected"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			d := &door{tb: t, address: d.address}
-			d.requireAnswer(test.shown, test.want)
+			s := &server{tb: t, address: s.address}
+			s.requireAnswer(test.shown, test.want)
 		})
 	}
 }
 
 func TestCertificatesOfCAs(t *testing.T) {
 	t.Parallel()
-	a, other, twin := theAuthority(), anotherOfItsOwn(), namesake()
-	expired := certificatetest.Sign(&x509.Certificate{
+	a, other, sameName := testCA(), otherCA(), sameNameCA()
+	expiredCA := certificatetest.Sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: "Expired CA"}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign, NotAfter: time.Now().Add(-time.Hour),
 	}, &a.root)
@@ -172,74 +177,86 @@ func TestCertificatesOfCAs(t *testing.T) {
 		return func(c *x509.Certificate) { c.ExtKeyUsage = usages }
 	}
 	noCA := a.leaf(nil)
-	d := open(t, bySubject(t, sender))
+	s := startServer(t, bySubject(t, sender))
 	for _, test := range []struct {
 		name  string
 		shown *tls.Certificate
 		want  string
 	}{
-		{"with its intermediate", a.leaf(nil).Shown(a.lower), welcome},
-		{"with more than it needs, in another order", a.leaf(nil).Shown(other.lower, other.root, a.root, a.lower), welcome},
-		{"for servers only", a.leaf(usage(x509.ExtKeyUsageServerAuth)).Shown(a.lower), welcome},
-		{"for any use", a.leaf(usage()).Shown(a.lower), welcome},
-		{"of the root itself", certificatetest.Sign(template(nil), &a.root).Shown(), welcome},
+		{"with its intermediate", a.leaf(nil).Shown(a.issuer), accepted},
+		{
+			"with others that are not needed, in another order",
+			a.leaf(nil).Shown(other.issuer, other.root, a.root, a.issuer), accepted,
+		},
+		{"for servers only", a.leaf(usage(x509.ExtKeyUsageServerAuth)).Shown(a.issuer), accepted},
+		{"for any use", a.leaf(usage()).Shown(a.issuer), accepted},
+		{"of the root itself", certificatetest.Sign(template(nil), &a.root).Shown(), accepted},
 		{"none", nil, "no client certificate was shown"},
 		{"without its intermediate", a.leaf(nil).Shown(), "is signed by none of the CAs"},
-		{"of another CA", other.leaf(nil).Shown(other.lower, other.root), "is signed by none of the CAs"},
-		{"of a CA of the same name", twin.leaf(nil).Shown(twin.lower, twin.root), "is signed by none of the CAs"},
-		{"of a CA of the same name, with the right one", twin.leaf(nil).Shown(a.lower), "is signed by none of the CAs"},
-		{"signed by itself", certificatetest.Sign(template(nil), nil).Shown(), "is signed by none of the CAs"},
+		{"of another CA", other.leaf(nil).Shown(other.issuer, other.root), "is signed by none of the CAs"},
 		{
-			"signed by another client", certificatetest.Sign(template(nil), &noCA).Shown(noCA, a.lower),
+			"of a CA of the same name", sameName.leaf(nil).Shown(sameName.issuer, sameName.root),
 			"is signed by none of the CAs",
 		},
-		{"for signing code", a.leaf(usage(x509.ExtKeyUsageCodeSigning)).Shown(a.lower), "is neither for TLS clients nor"},
-		{"ended", a.leaf(ended).Shown(a.lower), "has ended on "},
-		{"not valid yet", a.leaf(early).Shown(a.lower), "is not valid before "},
-		{"of a CA that has ended", certificatetest.Sign(template(nil), &expired).Shown(expired), `not valid at this time: "CN=Expired CA"`},
-		{"ten others", a.leaf(nil).Shown(a.lower, a.root, a.root, a.root, a.root, a.root, a.root, a.root, a.root, a.root),
+		{
+			"of a CA of the same name, with the right one", sameName.leaf(nil).Shown(a.issuer),
+			"is signed by none of the CAs",
+		},
+		{"self-signed", certificatetest.Sign(template(nil), nil).Shown(), "is signed by none of the CAs"},
+		{
+			"signed by another client", certificatetest.Sign(template(nil), &noCA).Shown(noCA, a.issuer),
+			"is signed by none of the CAs",
+		},
+		{"for signing code", a.leaf(usage(x509.ExtKeyUsageCodeSigning)).Shown(a.issuer), "is neither for TLS clients nor"},
+		{"expired", a.leaf(expired).Shown(a.issuer), "has ended on "},
+		{"not valid yet", a.leaf(future).Shown(a.issuer), "is not valid before "},
+		{
+			"of an expired CA", certificatetest.Sign(template(nil), &expiredCA).Shown(expiredCA),
+			`not valid at this time: "CN=Expired CA"`,
+		},
+		{"ten others", a.leaf(nil).Shown(a.issuer, a.root, a.root, a.root, a.root, a.root, a.root, a.root, a.root, a.root),
 			"11 certificates were shown, more than 10"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			d := &door{tb: t, address: d.address}
-			d.requireAnswer(test.shown, test.want)
+			s := &server{tb: t, address: s.address}
+			s.requireAnswer(test.shown, test.want)
 		})
 	}
 }
 
-func TestPinsAndCAsTogether(t *testing.T) {
+func TestPinsAndCAs(t *testing.T) {
 	t.Parallel()
-	a, pinned := theAuthority(), anotherOfItsOwn().leaf(nil)
-	clients := expect(t, certificate.ClientsConfig{
+	a, pinned := testCA(), otherCA().leaf(nil)
+	clients := newClients(t, certificate.ClientsConfig{
 		CAFile: a.file(t), Subjects: []string{sender}, Fingerprints: []string{pinned.Fingerprint()},
 	})
-	d := open(t, clients)
-	d.requireAnswer(pinned.Shown(), welcome)
-	d.requireAnswer(a.leaf(nil).Shown(a.lower), welcome)
-	d.requireAnswer(anotherOfItsOwn().leaf(nil).Shown(), "is signed by none of the CAs")
+	s := startServer(t, clients)
+	s.requireAnswer(pinned.Shown(), accepted)
+	s.requireAnswer(a.leaf(nil).Shown(a.issuer), accepted)
+	s.requireAnswer(otherCA().leaf(nil).Shown(), "is signed by none of the CAs")
 }
 
-// Without any expectation, report mode tells what is shown.
-func TestNothingExpectedAcceptsNothing(t *testing.T) {
+// With an empty configuration, report mode reports the fingerprints.
+func TestEmptyConfigurationAcceptsNothing(t *testing.T) {
 	t.Parallel()
-	s := theAuthority().leaf(nil)
-	d := open(t, byPin(t))
-	d.requireAnswer(s.Shown(), s.Fingerprint())
-	d.requireAnswer(nil, "no client certificate was shown")
+	leaf := testCA().leaf(nil)
+	s := startServer(t, byPin(t))
+	s.requireAnswer(leaf.Shown(), leaf.Fingerprint())
+	s.requireAnswer(nil, "no client certificate was shown")
 }
 
 func TestTheKeyOfAShownCertificateIsProven(t *testing.T) {
 	t.Parallel()
-	pinned, own := theAuthority().leaf(nil), theAuthority().leaf(nil)
-	d := open(t, byPin(t, pinned))
+	pinned, own := testCA().leaf(nil), testCA().leaf(nil)
+	s := startServer(t, byPin(t, pinned))
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		shown := pinned.Shown()
-		shown.PrivateKey = pretender{pinned.Key.Public(), own.Key}
+		shown.PrivateKey = wrongKey{pinned.Key.Public(), own.Key}
 		c := config(shown)
 		c.MinVersion, c.MaxVersion = version, version
-		if got, err := d.knock(c); err == nil {
-			t.Errorf("%s: got %q with a key that is not the certificate's, want no connection", tls.VersionName(version),
+		if got, err := s.request(c); err == nil {
+			t.Errorf("%s: got %q with another key, want no connection", tls.VersionName(version),
 				got.text)
 		}
 	}
@@ -248,56 +265,61 @@ func TestTheKeyOfAShownCertificateIsProven(t *testing.T) {
 func TestAResumedSessionIsCheckedAnew(t *testing.T) {
 	t.Parallel()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		pinned, next := theAuthority().leaf(nil), theAuthority().leaf(nil)
-		d := open(t, byPin(t, pinned))
+		pinned, next := testCA().leaf(nil), testCA().leaf(nil)
+		s := startServer(t, byPin(t, pinned))
 		c := config(pinned.Shown())
 		c.MinVersion, c.MaxVersion = version, version
 		c.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-		for _, want := range []answer{{welcome, false}, {welcome, true}} {
-			if got, err := d.knock(c); err != nil || got != want {
+		for _, want := range []answer{{accepted, false}, {accepted, true}} {
+			if got, err := s.request(c); err != nil || got != want {
 				t.Fatalf("%s: got %+v, %v, want %+v", tls.VersionName(version), got, err, want)
 			}
 		}
-		d.clients.Store(byPin(t, next)) // the pin is removed: its ticket must be of no use
-		got, err := d.knock(c)
+		s.clients.Store(byPin(t, next)) // removes the pin, so the session must not help
+		got, err := s.request(c)
 		if err != nil || !got.resumed || !strings.Contains(got.text, "is not expected") {
-			t.Errorf("%s: got %+v, %v of a resumed session, want it refused", tls.VersionName(version), got, err)
+			t.Errorf("%s: got %+v, %v of a resumed session, want it rejected",
+				tls.VersionName(version), got, err)
 		}
 	}
 }
 
 func TestOldVersionsAndHTTP2AreNotSpoken(t *testing.T) {
 	t.Parallel()
-	d := open(t, byPin(t))
+	s := startServer(t, byPin(t))
 	dial := func(change func(*tls.Config)) (tls.ConnectionState, error) {
 		c := config(nil)
 		change(c)
-		conn, err := tls.Dial("tcp", d.address, c)
+		conn, err := tls.Dial("tcp", s.address, c)
 		if err != nil {
 			return tls.ConnectionState{}, err
 		}
 		return conn.ConnectionState(), conn.Close()
 	}
-	_, err := dial(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })
-	if err == nil || !strings.Contains(err.Error(), "remote error: tls: protocol version not supported") {
-		t.Errorf("got %v with TLS 1.1, want it refused", err)
+	const unsupported = "remote error: tls: protocol version not supported"
+	_, err := dial(func(c *tls.Config) {
+		c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	})
+	if err == nil || !strings.Contains(err.Error(), unsupported) {
+		t.Errorf("got %v with TLS 1.1, want it rejected", err)
 	}
 	state, err := dial(func(c *tls.Config) { c.NextProtos = []string{"h2", "http/1.1"} })
 	if err != nil || state.NegotiatedProtocol != "http/1.1" {
 		t.Errorf("got %q, %v, want http/1.1", state.NegotiatedProtocol, err)
 	}
 	if state, err = dial(func(c *tls.Config) { c.NextProtos = []string{"h2"} }); err == nil {
-		t.Errorf("got %q from a client that speaks HTTP/2 only, want no connection", state.NegotiatedProtocol)
+		t.Errorf("got %q from a client with only HTTP/2, want no connection", state.NegotiatedProtocol)
 	}
 	if state, err = dial(func(*tls.Config) {}); err != nil || state.NegotiatedProtocol != "" {
-		t.Errorf("got %q, %v from a client that names no protocol, want a connection", state.NegotiatedProtocol, err)
+		t.Errorf("got %q, %v from a client without ALPN, want a connection",
+			state.NegotiatedProtocol, err)
 	}
 }
 
-// A client that is told of CAs may keep a certificate of others to itself, though it is pinned.
-func TestCAsAreNamedToClientsUnlessSomeArePinned(t *testing.T) {
+// A client may not send a pinned certificate if the handshake names only other CAs.
+func TestHandshakeNamesCAsUnlessPinsAreSet(t *testing.T) {
 	t.Parallel()
-	a := theAuthority()
+	a := testCA()
 	pinned := certificate.ClientsConfig{
 		CAFile: a.file(t), Subjects: []string{sender}, Fingerprints: []string{a.leaf(nil).Fingerprint()},
 	}
@@ -307,21 +329,21 @@ func TestCAsAreNamedToClientsUnlessSomeArePinned(t *testing.T) {
 		want    int
 	}{
 		{"CAs", bySubject(t, sender), 1},
-		{"CAs and pins", expect(t, pinned), 0},
+		{"CAs and pins", newClients(t, pinned), 0},
 		{"pins", byPin(t, a.leaf(nil)), 0},
 	} {
-		asked, c := -1, config(nil)
+		requested, c := -1, config(nil)
 		c.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			asked = len(r.AcceptableCAs)
+			requested = len(r.AcceptableCAs)
 			return &tls.Certificate{}, nil
 		}
-		if _, err := open(t, test.clients).knock(c); err != nil || asked != test.want {
-			t.Errorf("%s: got %d CAs, %v, want %d", test.name, asked, err, test.want)
+		if _, err := startServer(t, test.clients).request(c); err != nil || requested != test.want {
+			t.Errorf("%s: got %d CAs, %v, want %d", test.name, requested, err, test.want)
 		}
 	}
 }
 
-func TestNoCertificateIsAskedForWhenNoneIsLookedAt(t *testing.T) {
+func TestNoClientCertificateIsRequestedWithoutClients(t *testing.T) {
 	t.Parallel()
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", serverCertificate(t).TLS(nil))
 	if err != nil {
@@ -330,13 +352,13 @@ func TestNoCertificateIsAskedForWhenNoneIsLookedAt(t *testing.T) {
 	defer listener.Close()
 	go func() {
 		if conn, err := listener.Accept(); err == nil {
-			_, _ = io.WriteString(conn, welcome)
+			_, _ = io.WriteString(conn, accepted)
 			_ = conn.Close()
 		}
 	}()
-	asked, c := false, config(nil)
+	requested, c := false, config(nil)
 	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		asked = true
+		requested = true
 		return &tls.Certificate{}, nil
 	}
 	conn, err := tls.Dial("tcp", listener.Addr().String(), c)
@@ -344,7 +366,7 @@ func TestNoCertificateIsAskedForWhenNoneIsLookedAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := io.ReadAll(conn); err != nil || asked {
-		t.Errorf("got asked: %t, %v, want no question", asked, err)
+	if _, err := io.ReadAll(conn); err != nil || requested {
+		t.Errorf("got requested: %t, %v, want no request", requested, err)
 	}
 }

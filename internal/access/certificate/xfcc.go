@@ -13,19 +13,20 @@ import (
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers#x-forwarded-client-cert
 var (
 	forwardedKeys = []string{"by", "hash", "cert", "chain", "subject", "uri", "dns"}
-	// forwardedOnce are those that count here. The others may be repeated, and hold what the client's certificate says.
+	// forwardedOnce are the keys that are used here. The others may be repeated, and their values
+	// come from the client's certificate.
 	forwardedOnce = []string{"hash", "cert", "chain"}
 )
 
-// isForwardedClientCert tells whether a header is of Envoy's form: key=value;key="value".
+// isForwardedClientCert reports whether a header has Envoy's format: key=value;key="value".
 func isForwardedClientCert(text string) bool {
 	key, _, _ := strings.Cut(text, "=")
 	return slices.Contains(forwardedKeys, strings.ToLower(key))
 }
 
-// parseForwardedClientCert reads Envoy's header: Cert is the client's certificate and Chain the whole chain, its own
-// first, both in PEM with URL escapes. Hash, which Envoy always writes, must be that of the certificate: text that a
-// client had put into the names of another certificate would not fit.
+// parseForwardedClientCert parses Envoy's header: Cert is the client's certificate and Chain the
+// whole chain, its own first, both in PEM with URL escapes. Hash, which Envoy always writes, must
+// match the certificate: it does not if a client has put one into the names of another certificate.
 func parseForwardedClientCert(text string) (chain []*x509.Certificate, err error) {
 	fields, err := forwardedFields(text)
 	if err != nil {
@@ -45,7 +46,7 @@ func parseForwardedClientCert(text string) (chain []*x509.Certificate, err error
 	return chain, checkForwarded(fields, chain[0])
 }
 
-// checkForwarded tells whether the parts that name the client's certificate mean the same.
+// checkForwarded returns an error unless Hash and Cert are of the client's certificate.
 func checkForwarded(fields map[string]string, leaf *x509.Certificate) error {
 	sum := sha256.Sum256(leaf.Raw)
 	if hash, ok := fields["hash"]; ok && !strings.EqualFold(hash, hex.EncodeToString(sum[:])) {
@@ -61,8 +62,9 @@ func checkForwarded(fields map[string]string, leaf *x509.Certificate) error {
 	return err
 }
 
-// forwardedFields splits an element into its parts, by key in lower case. There may be one element only: a proxy that
-// appends its own to what it was sent has passed on what anybody can write.
+// forwardedFields returns the values of an element by their keys in lower case. More than one
+// element is an error: a proxy that appends its own to the client's has passed on what anyone can
+// send.
 func forwardedFields(text string) (map[string]string, error) {
 	fields := map[string]string{}
 	for {
@@ -82,13 +84,15 @@ func forwardedFields(text string) (map[string]string, error) {
 		case rest == "":
 			return fields, nil
 		case rest[0] == ',':
-			return nil, errors.New("has more than one element: let the proxy replace what a client sends there")
+			return nil, errors.New("has more than one element: " +
+				"let the proxy replace what a client sends there")
 		}
 		text = rest[1:]
 	}
 }
 
-// forwardedValue cuts a value off, in quotes with \" for a quote or without, up to the separator or the end.
+// forwardedValue splits text after a value, at a separator or the end. The value may be in quotes,
+// with \" for a quote.
 func forwardedValue(text string) (value, rest string, err error) {
 	if !strings.HasPrefix(text, `"`) {
 		end := strings.IndexAny(text+";", ";,")
