@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -147,24 +147,9 @@ const lockRetry = 20 * time.Millisecond
 // lockFile takes the lock of a file, which it makes and leaves, as soon as no other process or call has it. The lock
 // ends with the process at the latest.
 func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	ticker := time.NewTicker(lockRetry)
-	defer ticker.Stop()
-	for {
-		locked, err := tryLock(file)
-		if locked {
-			return file.Close, nil
-		}
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, ctx.Err()), file.Close())
-		case <-ticker.C:
-		}
-	}
+	return lock.Unlock, nil
 }
