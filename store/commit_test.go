@@ -47,9 +47,13 @@ type result struct {
 
 // saving starts to save a message.
 func saving(ctx context.Context, db *store.Store, sourceID int64, m *ledger.Batch) <-chan result {
+	return savingInbound(ctx, db, store.Inbound{SourceID: sourceID, Batch: m, ReceivedAt: now})
+}
+
+func savingInbound(ctx context.Context, db *store.Store, in store.Inbound) <-chan result {
 	done := make(chan result, 1)
 	go func() {
-		saved, err := db.Save(ctx, store.Inbound{SourceID: sourceID, Batch: m, ReceivedAt: now})
+		saved, err := db.Save(ctx, in)
 		done <- result{saved, err}
 	}()
 	return done
@@ -79,7 +83,8 @@ func together(t *testing.T, db *storetest.Database, inbound ...store.Inbound) (r
 	})
 	var saves []<-chan result
 	for i, in := range inbound {
-		saves = append(saves, saving(t.Context(), db.Store, in.SourceID, in.Batch))
+		in.ReceivedAt = now
+		saves = append(saves, savingInbound(t.Context(), db.Store, in))
 		until(t, "the message waits", func() bool { return db.Store.Waiting() == i+1 })
 	}
 	release()

@@ -132,10 +132,11 @@ func textOrNull(text []byte) any {
 	return string(text)
 }
 
-// run runs the statements in one transaction and gathers the rows that they added. PostgreSQL makes a transaction of
-// one statement by itself, which spares the round trips of begin and commit: it is committed when its rows have ended.
-func (s *Store) run(ctx context.Context, inserts []statement) ([]freshRow, error) {
-	if len(inserts) == 1 && s.driver == driverPostgres {
+// run runs the statements, and join unless it is nil, in one transaction and returns the rows that were added.
+// PostgreSQL makes a transaction of one statement by itself, which spares the round trips of begin and commit: it is
+// committed when its rows have ended.
+func (s *Store) run(ctx context.Context, inserts []statement, join Join) ([]freshRow, error) {
+	if len(inserts) == 1 && join == nil && s.driver == driverPostgres {
 		fresh, err := s.runAlone(ctx, inserts[0])
 		if !errors.Is(err, driver.ErrBadConn) {
 			return fresh, err
@@ -146,6 +147,9 @@ func (s *Store) run(ctx context.Context, inserts []statement) ([]freshRow, error
 	var fresh []freshRow
 	err := s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
 		fresh, err = insertAll(ctx, tx, inserts)
+		if err == nil && join != nil {
+			err = join(ctx, tx)
+		}
 		return err
 	})
 	if err != nil {

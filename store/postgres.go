@@ -37,7 +37,9 @@ func openPostgres(databaseURL string, o options) (*Store, error) {
 	db.SetMaxIdleConns(maxPostgresConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour) // so that connections move to where the name of the server points by now
-	return &Store{driver: driverPostgres, write: db, read: db, queue: newQueue(o.committers, o)}, nil
+	s := &Store{driver: driverPostgres, write: db, read: db}
+	s.queue = newQueue(o.committers, o, s.commit)
+	return s, nil
 }
 
 // postgresConfig reads a DATABASE_URL. BinaryParameters sends a query and its arguments at once, without a statement

@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// queue holds the messages that are being saved, and hands all that wait to whichever committer is free. There is a
-// committer, a goroutine, only while there is something to commit. Nobody is held up to make a group larger: groups
-// grow by what comes in while others commit.
+// queue holds the batches that are being saved, and runs the committers: goroutines that commit all that waits, group
+// after group. A committer exists only while there is something to commit. No batch is held up to make a group larger:
+// groups grow by what comes in while others commit.
 type queue struct {
+	// commit saves the batches of a group, answers each of them, and returns the error of an outage.
+	commit     func(ctx context.Context, batches []*pending) (outage error)
 	committers int
 	maxPending int
 	maxBytes   int64
@@ -22,17 +24,18 @@ type queue struct {
 	mu      sync.Mutex
 	closed  bool
 	waiting []*pending // in order of arrival
-	pending int        // messages: those that wait, and those that are being committed
+	pending int        // batches: those that wait, and those that are being committed
 	bytes   int64      // theirs
 	running sync.WaitGroup
 	working int // committers
 }
 
-// pending is a message that is being saved.
+// pending is a batch that is being saved.
 type pending struct {
 	rows  []row
+	join  Join // nil for most
 	bytes int64
-	// outcome has room for one, so that whoever commits does not wait for a caller who has left.
+	// outcome has room for one, so that a committer does not wait for a caller who has left.
 	outcome chan outcome
 	group   *group // nil while it waits
 }
@@ -46,21 +49,21 @@ func (p *pending) answer(saved Saved, err error) { p.outcome <- outcome{saved, e
 
 // group is what one committer has taken.
 type group struct {
-	messages []*pending
-	callers  int // how many still wait for the outcome
-	ctx      context.Context
-	cancel   context.CancelFunc
+	batches []*pending
+	callers int // how many still wait for the outcome
+	ctx     context.Context
+	cancel  context.CancelFunc
 }
 
 // A group is bounded so that one transaction does not hold up the others for long, and for the memory that it takes on
-// its way to the database. A message that is larger makes a group by itself.
+// its way to the database. A batch that is larger makes a group by itself.
 const (
 	maxGroupRows  = 10_000
 	maxGroupBytes = 16 << 20
 )
 
-func newQueue(committers int, o options) *queue {
-	q := &queue{committers: committers, maxPending: o.queueMessages, maxBytes: o.queueBytes}
+func newQueue(committers int, o options, commit func(context.Context, []*pending) error) *queue {
+	q := &queue{commit: commit, committers: committers, maxPending: o.queueMessages, maxBytes: o.queueBytes}
 	q.ctx, q.stop = context.WithCancel(context.Background())
 	return q
 }
@@ -68,8 +71,8 @@ func newQueue(committers int, o options) *queue {
 // rowOverhead is about what a notification takes beside its fields.
 const rowOverhead = 300
 
-func newPending(rows []row) *pending {
-	p := &pending{rows: rows, outcome: make(chan outcome, 1)}
+func newPending(rows []row, join Join) *pending {
+	p := &pending{rows: rows, join: join, outcome: make(chan outcome, 1)}
 	for i := range rows {
 		p.bytes += rowOverhead + int64(len(rows[i].fields))
 	}
@@ -78,52 +81,72 @@ func newPending(rows []row) *pending {
 
 var errClosed = errors.New("closed")
 
-// add takes a message in, or says why not. Work tells whether the caller is to start a committer for it.
-func (q *queue) add(p *pending) (work bool, err error) {
+// add takes a batch in, or returns why not.
+func (q *queue) add(p *pending) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
-		return false, errClosed
+		return errClosed
 	case q.pending == 0: // whatever its size, it gets its turn
 	case q.pending >= q.maxPending, q.bytes+p.bytes > q.maxBytes:
-		return false, ErrOverloaded
+		return ErrOverloaded
 	}
 	q.waiting = append(q.waiting, p)
 	q.pending++
 	q.bytes += p.bytes
-	if q.working == q.committers {
-		return false, nil
+	if q.working < q.committers {
+		q.working++
+		q.running.Go(q.work)
 	}
-	q.working++
-	q.running.Add(1)
-	return true, nil
+	return nil
 }
 
-// take gives a committer the next group. It is nil when nothing waits: the committer is done then.
+// work commits group after group until nothing waits.
+func (q *queue) work() {
+	for g := q.take(); g != nil; g = q.take() {
+		outage := q.commit(g.ctx, g.batches)
+		q.release(g)
+		if errors.Is(outage, errNotBegun) && g.ctx.Err() == nil {
+			// There is no transaction for the others either. They are not to find that out one after the other.
+			q.refuse(outage)
+		}
+	}
+}
+
+// take returns the next group for a committer, or nil when nothing waits: the committer ends then.
 func (q *queue) take() *group {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.waiting) == 0 {
 		q.working--
-		q.running.Done()
 		return nil
 	}
-	n, rows, bytes := 0, 0, int64(0)
-	for _, p := range q.waiting {
-		rows, bytes = rows+len(p.rows), bytes+p.bytes
-		if n > 0 && (rows > maxGroupRows || bytes > maxGroupBytes) {
-			break
-		}
-		n++
-	}
-	g := &group{messages: slices.Clone(q.waiting[:n]), callers: n}
+	n := groupLength(q.waiting)
+	g := &group{batches: slices.Clone(q.waiting[:n]), callers: n}
 	g.ctx, g.cancel = context.WithCancel(q.ctx)
-	for _, p := range g.messages {
+	for _, p := range g.batches {
 		p.group = g
 	}
 	q.waiting = slices.Delete(q.waiting, 0, n)
 	return g
+}
+
+// groupLength returns how many of the batches that wait make the next group, 1 at least. A batch that something joins is
+// a group of its own: when the join fails, nobody else is to pay for it.
+func groupLength(waiting []*pending) int {
+	n, rows, bytes := 0, 0, int64(0)
+	for _, p := range waiting {
+		rows, bytes = rows+len(p.rows), bytes+p.bytes
+		if n > 0 && (p.join != nil || rows > maxGroupRows || bytes > maxGroupBytes) {
+			break
+		}
+		n++
+		if p.join != nil {
+			break
+		}
+	}
+	return n
 }
 
 // release makes room for others once a group is through.
@@ -131,14 +154,14 @@ func (q *queue) release(g *group) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	g.cancel()
-	for _, p := range g.messages {
+	for _, p := range g.batches {
 		q.pending--
 		q.bytes -= p.bytes
 	}
 }
 
-// leave is for a caller who waits no longer. A message that waits is dropped; a transaction goes on as long as anyone
-// waits for it.
+// leave is called when a caller no longer waits. A batch that waits is dropped; a transaction goes on as long as any
+// caller waits for it.
 func (q *queue) leave(p *pending) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -155,7 +178,7 @@ func (q *queue) leave(p *pending) {
 	}
 }
 
-// refuse gives all that waits an error.
+// refuse answers all that waits with an error.
 func (q *queue) refuse(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -175,7 +198,7 @@ func (q *queue) refuseLocked(err error) {
 // closeTimeout is how long closing waits for transactions.
 const closeTimeout = 3 * time.Second
 
-// close refuses all that waits or comes later, and returns when no committer is left: they finish what they have taken.
+// close refuses all that waits or comes later, and returns when no committer is left: they finish their groups.
 func (q *queue) close() {
 	q.mu.Lock()
 	q.closed = true

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"ackbox/ledger"
 )
 
@@ -14,7 +16,15 @@ type Inbound struct {
 	SourceID   int64
 	Batch      *ledger.Batch
 	ReceivedAt time.Time
+	// Join, if not nil, runs in the transaction that stores the batch.
+	Join Join
 }
+
+// Join is called by whoever must write in the transaction that stores a batch, such as the position of a subscription,
+// after its entries were inserted. When it fails, nothing of the batch is stored, and [Store.Save] returns its error. It
+// may be called more than once for one save, as when PostgreSQL resolves a deadlock; each time what the call before wrote
+// was rolled back.
+type Join func(ctx context.Context, tx *sqlx.Tx) error
 
 // Saved counts the entries of a batch by what became of them; the sum is the batch's.
 type Saved struct {
@@ -34,7 +44,7 @@ type Saved struct {
 // An entry is identified by source, organization and notification id, see [SameOrganization]. One whose content, by its
 // digest, is stored already under that identity adds nothing; one with other content is its next revision.
 func (s *Store) Save(ctx context.Context, in Inbound) (Saved, error) {
-	saved, err := s.save(ctx, newPending(newRows(in)))
+	saved, err := s.save(ctx, newPending(newRows(in), in.Join))
 	if err != nil {
 		return Saved{}, fmt.Errorf("save batch: %w", err)
 	}
@@ -45,12 +55,8 @@ func (s *Store) save(ctx context.Context, p *pending) (Saved, error) {
 	if err := ctx.Err(); err != nil {
 		return Saved{}, s.failure(err)
 	}
-	work, err := s.queue.add(p)
-	if err != nil {
+	if err := s.queue.add(p); err != nil {
 		return Saved{}, s.failure(err)
-	}
-	if work {
-		go s.commitWaiting()
 	}
 	select {
 	case o := <-p.outcome:

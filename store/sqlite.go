@@ -54,7 +54,9 @@ func openSQLite(path string, o options) (*Store, error) {
 	write.SetMaxOpenConns(1)
 	read.SetMaxOpenConns(maxSQLiteReaders)
 	read.SetMaxIdleConns(maxSQLiteReaders)
-	return &Store{driver: driverSQLite, path: path, write: write, read: read, queue: newQueue(1, o)}, nil
+	s := &Store{driver: driverSQLite, path: path, write: write, read: read}
+	s.queue = newQueue(1, o, s.commit)
+	return s, nil
 }
 
 // sqlitePool opens no connection yet. The path is escaped: in the URI that SQLite reads, ?, # and % have a meaning.

@@ -30,6 +30,7 @@ type Store struct {
 	read   *sqlx.DB // read-only on SQLite, the same as write on PostgreSQL
 	queue  *queue
 	closed atomic.Bool
+	wakes  wakes
 }
 
 // Open opens the database at url, a DATABASE_URL: sqlite:FILE, postgres:// or postgresql://. It only checks the url:
