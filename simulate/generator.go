@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -71,11 +70,9 @@ type fieldPlan struct {
 	rule rule
 }
 
-var apiName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
-
 // NewGenerator makes a Generator for the object and the fields of a WSDL.
 func NewGenerator(definition *wsdl.Definition, o GeneratorOptions) (*Generator, error) {
-	if !apiName.MatchString(definition.Object) {
+	if !wsdl.IsName(definition.Object) {
 		return nil, fmt.Errorf("the object %q is no API name, name one such as Lead", definition.Object)
 	}
 	plan, err := planFields(definition)
@@ -110,7 +107,7 @@ func planFields(definition *wsdl.Definition) ([]fieldPlan, error) {
 		if f.Name == "Id" {
 			continue
 		}
-		if !apiName.MatchString(f.Name) {
+		if !wsdl.IsName(f.Name) {
 			return nil, fmt.Errorf("the field %q of %s is no API name, check the WSDL", f.Name, definition.Object)
 		}
 		plan = append(plan, fieldPlan{name: f.Name, rule: ruleFor(definition.Object, f)})

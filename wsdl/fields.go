@@ -86,7 +86,7 @@ func fieldOf(e *element) (Field, error) {
 		return field, problem(e.line, "a <%s> among the fields, which no outbound message's WSDL has; %s",
 			e.name.Local, howToGet)
 	}
-	if !apiName.MatchString(field.Name) {
+	if !IsName(field.Name) {
 		return field, problem(e.line, "%q is not the API name of a field; %s", field.Name, howToGet)
 	}
 	reference, err := e.reference("type")

@@ -28,8 +28,13 @@ var otherWSDLs = map[string]string{
 	"http://soap.sforce.com/2006/08/apex":     "an Apex WSDL",
 }
 
-// apiName is the form of an object's or a field's API name, which is that of a Go identifier too.
-var apiName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+var namePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+
+// IsName reports whether name has the form of the API name of an object or a field, such as "Lead"
+// or "acme__Sample__c": an ASCII letter, followed by ASCII letters, digits and underscores. Every
+// such name is a Go identifier too. Salesforce is stricter about where underscores may stand
+// (Metadata API Developer Guide, fullName).
+func IsName(name string) bool { return namePattern.MatchString(name) }
 
 // Parse reads the WSDL of an outbound message as Setup offers it: UTF-8 with or without a byte-order mark, with line
 // ends of any system. The name of the file is for [Definition.File] and the errors, each of which is a [*Error].
@@ -165,7 +170,7 @@ func (s *schemas) record() (*element, error) {
 		return nil, problem(record.line, "the type of sObject, %q, is not one of %s; %s",
 			record.attr("name"), sObjectNS, howToGet)
 	}
-	if name := record.attr("name"); !apiName.MatchString(name) {
+	if name := record.attr("name"); !IsName(name) {
 		return nil, problem(record.line, "%q is not the API name of an object; %s", name, howToGet)
 	}
 	return record, nil

@@ -198,6 +198,20 @@ func TestEmbeddedHasEveryWSDLOfTheFolderInOrder(t *testing.T) {
 	}
 }
 
+func TestIsName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"Lead": true, "acme__Sample__c": true, "x": true, "A1_": true,
+		"": false, "1Lead": false, "_Lead": false, "my object": false, "Owner.Name": false,
+		"Last-Name": false,
+		"Größe":     false, "Lead\n": false, "\nLead": false, "Lead\xff": false,
+	} {
+		if got := wsdl.IsName(name); got != want {
+			t.Errorf("%q: got %t, want %t", name, got, want)
+		}
+	}
+}
+
 func TestParseReadsThePublishedWSDLs(t *testing.T) {
 	t.Parallel()
 	corpus := os.Getenv("ACKBOX_CORPUS")

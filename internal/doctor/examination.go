@@ -8,12 +8,12 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"ackbox/simulate"
+	"ackbox/wsdl"
 )
 
 // step is a check that is to be made.
@@ -75,8 +75,6 @@ type examination struct {
 	report    Report
 }
 
-var apiName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
-
 func newExamination(o Options) (*examination, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !isHost(u.Hostname()) {
@@ -87,7 +85,7 @@ func newExamination(o Options) (*examination, error) {
 	if u.Port() == "" {
 		e.port = map[string]int{"http": 80, "https": 443}[u.Scheme]
 	}
-	if e.defaults(); !apiName.MatchString(e.Object) {
+	if e.defaults(); !wsdl.IsName(e.Object) {
 		return nil, fmt.Errorf("the object %q is no API name, name one such as Lead", e.Object)
 	}
 	port := u.Port()

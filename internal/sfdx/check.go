@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"ackbox/wsdl"
 )
 
 // Limits of names and descriptions in Setup.
@@ -20,7 +22,6 @@ const (
 )
 
 var (
-	word       = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 	username   = regexp.MustCompile("^[^@\\s\"$`\\\\]+@[^@\\s\"$`\\\\]+\\.[^@\\s\"$`\\\\]+$") // none that a shell reads in quotes
 	apiVersion = regexp.MustCompile(`^([1-9][0-9]{1,2})\.0$`)
 )
@@ -56,7 +57,7 @@ func (p Project) checkObject() error {
 // underscores and one of the suffixes, and may begin with a namespace and two underscores (Object Reference, "Custom
 // Objects" and "Namespace prefix").
 func apiName(name string, suffixes ...string) string {
-	if !word.MatchString(name) {
+	if !wsdl.IsName(name) {
 		return "it begins with a letter and has only letters, digits and underscores"
 	}
 	base, suffix, custom := cutSuffix(name)
@@ -74,7 +75,7 @@ func apiName(name string, suffixes ...string) string {
 		return "it has two underscores in a row in too many places"
 	}
 	for _, part := range parts {
-		if !word.MatchString(part) || strings.HasSuffix(part, "_") {
+		if !wsdl.IsName(part) || strings.HasSuffix(part, "_") {
 			return "each of its parts begins with a letter and ends in no underscore"
 		}
 	}
@@ -85,7 +86,7 @@ func apiName(name string, suffixes ...string) string {
 // "Outbound Message Actions"), flows and permission sets (Metadata API Developer Guide, fullName).
 func (p Project) checkName() error {
 	switch {
-	case !word.MatchString(p.Name):
+	case !wsdl.IsName(p.Name):
 		return wrong("name", "%q must begin with a letter and have only letters, digits and underscores", p.Name)
 	case strings.Contains(p.Name, "__"), strings.HasSuffix(p.Name, "_"):
 		return wrong("name", "%q must not have two underscores in a row or end in one", p.Name)
