@@ -1,9 +1,7 @@
 package doctor
 
 import (
-	"strings"
-	"unicode"
-
+	"ackbox/internal/text"
 	"ackbox/simulate"
 )
 
@@ -25,17 +23,14 @@ const (
 	wordsAlert          = simulate.ReasonTLS + ": Received fatal alert"
 )
 
-// printable makes a text of somebody else's fit for a terminal: one line, not too long, nothing that commands it.
-func printable(text string) string {
-	const longest = 253 // of a host name
-	clean := []rune(strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text))
-	if len(clean) > longest {
-		return string(clean[:longest]) + "…"
+// maxForeign is the length of the longest host name, in characters.
+const maxForeign = 253
+
+// printable returns what the listener or its certificates say as printable text of limited length.
+func printable(s string) string {
+	runes := []rune(text.Printable(s))
+	if len(runes) > maxForeign {
+		return string(runes[:maxForeign]) + "…"
 	}
-	return string(clean)
+	return string(runes)
 }

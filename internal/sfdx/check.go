@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
+	"ackbox/internal/text"
 	"ackbox/wsdl"
 )
 
@@ -130,7 +130,7 @@ func (p Project) checkUser() error {
 		return wrong("user", "is missing: Salesforce sends an outbound message as one of its users, and sends only what "+
 			"that user may read; give the username of an active one in the org, such as integration@example.com")
 	}
-	if !username.MatchString(p.User) || !printable(p.User) || utf8.RuneCountInString(p.User) > maxUsername {
+	if !username.MatchString(p.User) || !isPrintable(p.User) || utf8.RuneCountInString(p.User) > maxUsername {
 		return wrong("user", "%q is no username: it has the form of an e-mail address", p.User)
 	}
 	return nil
@@ -178,14 +178,11 @@ func (p Project) checkRest() error {
 	if number, err := strconv.Atoi(version[1]); err != nil || number < minAPIVersion {
 		return wrong("api-version", "%s is older than %d.0, the oldest that this writes", p.APIVersion, minAPIVersion)
 	}
-	if utf8.RuneCountInString(p.Description) > maxDescription || !printable(p.Description) {
+	if utf8.RuneCountInString(p.Description) > maxDescription || !isPrintable(p.Description) {
 		return wrong("description", "must be one line of at most %d characters", maxDescription)
 	}
 	return nil
 }
 
-// printable keeps out what XML cannot hold or a Setup page would not show.
-func printable(text string) bool {
-	notPrintable := func(r rune) bool { return !unicode.IsPrint(r) }
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, notPrintable)
-}
+// isPrintable reports whether XML can hold s and a Setup page would show all of it.
+func isPrintable(s string) bool { return text.Printable(s) == s }
