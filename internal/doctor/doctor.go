@@ -65,7 +65,7 @@ type Options struct {
 	Send bool
 	// OrganizationID is whose messages they are; [simulate.DefaultOrganizationID] when empty.
 	OrganizationID string
-	// Object is the API name of the test message's record; [DefaultObject] when empty.
+	// Object is the API name of the test message's record; "ackbox_doctor__c" when empty.
 	Object string
 	// CA are trusted besides the public ones; nil for none.
 	CA *x509.CertPool

@@ -52,7 +52,7 @@ func TestOursPasses(t *testing.T) {
 				t.Error(diff)
 			}
 			got := stored(t, db.Store)
-			if len(got) != 1 || *got[0].ObjectType != doctor.DefaultObject {
+			if len(got) != 1 || *got[0].ObjectType != "ackbox_doctor__c" {
 				t.Fatalf("stored %+v, want the test message once", got)
 			}
 			if found := find(t, report, "message").Found; !strings.Contains(found, got[0].NotificationID) {

@@ -104,7 +104,7 @@ func (e *examination) defaults() {
 		e.OrganizationID = simulate.DefaultOrganizationID
 	}
 	if e.Object == "" {
-		e.Object = DefaultObject
+		e.Object = defaultObject
 	}
 	if e.Timeout <= 0 {
 		e.Timeout = simulate.DefaultTimeout

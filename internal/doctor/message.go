@@ -9,8 +9,8 @@ import (
 	"ackbox/simulate"
 )
 
-// DefaultObject is the object of the test message: one that nobody has, so that no rule for a real one takes it.
-const DefaultObject = "ackbox_doctor__c"
+// defaultObject is the object of the test message: one that nobody has, so that no rule for a real one takes it.
+const defaultObject = "ackbox_doctor__c"
 
 const (
 	actionID = "04kDOCTOR000000" // of both messages, by which they can be found again

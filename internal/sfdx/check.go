@@ -173,7 +173,7 @@ func (p Project) checkRest() error {
 	}
 	version := apiVersion.FindStringSubmatch(p.APIVersion)
 	if version == nil {
-		return wrong("api-version", "%q is no version such as %s", p.APIVersion, DefaultAPIVersion)
+		return wrong("api-version", "%q is no version such as %s", p.APIVersion, defaultAPIVersion)
 	}
 	if number, err := strconv.Atoi(version[1]); err != nil || number < minAPIVersion {
 		return wrong("api-version", "%s is older than %d.0, the oldest that this writes", p.APIVersion, minAPIVersion)

@@ -2,6 +2,8 @@ package sfdx_test
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,8 +103,11 @@ func TestDefaultName(t *testing.T) {
 	for object, want := range map[string]string{
 		"Lead": "ackbox_Lead", "Sample__c": "ackbox_Sample", "acme__Big_Sample__c": "ackbox_acme_Big_Sample",
 	} {
-		if got := sfdx.DefaultName(object); got != want {
-			t.Errorf("%s: got %q, want %q", object, got, want)
+		project := lead()
+		project.Object = object
+		path := "force-app/main/default/flows/" + want + ".flow-meta.xml"
+		if got := files(t, project); got[path] == nil {
+			t.Errorf("%s: got %v, want %s", object, slices.Sorted(maps.Keys(got)), path)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func TestThePermissionSetNamesOnlyWhatItMay(t *testing.T) {
 			t.Parallel()
 			project := lead()
 			project.Object, project.Fields, project.Required = c.object, strings.Fields(c.fields), strings.Fields(c.required)
-			set := read(t, files(t, project)[permissionSetPath(project)])
+			set := read(t, permissionSet(t, project))
 			if diff := cmp.Diff(c.want, set.texts("fieldPermissions", "field")); diff != "" {
 				t.Errorf("fields (-want +got):\n%s", diff)
 			}
@@ -66,8 +66,15 @@ func TestThePermissionSetNamesOnlyWhatItMay(t *testing.T) {
 	}
 }
 
-func permissionSetPath(p sfdx.Project) string {
-	return "force-app/main/default/permissionsets/" + sfdx.DefaultName(p.Object) + ".permissionset-meta.xml"
+func permissionSet(tb testing.TB, p sfdx.Project) []byte {
+	tb.Helper()
+	for path, data := range files(tb, p) {
+		if strings.HasPrefix(path, "force-app/main/default/permissionsets/") {
+			return data
+		}
+	}
+	tb.Fatalf("no permission set among the files of %s", p.Object)
+	return nil
 }
 
 func TestTheHowToNamesTheFieldsThatThePermissionSetDoesNot(t *testing.T) {

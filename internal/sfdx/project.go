@@ -18,9 +18,9 @@ const gitignore = `# The outbound message holds the URL, and the URL is a secret
 /.sfdx/
 `
 
-// DefaultName is the API name of what is made for an object: "ackbox_Lead", "ackbox_acme_Sample". Metadata names may
+// defaultName is the API name of what is made for an object: "ackbox_Lead", "ackbox_acme_Sample". Metadata names may
 // not contain two underscores in a row, unlike those of custom objects.
-func DefaultName(object string) string {
+func defaultName(object string) string {
 	base, _, _ := cutSuffix(object)
 	return "ackbox_" + strings.ReplaceAll(base, "__", "_")
 }
@@ -36,13 +36,13 @@ func cutSuffix(name string) (base, suffix string, found bool) {
 
 func (p Project) withDefaults() Project {
 	if p.Name == "" {
-		p.Name = DefaultName(p.Object)
+		p.Name = defaultName(p.Object)
 	}
 	if p.On == "" {
 		p.On = OnCreateOrUpdate
 	}
 	if p.APIVersion == "" {
-		p.APIVersion = DefaultAPIVersion
+		p.APIVersion = defaultAPIVersion
 	}
 	if p.Description == "" {
 		p.Description = fmt.Sprintf("Sends %s records to ackbox. Written by ackbox setup.", p.Object)

@@ -13,8 +13,8 @@ import (
 	"slices"
 )
 
-// DefaultAPIVersion is the Metadata API version of a project that names none.
-const DefaultAPIVersion = "65.0"
+// defaultAPIVersion is the Metadata API version of a project that names none.
+const defaultAPIVersion = "65.0"
 
 // Trigger says which saves of a record send a message. Its values are those of RecordTriggerType in the Metadata API.
 // A deleted record never sends one: a flow can do so only after a save.
@@ -40,13 +40,14 @@ type Project struct {
 	URL string
 	// User is the username that the message is sent as: what it may read is what is sent.
 	User string
-	// Name is the API name of the outbound message, of the flow and of the permission set; [DefaultName] when empty.
+	// Name is the API name of the outbound message, of the flow and of the permission set;
+	// "ackbox_" and the object without its suffix when empty, such as "ackbox_Lead".
 	Name string
 	// Description is shown in Setup, at most 255 characters; one that says what this is for when empty.
 	Description string
 	// On says which saves send; [OnCreateOrUpdate] when empty.
 	On Trigger
-	// APIVersion is a Metadata API version such as "65.0"; [DefaultAPIVersion] when empty.
+	// APIVersion is a Metadata API version such as "65.0", which it is when empty.
 	APIVersion string
 }
 
