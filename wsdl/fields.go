@@ -5,14 +5,21 @@ import (
 	"slices"
 )
 
-// knownTypes are the types of the schema language that Salesforce gives to fields.
-var knownTypes = []string{"string", "boolean", "int", "double", "date", "dateTime", "time", "base64Binary"}
+// knownTypes are the XML Schema types that Salesforce uses for fields.
+var knownTypes = []string{
+	"string", "boolean", "int", "double", "date", "dateTime", "time", "base64Binary",
+}
 
-// fields are Id, which is in the base type of all records, and those of the record itself.
+const unexpected = "there is a <%s> among the fields, which the WSDL of an outbound message " +
+	"never has; %s"
+
+// fields returns Id, which the base type of all records declares, and the fields of the record
+// itself.
 func (s *schemas) fields(record *element) ([]Field, error) {
 	extension := record.walk("complexContent", "extension")
 	if extension == nil {
-		return nil, problem(record.line, "the type %q does not extend sObject; %s", record.attr("name"), howToGet)
+		return nil, problem(record.line, "the type %q does not extend sObject; %s", record.attr("name"),
+			howToGet)
 	}
 	id, err := s.id(extension)
 	if err != nil {
@@ -30,7 +37,7 @@ func (s *schemas) fields(record *element) ([]Field, error) {
 	return fields, nil
 }
 
-// id reads the field Id of the type that extension extends.
+// id returns the field Id of the type that extension extends.
 func (s *schemas) id(extension *element) (Field, error) {
 	base, err := extension.reference("base")
 	if err != nil {
@@ -51,15 +58,14 @@ func (s *schemas) id(extension *element) (Field, error) {
 	return Field{}, problem(sObject.line, "the base type sObject has no Id; %s", howToGet)
 }
 
-// fieldsOf reads one child of the record's extension. In lines are the fields that were there before it, and after it
-// its own.
+// fieldsOf returns the fields in one child of the record's extension. lines maps the fields that
+// were declared before to their lines; fieldsOf adds its own.
 func fieldsOf(child *element, lines map[string]int) ([]Field, error) {
 	if child.name == (xml.Name{Space: xsdNS, Local: "annotation"}) {
 		return nil, nil
 	}
 	if child.name != (xml.Name{Space: xsdNS, Local: "sequence"}) {
-		return nil, problem(child.line, "a <%s> among the fields, which no outbound message's WSDL has; %s",
-			child.name.Local, howToGet)
+		return nil, problem(child.line, unexpected, child.name.Local, howToGet)
 	}
 	var fields []Field
 	for _, e := range child.children {
@@ -71,7 +77,7 @@ func fieldsOf(child *element, lines map[string]int) ([]Field, error) {
 			return nil, err
 		}
 		if line, taken := lines[field.Name]; taken {
-			return nil, problem(field.Line, "the field %s is declared a second time, first in line %d; remove one",
+			return nil, problem(field.Line, "the field %s is declared twice, first on line %d; remove one",
 				field.Name, line)
 		}
 		lines[field.Name] = field.Line
@@ -83,8 +89,7 @@ func fieldsOf(child *element, lines map[string]int) ([]Field, error) {
 func fieldOf(e *element) (Field, error) {
 	field := Field{Name: e.attr("name"), Line: e.line}
 	if e.name != (xml.Name{Space: xsdNS, Local: "element"}) {
-		return field, problem(e.line, "a <%s> among the fields, which no outbound message's WSDL has; %s",
-			e.name.Local, howToGet)
+		return field, problem(e.line, unexpected, e.name.Local, howToGet)
 	}
 	if !IsName(field.Name) {
 		return field, problem(e.line, "%q is not the API name of a field; %s", field.Name, howToGet)

@@ -16,10 +16,11 @@ const (
 	enterpriseNS = "urn:enterprise.soap.sforce.com"
 )
 
-// howToGet ends every problem that only another file can solve.
-const howToGet = `download the outbound message's own with "Click for WSDL" in Setup > Outbound Messages`
+// howToGet ends each problem that only another file can solve.
+const howToGet = `download the outbound message's WSDL with "Click for WSDL" in ` +
+	`Setup > Outbound Messages`
 
-// otherWSDLs are the target namespaces of what else Setup > API offers under the same words.
+// otherWSDLs maps the target namespaces of the WSDLs that Setup > API offers to what they are.
 var otherWSDLs = map[string]string{
 	enterpriseNS:                              "an enterprise WSDL",
 	"urn:partner.soap.sforce.com":             "a partner WSDL",
@@ -36,8 +37,9 @@ var namePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 // (Metadata API Developer Guide, fullName).
 func IsName(name string) bool { return namePattern.MatchString(name) }
 
-// Parse reads the WSDL of an outbound message as Setup offers it: UTF-8 with or without a byte-order mark, with line
-// ends of any system. The name of the file is for [Definition.File] and the errors, each of which is a [*Error].
+// Parse parses the WSDL of an outbound message as downloaded from Setup: UTF-8, with or without a
+// byte-order mark, with the line ends of any system. The file's name is used in [Definition.File]
+// and in errors. Each error is an [*Error].
 func Parse(file string, data []byte) (*Definition, error) {
 	name := filepath.Base(file)
 	definition, err := parse(data)
@@ -78,21 +80,23 @@ func parse(data []byte) (*Definition, error) {
 	return &Definition{Object: record.attr("name"), Fields: fields}, nil
 }
 
-// checkText finds what a browser saves in place of a WSDL before a parser stumbles over it.
+// checkText detects what a browser may save in place of a WSDL, to report it more clearly than an
+// XML parser would.
 func checkText(data []byte) error {
 	text := bytes.ToLower(bytes.TrimSpace(data[:min(len(data), 512)]))
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
 		return problem(0, "the file is empty; %s", howToGet)
 	case bytes.HasPrefix(text, []byte("<!doctype html")), bytes.HasPrefix(text, []byte("<html")):
-		return problem(0, "this is a web page (of a session that was over, perhaps), not a WSDL; log in and %s", howToGet)
+		return problem(0, "this is a web page, not a WSDL; the session may have expired: log in and %s",
+			howToGet)
 	}
 	return nil
 }
 
 func checkRoot(root *element) error {
 	if root.name != (xml.Name{Space: wsdlNS, Local: "definitions"}) {
-		return problem(root.line, "this is no WSDL: its root element is <%s> of the namespace %q; %s",
+		return problem(root.line, "this is not a WSDL: its root element is <%s> of the namespace %q; %s",
 			root.name.Local, root.name.Space, howToGet)
 	}
 	namespace := root.attr("targetNamespace")
@@ -100,18 +104,19 @@ func checkRoot(root *element) error {
 		return problem(root.line, "this is %s; %s", other, howToGet)
 	}
 	if namespace != outboundNS {
-		return problem(root.line, "this is the WSDL of something else: its target namespace is %q; %s",
-			namespace, howToGet)
+		return problem(root.line,
+			"this is not the WSDL of an outbound message: its target namespace is %q; %s", namespace,
+			howToGet)
 	}
 	return nil
 }
 
-// schemas are the declarations in a WSDL's types.
+// schemas holds the declarations in a WSDL's types.
 type schemas struct {
-	notifications *element              // the element
-	types         map[xml.Name]*element // complexType by namespace and name
-	records       []*element            // the complexTypes with fields of an object, in the order of the file
-	line          int                   // of what to blame when something is missing
+	notifications *element              // the element of that name
+	types         map[xml.Name]*element // each complexType by namespace and name
+	records       []*element            // the complexTypes of records, in the order of the file
+	line          int                   // of the root element, for errors about what is missing
 }
 
 func readSchemas(root *element) (*schemas, error) {
@@ -124,7 +129,8 @@ func readSchemas(root *element) (*schemas, error) {
 		}
 	}
 	if s.notifications == nil {
-		return nil, problem(s.line, "no schema of %s declares the element notifications; %s", outboundNS, howToGet)
+		return nil, problem(s.line, "no schema of %s declares the element notifications; %s", outboundNS,
+			howToGet)
 	}
 	return s, nil
 }
@@ -139,7 +145,7 @@ func (s *schemas) read(schema *element) error {
 	for _, e := range schema.named(xsdNS, "complexType") {
 		name := xml.Name{Space: namespace, Local: e.attr("name")}
 		if first := s.types[name]; first != nil {
-			return problem(e.line, "the type %q is declared a second time, first in line %d; %s",
+			return problem(e.line, "the type %q is declared twice, first on line %d; %s",
 				name.Local, first.line, howToGet)
 		}
 		s.types[name] = e
@@ -150,7 +156,8 @@ func (s *schemas) read(schema *element) error {
 	return nil
 }
 
-// record goes from the element notifications to the type of its record, which is the only one.
+// record returns the type of the record in the element notifications, which must be the only record
+// type.
 func (s *schemas) record() (*element, error) {
 	notification, err := s.typeOfChild(s.notifications.walk("complexType", "sequence"), "Notification")
 	if err != nil {
@@ -162,12 +169,13 @@ func (s *schemas) record() (*element, error) {
 	}
 	for _, other := range s.records {
 		if other != record {
-			return nil, problem(other.line, "a second record type %q besides %q: an outbound message has one object; %s",
+			return nil, problem(other.line,
+				"there is a record type %q besides %q: an outbound message has one object; %s",
 				other.attr("name"), record.attr("name"), howToGet)
 		}
 	}
 	if len(s.records) == 0 {
-		return nil, problem(record.line, "the type of sObject, %q, is not one of %s; %s",
+		return nil, problem(record.line, "the type of sObject, %q, is not a type of %s; %s",
 			record.attr("name"), sObjectNS, howToGet)
 	}
 	if name := record.attr("name"); !IsName(name) {
@@ -176,10 +184,11 @@ func (s *schemas) record() (*element, error) {
 	return record, nil
 }
 
-// typeOfChild is the complexType of the element of that name in a sequence.
+// typeOfChild returns the complexType of the element of that name in a sequence.
 func (s *schemas) typeOfChild(sequence *element, name string) (*element, error) {
 	if sequence == nil {
-		return nil, problem(s.notifications.line, "no element %s in notifications; %s", name, howToGet)
+		return nil, problem(s.notifications.line, "there is no element %s in notifications; %s", name,
+			howToGet)
 	}
 	for _, e := range sequence.named(xsdNS, "element") {
 		if e.attr("name") != name {
@@ -195,5 +204,5 @@ func (s *schemas) typeOfChild(sequence *element, name string) (*element, error) 
 		return nil, problem(e.line, "the type %q of the element %s is not declared in this file; %s",
 			e.attr("type"), name, howToGet)
 	}
-	return nil, problem(sequence.line, "no element %s in this sequence; %s", name, howToGet)
+	return nil, problem(sequence.line, "there is no element %s in this sequence; %s", name, howToGet)
 }

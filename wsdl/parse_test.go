@@ -15,14 +15,18 @@ import (
 )
 
 var sampleFields = []string{
-	"Name xsd:string", "Active__c xsd:boolean", "Count__c xsd:int", "Amount__c xsd:double", "Due__c xsd:date",
-	"Seen__c xsd:dateTime", "Opens__c xsd:time", "Photo__c xsd:base64Binary", "Parent__c ent:ID",
+	"Name xsd:string", "Active__c xsd:boolean", "Count__c xsd:int", "Amount__c xsd:double",
+	"Due__c xsd:date", "Seen__c xsd:dateTime", "Opens__c xsd:time", "Photo__c xsd:base64Binary",
+	"Parent__c ent:ID",
 }
 
 func sampleDefinition() *wsdl.Definition {
-	kinds := []string{"string", "boolean", "int", "double", "date", "dateTime", "time", "base64Binary", "ID"}
+	kinds := []string{
+		"string", "boolean", "int", "double", "date", "dateTime", "time", "base64Binary", "ID",
+	}
 	definition := &wsdl.Definition{
-		File: "sample.wsdl", Object: "Sample__c", Fields: []wsdl.Field{{Name: "Id", Type: "ID", Line: 23}},
+		File: "sample.wsdl", Object: "Sample__c",
+		Fields: []wsdl.Field{{Name: "Id", Type: "ID", Line: 23}},
 	}
 	for i, field := range sampleFields {
 		name, _, _ := strings.Cut(field, " ")
@@ -63,7 +67,7 @@ func TestParseReadsObjectAndFieldsInTheOrderOfTheFile(t *testing.T) {
 	}
 }
 
-func TestParseReadsAnObjectWithNothingButItsId(t *testing.T) {
+func TestParseReadsAnObjectWithOnlyItsId(t *testing.T) {
 	t.Parallel()
 	got, err := wsdl.Parse("account.wsdl", []byte(wsdltest.WSDL("Account")))
 	want := &wsdl.Definition{
@@ -74,7 +78,7 @@ func TestParseReadsAnObjectWithNothingButItsId(t *testing.T) {
 	}
 }
 
-func TestParseGivesAnUnknownTypeAsItStandsAndItsKindIsString(t *testing.T) {
+func TestParseKeepsAnUnknownTypeAndItsKindIsString(t *testing.T) {
 	t.Parallel()
 	text := wsdltest.WSDL("Lead", "A xsd:long", "B ens:Address", "C xsd:int")
 	got, err := wsdl.Parse("lead.wsdl", []byte(text))
@@ -91,7 +95,7 @@ func TestParseGivesAnUnknownTypeAsItStandsAndItsKindIsString(t *testing.T) {
 	}
 }
 
-func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
+func TestParseReportsProblemAndLine(t *testing.T) {
 	t.Parallel()
 	lead := wsdltest.WSDL("Lead", "Company xsd:string", "City xsd:string")
 	edit := func(pairs ...string) string {
@@ -107,60 +111,69 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"empty", "", "f.wsdl: the file is empty"},
 		{"white space", " \r\n\t", "f.wsdl: the file is empty"},
 		{"web page", "\n<!DOCTYPE html><html><body><br></body></html>", "f.wsdl: this is a web page"},
-		{"other text", "Not found", "f.wsdl: there is no XML element"},
-		{"other XML", "<a/>", "f.wsdl:1: this is no WSDL: its root element is <a>"},
-		{"cut off", lead[:strings.Index(lead, "AggregateResult")], "f.wsdl:26: not well-formed XML: unexpected EOF"},
-		{"two documents", lead + "<more/>", "f.wsdl:100: a second root element <more>"},
+		{"other text", "Not found", "f.wsdl: the file has no XML element"},
+		{"other XML", "<a/>", "f.wsdl:1: this is not a WSDL: its root element is <a>"},
+		{"cut off", lead[:strings.Index(lead, "AggregateResult")],
+			"f.wsdl:26: not well-formed XML: unexpected EOF"},
+		{"two documents", lead + "<more/>", "f.wsdl:100: there is a second root element <more>"},
 		{"other encoding", edit(`encoding="UTF-8"`, `encoding="ISO-8859-1"`),
 			`f.wsdl:1: not XML in UTF-8: opening charset "ISO-8859-1": save it as UTF-8`},
 		{"enterprise WSDL", edit(target, "targetNamespace=\"urn:enterprise.soap.sforce.com\"\n"),
-			`f.wsdl:3: this is an enterprise WSDL; download the outbound message's own with "Click for WSDL"`},
-		{"partner WSDL", edit(target, "targetNamespace=\"urn:partner.soap.sforce.com\"\n"), "this is a partner WSDL"},
+			`f.wsdl:3: this is an enterprise WSDL; download the outbound message's WSDL with "Click for WSDL"`},
+		{"partner WSDL", edit(target, "targetNamespace=\"urn:partner.soap.sforce.com\"\n"),
+			"this is a partner WSDL"},
 		{"other WSDL", edit(target, "targetNamespace=\"urn:weather\"\n"),
-			`this is the WSDL of something else: its target namespace is "urn:weather"`},
+			`this is not the WSDL of an outbound message: its target namespace is "urn:weather"`},
 		{"no notifications", edit(`<element name="notifications">`, `<element name="notices">`),
 			"f.wsdl:3: no schema of http://soap.sforce.com/2005/09/outbound declares the element notifications"},
 		{"no Notification", edit(`name="Notification" max`, `name="Notice" max`),
-			"f.wsdl:51: no element Notification"},
+			"f.wsdl:51: there is no element Notification in this sequence"},
 
 		{"notifications of a type", edit(`<element name="notifications">`,
 			`<element name="notifications"/><element name="x">`),
-			"f.wsdl:49: no element Notification in notifications"},
+			"f.wsdl:49: there is no element Notification in notifications"},
 		{"no notification type", edit(`type="tns:LeadNotification"`, `type="tns:Lead"`),
 			`f.wsdl:57: the type "tns:Lead" of the element Notification is not declared`},
-		{"no sObject", edit(`name="sObject" type`, `name="object" type`), "f.wsdl:62: no element sObject"},
+		{"no sObject", edit(`name="sObject" type`, `name="object" type`),
+			"f.wsdl:62: there is no element sObject"},
 		{"no record type", edit(`<complexType name="Lead">`, `<complexType name="Account">`),
 			`f.wsdl:64: the type "ens:Lead" of the element sObject is not declared`},
 
 		{"two record types", edit(`<complexType name="sObject">`,
 			`<complexType name="Case"/><complexType name="sObject">`),
-			`f.wsdl:20: a second record type "Case" besides "Lead"`},
+			`f.wsdl:20: there is a record type "Case" besides "Lead"`},
 
-		{"one type twice", edit(`<complexType name="sObject">`, `<complexType name="Lead"/><complexType name="sObject">`),
-			`f.wsdl:34: the type "Lead" is declared a second time, first in line 20`},
-		{"record of no record type", edit(`type="ens:Lead"`, `type="ens:sObject"`), `a second record type "Lead"`},
-		{"record elsewhere", edit(`type="ens:Lead"`, `type="tns:LeadNotification"`), `a second record type "Lead"`},
+		{"one type twice", edit(`<complexType name="sObject">`,
+			`<complexType name="Lead"/><complexType name="sObject">`),
+			`f.wsdl:34: the type "Lead" is declared twice, first on line 20`},
+		{"record of no record type", edit(`type="ens:Lead"`, `type="ens:sObject"`),
+			`there is a record type "Lead"`},
+		{"record elsewhere", edit(`type="ens:Lead"`, `type="tns:LeadNotification"`),
+			`there is a record type "Lead"`},
 
 		{"object's name", edit(`name="Lead"`, `name="L d"`, `"ens:Lead"`, `"ens:L d"`),
 			`"L d" is not the API name of an object`},
-		{"no base", edit("complexContent>", "simpleContent>"), `f.wsdl:34: the type "Lead" does not extend sObject`},
+		{"no base", edit("complexContent>", "simpleContent>"),
+			`f.wsdl:34: the type "Lead" does not extend sObject`},
 		{"other base", edit(`<extension base="ens:sObject">`+"\n                        <sequence>\n",
 			`<extension base="ent:ID"><sequence>`+"\n"), `f.wsdl:36: "ent:ID" is not the base type sObject`},
 		{"no Id", edit(`<element name="Id" type="ent:ID" nillable="true" />`, ""),
 			"f.wsdl:20: the base type sObject has no Id"},
 		{"field twice", edit(`name="City"`, `name="Company"`),
-			"f.wsdl:39: the field Company is declared a second time, first in line 38"},
+			"f.wsdl:39: the field Company is declared twice, first on line 38"},
 		{"second Id", edit(`name="City"`, `name="Id"`),
-			"f.wsdl:39: the field Id is declared a second time, first in line 23"},
+			"f.wsdl:39: the field Id is declared twice, first on line 23"},
 		{"field's name", edit(`name="City"`, `name="Stadt ü"`),
 			`f.wsdl:39: "Stadt ü" is not the API name of a field`},
 		{"field without type", edit(field, `<element name="City"/>`),
 			`f.wsdl:39: the element "City" has no attribute type`},
 		{"unknown prefix", edit(field, `<element name="City" type="x:string"/>`),
 			`f.wsdl:39: the prefix of "x:string" is not declared`},
-		{"choice of fields", edit(field, `<choice>`+field+`</choice>`), "f.wsdl:39: a <choice> among the fields"},
-		{"attribute of a record", edit(field+"\n                        </sequence>", "</sequence><attribute/>"),
-			"f.wsdl:39: a <attribute> among the fields"},
+		{"choice of fields", edit(field, `<choice>`+field+`</choice>`),
+			"f.wsdl:39: there is a <choice> among the fields"},
+		{"attribute of a record", edit(field+"\n                        </sequence>",
+			"</sequence><attribute/>"),
+			"f.wsdl:39: there is a <attribute> among the fields"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -177,7 +190,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 	}
 }
 
-func TestEmbeddedHasEveryWSDLOfTheFolderInOrder(t *testing.T) {
+func TestEmbeddedReturnsEveryWSDLOfTheFolderInOrder(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("*.wsdl")
 	if err != nil {
@@ -242,7 +255,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := wsdl.Parse("f.wsdl", data)
 		if err != nil {
-			if broken, ok := errors.AsType[*wsdl.Error](err); !ok || broken.File != "f.wsdl" || broken.Problem == "" {
+			if broken, ok := errors.AsType[*wsdl.Error](err); !ok || broken.File != "f.wsdl" ||
+				broken.Problem == "" {
 				t.Errorf("got the error %#v, want a *wsdl.Error", err)
 			}
 			return

@@ -10,19 +10,22 @@ import (
 	"strings"
 )
 
-// element is an XML element without its text: a schema says everything in attributes.
+// element is an XML element without its text: a schema holds everything in attributes.
 type element struct {
 	name     xml.Name
 	attrs    []xml.Attr
-	prefixes map[string]string // the namespaces in scope, by prefix; shared with the parent where it declares none
+	prefixes map[string]string // the namespaces in scope by prefix; the parent's map if it declares none
 	line     int               // of its "<"
 	children []*element
 }
 
-// readTree reads the root element. Its error is a [*Error] without the file.
+// readTree parses a document and returns its root element. Each error is an [*Error] without the
+// file.
 func readTree(data []byte) (*element, error) {
 	d := xml.NewDecoder(bytes.NewReader(data))
-	d.CharsetReader = func(string, io.Reader) (io.Reader, error) { return nil, errors.New("save it as UTF-8") }
+	d.CharsetReader = func(string, io.Reader) (io.Reader, error) {
+		return nil, errors.New("save it as UTF-8")
+	}
 	document := &element{prefixes: map[string]string{"xml": "http://www.w3.org/XML/1998/namespace"}}
 	for open := []*element{document}; ; {
 		line, _ := d.InputPos()
@@ -64,26 +67,29 @@ func newElement(start xml.StartElement, parent *element, line int) *element {
 	return e
 }
 
-// root is the one element of a document.
+// root returns the only child of a document.
 func (e *element) root() (*element, error) {
 	switch len(e.children) {
 	case 0:
-		return nil, problem(0, "there is no XML element in this file; %s", howToGet)
+		return nil, problem(0, "the file has no XML element; %s", howToGet)
 	case 1:
 		return e.children[0], nil
 	}
-	return nil, problem(e.children[1].line, "a second root element <%s>: the file holds more than one document; %s",
+	return nil, problem(e.children[1].line,
+		"there is a second root element <%s>: the file holds more than one document; %s",
 		e.children[1].name.Local, howToGet)
 }
 
 func notXML(err error, line int) error {
 	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
-		return problem(syntax.Line, "not well-formed XML: %s; the file is damaged or cut off: %s", syntax.Msg, howToGet)
+		return problem(syntax.Line, "not well-formed XML: %s; the file is damaged or truncated: %s",
+			syntax.Msg, howToGet)
 	}
-	return problem(line, "not XML in UTF-8: %s, or %s", strings.TrimPrefix(err.Error(), "xml: "), howToGet)
+	return problem(line, "not XML in UTF-8: %s, or %s", strings.TrimPrefix(err.Error(), "xml: "),
+		howToGet)
 }
 
-// named gives the children of that name.
+// named returns the children of that name.
 func (e *element) named(space, local string) (found []*element) {
 	for _, child := range e.children {
 		if child.name == (xml.Name{Space: space, Local: local}) {
@@ -93,7 +99,8 @@ func (e *element) named(space, local string) (found []*element) {
 	return found
 }
 
-// walk goes down the first child of each name in the schema language; nil where one is missing.
+// walk descends to the first child of each name in the XML Schema namespace. It returns nil if one
+// is missing.
 func (e *element) walk(locals ...string) *element {
 	for _, local := range locals {
 		children := e.named(xsdNS, local)
@@ -105,7 +112,7 @@ func (e *element) walk(locals ...string) *element {
 	return e
 }
 
-// attr is the value of the attribute of that name, which has no namespace; "" without one.
+// attr returns the value of the attribute of that name without a namespace, or "" if there is none.
 func (e *element) attr(local string) string {
 	for _, a := range e.attrs {
 		if a.Name == (xml.Name{Local: local}) {
@@ -115,11 +122,12 @@ func (e *element) attr(local string) string {
 	return ""
 }
 
-// reference resolves the QName in an attribute by the prefixes in scope.
+// reference resolves the QName in an attribute with the prefixes in scope.
 func (e *element) reference(attribute string) (xml.Name, error) {
 	text := e.attr(attribute)
 	if text == "" {
-		return xml.Name{}, problem(e.line, "the element %q has no attribute %s; %s", e.attr("name"), attribute, howToGet)
+		return xml.Name{}, problem(e.line, "the element %q has no attribute %s; %s", e.attr("name"),
+			attribute, howToGet)
 	}
 	prefix, local, found := strings.Cut(text, ":")
 	if !found {
@@ -132,7 +140,7 @@ func (e *element) reference(attribute string) (xml.Name, error) {
 	return xml.Name{Space: space, Local: local}, nil
 }
 
-// problem makes an error that lacks the file's name: [Parse] adds it.
+// problem returns an error without the file's name, which [Parse] adds.
 func problem(line int, format string, args ...any) error {
 	return &Error{Line: line, Problem: fmt.Sprintf(format, args...)}
 }

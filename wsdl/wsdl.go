@@ -1,8 +1,10 @@
-// Package wsdl holds the outbound-message WSDLs as they were downloaded from Setup, and reads of them what ackbox needs
-// to know: which object a message carries and which fields with which types. It is no general WSDL reader: whatever is
-// not an outbound message's WSDL is an error that says so.
+// Package wsdl embeds the outbound-message WSDLs as they were downloaded from Setup, and parses
+// what ackbox needs of them: the object whose records a message carries, its fields and their
+// types. It is not a general WSDL parser: a file that is not the WSDL of an outbound message is an
+// [*Error] that says what it is.
 //
-// To add an object, put its .wsdl file here and run go generate ./... at the top of the module.
+// To add an object, put its .wsdl file into this folder and run go generate ./... at the root of
+// the module.
 package wsdl
 
 import (
@@ -14,19 +16,20 @@ import (
 
 //go:generate go run ./gen
 
-// files holds wsdl.go too: without any WSDL the pattern must still match something, or nothing that imports this
-// package compiles, the generator included.
+// files includes wsdl.go: the pattern must match a file even when there is no WSDL, or no package
+// that imports this one compiles, the generator included.
 //
 //go:embed *wsdl*
 var files embed.FS
 
-// Definition is what one outbound-message WSDL says of its record.
+// Definition describes the record of one outbound-message WSDL.
 type Definition struct {
 	// File is the base name of the file, such as "lead.wsdl".
 	File string
 	// Object is the API name of the record's type, such as "Lead" or "acme__Sample__c".
 	Object string
-	// Fields are Id and the chosen fields, in the order of the file, Id first. fieldsToNull is not among them.
+	// Fields are Id and then the chosen fields, in the order of the file. fieldsToNull is not among
+	// them.
 	Fields []Field
 }
 
@@ -34,14 +37,15 @@ type Definition struct {
 type Field struct {
 	// Name is the API name.
 	Name string
-	// Type is the local name of the xsd type: string, boolean, int, double, date, dateTime, time or base64Binary; "ID" for
-	// ent:ID. A type that is none of these is given as it stands in the file: the generator warns and takes it for string.
+	// Type is the local name of the xsd type: string, boolean, int, double, date, dateTime, time or
+	// base64Binary; "ID" for ent:ID. Any other type is the text in the file, prefix included: the
+	// generator warns of it and treats it as string.
 	Type string
-	// Line is where the file declares it.
+	// Line is the line of its declaration in the file, counted from 1.
 	Line int
 }
 
-// Kind is Type where it is one of those that are known, and otherwise "string".
+// Kind returns Type if it is a known one, and "string" otherwise.
 func (f Field) Kind() string {
 	if slices.Contains(knownTypes, f.Type) || f.Type == "ID" {
 		return f.Type
@@ -49,17 +53,17 @@ func (f Field) Kind() string {
 	return "string"
 }
 
-// Error says why a file is not the WSDL of an outbound message, and what to do about it.
+// Error describes why a file is not the WSDL of an outbound message, and what to do about it.
 type Error struct {
 	// File is the base name of the file.
 	File string
-	// Line is where in the file, counted from 1; 0 when the problem is the file as a whole.
+	// Line is the line in the file, counted from 1; 0 if the problem is the file as a whole.
 	Line int
-	// Problem is a sentence without its full stop.
+	// Problem is a sentence without the full stop.
 	Problem string
 }
 
-// Error gives file, line and problem in the form of a compiler: "lead.wsdl:37: …".
+// Error returns file, line and problem in the form of a compiler's message: "lead.wsdl:37: …".
 func (e *Error) Error() string {
 	if e.Line == 0 {
 		return e.File + ": " + e.Problem
@@ -67,8 +71,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 }
 
-// Embedded gives the definitions of the WSDLs that were in this folder when the program was built, sorted by file name.
-// Its error is the [*Error] of the first that is broken.
+// Embedded returns the definitions of the WSDLs that were in this folder when the program was
+// built, sorted by file name. If a WSDL is invalid, it returns the [*Error] of the first such.
 func Embedded() ([]*Definition, error) {
 	entries, err := files.ReadDir(".")
 	if err != nil {

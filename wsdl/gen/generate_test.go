@@ -147,7 +147,7 @@ func TestGenerateFailsWithoutATrace(t *testing.T) {
 		{"an enterprise WSDL", map[string]string{
 			"lead.wsdl": lead, "enterprise.wsdl": strings.Replace(lead, "http://soap.sforce.com/2005/09/outbound",
 				"urn:enterprise.soap.sforce.com", 1)},
-			[]string{"enterprise.wsdl:3: this is an enterprise WSDL; download the outbound message's own"}},
+			[]string{"enterprise.wsdl:3: this is an enterprise WSDL; download the outbound message's WSDL"}},
 		{"one package for two files", map[string]string{"lead.wsdl": lead, "Lead_.wsdl": lead},
 			[]string{"Lead_.wsdl and lead.wsdl would both make the package lead"}},
 		{"no name for a package", map[string]string{"_.wsdl": lead}, []string{"_.wsdl: no letter or digit"}},

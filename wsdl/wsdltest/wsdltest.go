@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// WSDL is a WSDL in the shape of those that Setup offers. Each field is its API name and its type with a prefix, such
-// as "Amount xsd:double" or "OwnerId ent:ID".
+// WSDL returns a WSDL of the form that Setup offers. Each field is an API name, a space and a type
+// with its prefix, such as "Amount xsd:double" or "OwnerId ent:ID".
 func WSDL(object string, fields ...string) string {
 	var elements strings.Builder
 	for _, field := range fields {
 		name, kind, _ := strings.Cut(field, " ")
-		fmt.Fprintf(&elements, "%24s<element name=%q nillable=\"true\" minOccurs=\"0\" type=%q/>\n", "", name, kind)
+		fmt.Fprintf(&elements, "%24s<element name=%q nillable=\"true\" minOccurs=\"0\" type=%q/>\n", "",
+			name, kind)
 	}
 	return strings.NewReplacer("{object}", object, "{fields}", elements.String(),
 		"{schema}", `xmlns="http://www.w3.org/2001/XMLSchema"`).Replace(skeleton)
 }
 
-// FirstFieldLine is the line of the first field in a [WSDL].
+// FirstFieldLine is the line of the first field in the text that [WSDL] returns.
 const FirstFieldLine = 38
 
 const skeleton = `<?xml version="1.0" encoding="UTF-8"?>
