@@ -14,7 +14,7 @@ import (
 type element struct {
 	name     xml.Name
 	attrs    []xml.Attr
-	prefixes map[string]string // the namespaces in scope by prefix; the parent's map if it declares none
+	prefixes map[string]string // by prefix, in scope; the parent's map if it declares none
 	line     int               // of its "<"
 	children []*element
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// writeWSDLs makes a folder with these files.
+// writeWSDLs returns a new folder with these files.
 func writeWSDLs(tb testing.TB, files map[string]string) string {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -32,7 +32,7 @@ func writeFile(tb testing.TB, path, text string) {
 	}
 }
 
-// mustGenerate gives the folder of the packages, and what was said while they were made.
+// mustGenerate generates packages and returns their folder and the log.
 func mustGenerate(tb testing.TB, wsdlDir string) (outDir, log string) {
 	tb.Helper()
 	outDir = filepath.Join(tb.TempDir(), "sobject")
@@ -43,7 +43,7 @@ func mustGenerate(tb testing.TB, wsdlDir string) (outDir, log string) {
 	return outDir, text.String()
 }
 
-// readFolder gives the files of a folder by their path in it.
+// readFolder returns the files of a folder by their path in it.
 func readFolder(tb testing.TB, dir string) map[string]string {
 	tb.Helper()
 	files := map[string]string{}
@@ -62,8 +62,8 @@ func readFolder(tb testing.TB, dir string) map[string]string {
 	return files
 }
 
-// probe is a program that decodes messages into generated types. It is given a list of package and message, and gives
-// the records of each message as JSON.
+// probe is a program that decodes messages into generated types. It reads a list of pairs of
+// package and message and writes the records of each message as JSON.
 const probe = `package main
 
 import (
@@ -109,8 +109,8 @@ func check(err error) {
 }
 `
 
-// scratch makes a copy of this module with the packages of outDir in it, the probe, and nothing else but what these
-// need. It gives the copy's folder.
+// scratch copies this module into a new folder with the packages of outDir, the probe, and only the
+// packages that these need. It returns the folder.
 func scratch(tb testing.TB, outDir string) string {
 	tb.Helper()
 	dir, root := tb.TempDir(), "../.."
@@ -122,7 +122,8 @@ func scratch(tb testing.TB, outDir string) string {
 		}
 		sources = append(sources, found...)
 	}
-	for _, path := range append(sources, filepath.Join(root, "go.mod"), filepath.Join(root, "go.sum")) {
+	for _, path := range append(sources, filepath.Join(root, "go.mod"),
+		filepath.Join(root, "go.sum")) {
 		if relative, _ := filepath.Rel(root, path); !strings.HasSuffix(path, "_test.go") {
 			writeFile(tb, filepath.Join(dir, relative), readFile(tb, path))
 		}
@@ -135,7 +136,8 @@ func scratch(tb testing.TB, outDir string) string {
 			fmt.Fprintf(&messages, "\t%q: func() any { return new(the%s.Notifications) },\n", pkg, pkg)
 		}
 	}
-	writeFile(tb, filepath.Join(dir, "probe", "main.go"), fmt.Sprintf(probe, imports.String(), messages.String()))
+	writeFile(tb, filepath.Join(dir, "probe", "main.go"),
+		fmt.Sprintf(probe, imports.String(), messages.String()))
 	return dir
 }
 
@@ -148,7 +150,7 @@ func readFile(tb testing.TB, path string) string {
 	return string(data)
 }
 
-// vet has the go tool compile all packages of a scratch module and look for what is suspicious in them.
+// vet compiles all packages of a scratch module with go vet.
 func vet(tb testing.TB, dir string) {
 	tb.Helper()
 	cmd := exec.CommandContext(tb.Context(), "go", "vet", "./...")
@@ -158,14 +160,14 @@ func vet(tb testing.TB, dir string) {
 	}
 }
 
-// notification is what the probe gives of one notification.
+// notification is one notification in the output of the probe.
 type notification struct {
 	ID     string          `json:"Id"`
 	Record json.RawMessage `json:"sObject"`
 }
 
-// decode has the packages of a scratch module decode messages, each a pair of package and XML, and gives their
-// notifications.
+// decode decodes messages, each a pair of package and XML, with the packages of a scratch module
+// and returns their notifications.
 func decode(tb testing.TB, dir string, messages [][2]string) [][]notification {
 	tb.Helper()
 	input, err := json.Marshal(messages)

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// envelope is a message read without any WSDL.
+// envelope is a message decoded without a WSDL.
 type envelope struct {
 	Notifications []struct {
 		ID     string         `xml:"Id"`
@@ -28,7 +28,7 @@ type untypedRecord struct {
 	} `xml:",any"`
 }
 
-// published gives the published files of a kind by their name.
+// published returns the published files that match pattern, by their name.
 func published(tb testing.TB, pattern string) map[string]string {
 	tb.Helper()
 	folder := os.Getenv("ACKBOX_CORPUS")
@@ -61,7 +61,7 @@ func TestPublishedWSDLsMakePackagesThatDecodePublishedEnvelopes(t *testing.T) {
 	for name, text := range published(t, "envelopes/*.xml") {
 		var e envelope
 		if err := xml.Unmarshal([]byte(text), &e); err != nil {
-			continue // the folder holds broken ones too
+			continue // some in the folder are not well-formed
 		}
 		for _, s := range sources {
 			if e.isOf(s.Object) {
@@ -71,14 +71,14 @@ func TestPublishedWSDLsMakePackagesThatDecodePublishedEnvelopes(t *testing.T) {
 		}
 	}
 	if len(messages) == 0 {
-		t.Fatal("no envelope is of an object with a WSDL")
+		t.Fatal("no envelope has an object with a WSDL")
 	}
 	for i, got := range decode(t, dir, messages) {
 		check[i](got)
 	}
 }
 
-// isOf tells whether an envelope has a record, and records of that object only.
+// isOf reports whether an envelope has a record and all of its records are of that object.
 func (e envelope) isOf(object string) bool {
 	found := false
 	for _, n := range e.Notifications {
@@ -94,8 +94,8 @@ func (e envelope) isOf(object string) bool {
 	return found
 }
 
-// assert compares what generated types have decoded with what the envelope says: the fields of the WSDL that were sent,
-// and the text of those that are strings.
+// assert compares what the generated types have decoded with the envelope: the names of the fields
+// that the WSDL has, and the text of those that are strings.
 func (e envelope) assert(t *testing.T, name string, s *source, got []notification) {
 	t.Helper()
 	if len(got) != len(e.Notifications) {
@@ -110,7 +110,8 @@ func (e envelope) assert(t *testing.T, name string, s *source, got []notificatio
 		if n.Record != nil {
 			want = n.Record.named(s)
 		}
-		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(record))); diff != "" {
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)),
+			slices.Sorted(maps.Keys(record))); diff != "" {
 			t.Errorf("%s: names of the fields (-want +got):\n%s", name, diff)
 		}
 		for field, value := range record {
@@ -121,7 +122,7 @@ func (e envelope) assert(t *testing.T, name string, s *source, got []notificatio
 	}
 }
 
-// named are the fields that the WSDL names.
+// named returns the text of the fields that the WSDL has, by name.
 func (r *untypedRecord) named(s *source) map[string]string {
 	texts := map[string]string{}
 	for _, sent := range r.Fields {

@@ -11,20 +11,20 @@ import (
 	"strings"
 )
 
-// The namespaces of a message's elements and of a record's.
+// The namespaces of the elements of a message and of a record.
 const (
 	outboundNS = "http://soap.sforce.com/2005/09/outbound"
 	sObjectNS  = "urn:sobject.enterprise.soap.sforce.com"
 )
 
-// goType is a type of gowsdl's, corrected.
+// goType is a corrected type from gowsdl.
 type goType struct {
 	name string
 	role role
 	expr ast.Expr
 }
 
-// role is what a type is for, under whatever name.
+// role is the purpose of a type, independent of its name.
 type role int
 
 const (
@@ -36,7 +36,8 @@ const (
 	roleResponse
 )
 
-// typesOf are the types that are of use, in the order in which they are written. All others fall away.
+// typesOf returns the types to keep, in the order in which they are written. All others are
+// dropped.
 func typesOf(s *source) []*goType {
 	return []*goType{
 		{name: "Notifications", role: roleNotifications},
@@ -48,7 +49,7 @@ func typesOf(s *source) []*goType {
 	}
 }
 
-// correct takes the types out of gowsdl's code and makes them right for encoding/xml and for soap.NewTypes.
+// correct returns the types in gowsdl's code, corrected for encoding/xml and for soap.NewTypes.
 func correct(code []byte, s *source) ([]*goType, error) {
 	declared, err := parseTypes(code)
 	if err != nil {
@@ -57,11 +58,11 @@ func correct(code []byte, s *source) ([]*goType, error) {
 	result := typesOf(s)
 	for _, t := range result {
 		if t.expr = declared[t.name]; t.expr == nil {
-			return nil, fmt.Errorf("no type %s in it", t.name)
+			return nil, fmt.Errorf("there is no type %s", t.name)
 		}
 		structure, ok := t.expr.(*ast.StructType)
 		if ok == (t.role == roleID) {
-			return nil, fmt.Errorf("type %s is not as expected", t.name)
+			return nil, fmt.Errorf("type %s is of an unexpected kind", t.name)
 		}
 		if !ok {
 			continue
@@ -97,12 +98,12 @@ func correctStruct(r role, structure *ast.StructType, s *source) error {
 	var kept []*ast.Field
 	for _, field := range structure.Fields.List {
 		if len(field.Names) == 0 {
-			// The base by value: Id can be read of every record then.
+			// Embed the base by value, so that Id is there in every record.
 			kept = append(kept, &ast.Field{Type: ast.NewIdent("SObject")})
 			continue
 		}
 		if field.Names[0].Name == "XMLName" {
-			// Right for the two elements. The other types are no elements: they come under several names.
+			// Only these two types are elements; elements of several names have the other types.
 			if r == roleNotifications || r == roleResponse {
 				kept = append(kept, field)
 			}
@@ -114,13 +115,13 @@ func correctStruct(r role, structure *ast.StructType, s *source) error {
 		kept = append(kept, field)
 	}
 	structure.Fields.List = kept
-	if want := len(s.Fields); r == roleRecord && len(kept) != want { // Id is in the base, which counts
-		return fmt.Errorf("%d fields, not the %d of the WSDL", len(kept), want)
+	if want := len(s.Fields); r == roleRecord && len(kept) != want { // the base counts as Id
+		return fmt.Errorf("there are %d fields, but %d in the WSDL", len(kept), want)
 	}
 	return nil
 }
 
-// wireTypes are ours for those of gowsdl's runtime.
+// wireTypes maps the types of gowsdl's runtime to those of package soap.
 var wireTypes = map[string]string{
 	"soap.XSDDateTime": "DateTime",
 	"soap.XSDDate":     "Date",
@@ -135,7 +136,7 @@ func correctField(r role, field *ast.Field, s *source) error {
 		}
 	}
 	if r == roleNotification && field.Names[0].Name == "SObject" {
-		// An object called Date or Token is a type of the schema language to gowsdl.
+		// gowsdl takes an object named Date or Token for the XML Schema type.
 		field.Type = &ast.StarExpr{X: ast.NewIdent(s.record)}
 	}
 	name, err := wireName(r, field, s)
@@ -151,12 +152,13 @@ func correctField(r role, field *ast.Field, s *source) error {
 	return nil
 }
 
-// wireName is the element's name: that of gowsdl's tag, which for a record's field is the Go name that prepare gave it.
+// wireName returns the name of the field's element: the API name for a field of a record, which
+// prepare has renamed, and the name in gowsdl's tag for any other.
 func wireName(r role, field *ast.Field, s *source) (string, error) {
 	if r == roleRecord {
 		f, ok := s.field(field.Names[0].Name)
 		if !ok {
-			return "", fmt.Errorf("field %s is none of the WSDL", field.Names[0].Name)
+			return "", fmt.Errorf("field %s is not in the WSDL", field.Names[0].Name)
 		}
 		return f.Name, nil
 	}

@@ -16,17 +16,18 @@ func leadSource() *source {
 	}
 }
 
-func TestAFailureOfGowsdlIsQuoted(t *testing.T) {
+func TestRunGowsdlReturnsItsError(t *testing.T) {
 	t.Parallel()
 	s := leadSource()
 	s.record = "<"
 	_, err := runGowsdl(t.Context(), s, t.TempDir())
-	if want := "exit status 1: XML syntax error on line"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "exit status 1: XML syntax error on line"; err == nil ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("got the error %v, want in it %q", err, want)
 	}
 }
 
-func TestCorrectRefusesCodeThatIsNotOfTheWSDL(t *testing.T) {
+func TestCorrectRejectsCodeThatDiffersFromTheWSDL(t *testing.T) {
 	t.Parallel()
 	s := leadSource()
 	good, err := runGowsdl(t.Context(), s, t.TempDir())
@@ -38,11 +39,13 @@ func TestCorrectRefusesCodeThatIsNotOfTheWSDL(t *testing.T) {
 	}
 	cases := []struct{ name, old, new, want string }{
 		{"broken code", "type Lead struct", "type Lead struc", "expected"},
-		{"no record", "type Lead struct", "type Other struct", "no type Lead in it"},
-		{"id of another kind", "type ID string", "type ID struct{}", "type ID is not as expected"},
-		{"unknown field", "\tCompany ", "\tCountry ", "type Lead: field Country is none of the WSDL"},
-		{"one field too many", "\tCompany ", "\tCompany *string\n\tCompany ", "type Lead: 3 fields, not the 2 of the WSDL"},
-		{"field without a tag", "type SObject struct {", "type SObject struct { X int\n", "type SObject: field X has no tag"},
+		{"no record", "type Lead struct", "type Other struct", "there is no type Lead"},
+		{"id of another kind", "type ID string", "type ID struct{}", "type ID is of an unexpected kind"},
+		{"unknown field", "\tCompany ", "\tCountry ", "type Lead: field Country is not in the WSDL"},
+		{"one field too many", "\tCompany ", "\tCompany *string\n\tCompany ",
+			"type Lead: there are 3 fields, but 2 in the WSDL"},
+		{"field without a tag", "type SObject struct {", "type SObject struct { X int\n",
+			"type SObject: field X has no tag"},
 	}
 	for _, c := range cases {
 		code := strings.Replace(string(good), c.old, c.new, 1)

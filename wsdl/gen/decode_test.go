@@ -12,15 +12,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// decodeWSDLs have names that clash in Go, and all kinds of fields.
+// decodeWSDLs are WSDLs with names that clash in Go and with all types of fields.
 var decodeWSDLs = map[string]string{
-	"sample.wsdl": wsdltest.WSDL("acme__Sample__c", "Name xsd:string", "A__c xsd:boolean", "B__c xsd:int",
+	"sample.wsdl": wsdltest.WSDL("acme__Sample__c", "Name xsd:string", "A__c xsd:boolean",
+		"B__c xsd:int",
 		"C__c xsd:double", "D__c xsd:date", "E__c xsd:dateTime", "F__c xsd:time", "G__c xsd:base64Binary",
 		"H__c ent:ID", "I__c xsd:unknown"),
-	"clash.wsdl": wsdltest.WSDL("lower__c", "foo__c xsd:string", "Foo__c xsd:string", "String xsd:string",
+	"clash.wsdl": wsdltest.WSDL("lower__c", "foo__c xsd:string", "Foo__c xsd:string",
+		"String xsd:string",
 		"string xsd:string", "Type xsd:string", "type xsd:string", "id xsd:string", "ID ent:ID",
 		"ObjectType xsd:string", "UnmarshalXML xsd:int", "XMLName xsd:string", "SObject xsd:string",
-		"sObject xsd:string", "FieldsToNull xsd:string", "Notification xsd:string", "lower__c xsd:string", "byte xsd:int",
+		"sObject xsd:string", "FieldsToNull xsd:string", "Notification xsd:string", "lower__c xsd:string",
+		"byte xsd:int",
 		"AnyType xsd:string", "X1 xsd:int"),
 	"sobject.wsdl":               wsdltest.WSDL("SObject", "Name xsd:string"),
 	"id.wsdl":                    wsdltest.WSDL("ID", "Name xsd:string", "Parent ent:ID"),
@@ -32,7 +35,8 @@ var decodeWSDLs = map[string]string{
 	"notification.wsdl":          wsdltest.WSDL("Notification", "Name xsd:string"),
 }
 
-// message is what Salesforce sends in its own style of prefixes; the records are given without their element.
+// message returns a message with the prefixes that Salesforce uses. Each record is the content of
+// its sObject.
 func message(object string, records ...string) string {
 	var text strings.Builder
 	text.WriteString(`<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
@@ -59,13 +63,14 @@ const allFields = `<sf:Id>a01</sf:Id>
 const allFieldsJSON = `{"Id":"a01","Name":" Jürgen & Co ","A__c":true,"B__c":0,"C__c":-1500,"D__c":"2026-11-22",
 "E__c":"2026-11-22T01:02:03.450Z","F__c":"23:59:00.000Z","G__c":"AQID","H__c":"001","I__c":"x"}`
 
-// otherPrefixes is one notification in the style of those who rewrite messages.
+// otherPrefixes is one notification with the prefixes and declarations that a rewriting proxy may
+// produce.
 const otherPrefixes = `<o:notifications xmlns:o="http://soap.sforce.com/2005/09/outbound"><o:Notification>
 <o:Id>04l0</o:Id><o:sObject><Id xmlns="urn:sobject.enterprise.soap.sforce.com">a01</Id>
 <x:Name xmlns:x="urn:sobject.enterprise.soap.sforce.com">in</x:Name><Name xmlns="urn:other">out</Name>
 </o:sObject></o:Notification></o:notifications>`
 
-// nilFields gives every field of the first WSDL as nil.
+// nilFields returns every field of sample.wsdl as xsi:nil.
 func nilFields() string {
 	var text strings.Builder
 	for _, name := range strings.Fields("fieldsToNull Id Name A__c B__c C__c D__c E__c F__c G__c H__c I__c") {
@@ -74,7 +79,8 @@ func nilFields() string {
 	return text.String()
 }
 
-// clashing gives each field of the WSDL with clashing names its own name as text.
+// clashing returns a record of clash.wsdl in which the text of each field is its name, and its
+// JSON.
 func clashing() (record, want string) {
 	var xml, object strings.Builder
 	for _, name := range strings.Fields("Id foo__c Foo__c String string Type type id ID ObjectType XMLName SObject " +
@@ -102,10 +108,12 @@ func TestGeneratedTypesDecodeMessages(t *testing.T) {
 			[]string{`{"Id":"1","Name":"n"}`}},
 		{"object ID", "id", message("ID", "<sf:Id>1</sf:Id><sf:Parent>2</sf:Parent>"),
 			[]string{`{"Id":"1","Parent":"2"}`}},
-		{"object Notifications", "notifications", message("Notifications", "<sf:Id>1</sf:Id>", "<sf:Name>n</sf:Name>"),
+		{"object Notifications", "notifications",
+			message("Notifications", "<sf:Id>1</sf:Id>", "<sf:Name>n</sf:Name>"),
 			[]string{`{"Id":"1"}`, `{"Name":"n"}`}},
 	}
-	for _, pkg := range []string{"notificationsresponse", "string", "date", "typeobj", "notification"} {
+	for _, pkg := range []string{"notificationsresponse", "string", "date", "typeobj",
+		"notification"} {
 		cases = append(cases, struct {
 			name, pkg, message string
 			want               []string
@@ -123,7 +131,8 @@ func TestGeneratedTypesDecodeMessages(t *testing.T) {
 	}
 }
 
-// assertRecords compares the records of a message, whose notifications are counted in their ids.
+// assertRecords compares the records of a message. The ids of its notifications must be 04l0, 04l1,
+// ….
 func assertRecords(t *testing.T, name string, got []notification, want []string) {
 	t.Helper()
 	if len(got) != len(want) {

@@ -15,16 +15,16 @@ import (
 	"ackbox/wsdl"
 )
 
-// source is one WSDL and what its package is called inside.
+// source is one WSDL with the names in its package.
 type source struct {
 	*wsdl.Definition
 	digest string   // SHA-256 of the file, in hex
-	pkg    string   // of the package
+	pkg    string   // the name of the package
 	record string   // the Go type of the record
 	names  []string // the Go names of Fields, in their order
 }
 
-// field is the field whose Go name that is.
+// field returns the field of that Go name, and whether there is one.
 func (s *source) field(goName string) (wsdl.Field, bool) {
 	i := slices.Index(s.names, goName)
 	if i < 0 {
@@ -33,8 +33,9 @@ func (s *source) field(goName string) (wsdl.Field, bool) {
 	return s.Fields[i], true
 }
 
-// generate makes outDir from the WSDLs in wsdlDir. To log go the warnings and a line per package. It replaces what
-// earlier runs have made and nothing else; on an error outDir stays as it was.
+// generate writes the packages of the WSDLs in wsdlDir into outDir, and warnings and a line per
+// package to log. It replaces only what it has generated before. If it returns an error, outDir is
+// unchanged.
 func generate(ctx context.Context, wsdlDir, outDir string, log io.Writer) error {
 	sources, err := readSources(wsdlDir)
 	if err != nil {
@@ -55,7 +56,7 @@ func generate(ctx context.Context, wsdlDir, outDir string, log io.Writer) error 
 		report(log, s)
 	}
 	for _, name := range removed {
-		fmt.Fprintf(log, "sobject/%s: removed, its WSDL is gone\n", name)
+		fmt.Fprintf(log, "sobject/%s: removed, because it has no WSDL\n", name)
 	}
 	return nil
 }
@@ -63,14 +64,16 @@ func generate(ctx context.Context, wsdlDir, outDir string, log io.Writer) error 
 func report(log io.Writer, s *source) {
 	for _, f := range s.Fields {
 		if f.Kind() != f.Type {
-			fmt.Fprintf(log, "%s:%d: field %s has the unknown type %s; it is taken for a string\n",
+			fmt.Fprintf(log, "%s:%d: field %s has the unknown type %s; it is treated as a string\n",
 				s.File, f.Line, f.Name, f.Type)
 		}
 	}
-	fmt.Fprintf(log, "sobject/%s: %s with %d fields, from %s\n", s.pkg, s.Object, len(s.Fields), s.File)
+	fmt.Fprintf(log, "sobject/%s: %s with %d fields, from %s\n", s.pkg, s.Object, len(s.Fields),
+		s.File)
 }
 
-// readSources reads all WSDLs, sorted by package; its error tells of every broken one.
+// readSources parses all WSDLs and returns them sorted by package. Its error includes every invalid
+// one.
 func readSources(wsdlDir string) ([]*source, error) {
 	paths, err := filepath.Glob(filepath.Join(wsdlDir, "*.wsdl"))
 	if err != nil {
@@ -101,7 +104,8 @@ func readSource(path string) (*source, error) {
 	pkg := packageName(definition.File)
 	if pkg == "" {
 		return nil, &wsdl.Error{File: definition.File,
-			Problem: "no letter or digit in the file's name makes a package's name; rename it after its object"}
+			Problem: "the file's name has no ASCII letter or digit to name a package by; " +
+				"rename the file after its object"}
 	}
 	digest := sha256.Sum256(data)
 	return &source{
@@ -113,17 +117,19 @@ func readSource(path string) (*source, error) {
 	}, nil
 }
 
-// checkPackages finds two files that would make one package.
+// checkPackages returns an error if two files would make the same package.
 func checkPackages(sources []*source) error {
 	for i := 1; i < len(sources); i++ {
 		if a, b := sources[i-1], sources[i]; a.pkg == b.pkg {
-			return fmt.Errorf("%s and %s would both make the package %s; rename one", a.File, b.File, a.pkg)
+			return fmt.Errorf("%s and %s would both make the package %s; rename one of them", a.File, b.File,
+				a.pkg)
 		}
 	}
 	return nil
 }
 
-// checkKinds finds two WSDLs of one object that disagree on a field: the decoder joins their fields.
+// checkKinds returns an error if two WSDLs of one object disagree on the type of a field: the
+// decoder joins their fields.
 func checkKinds(sources []*source) error {
 	type declared struct {
 		wsdl.Field
@@ -140,7 +146,8 @@ func checkKinds(sources []*source) error {
 			}
 			if first.Kind() != f.Kind() {
 				return &wsdl.Error{File: s.File, Line: f.Line, Problem: fmt.Sprintf(
-					"the field %s.%s has the type %s here and %s in %s:%d; download both again or remove the older",
+					"the field %s.%s has the type %s here and %s in %s:%d; "+
+						"download both again or remove the older one",
 					s.Object, f.Name, f.Type, first.Type, first.file, first.Line)}
 			}
 		}
@@ -148,7 +155,7 @@ func checkKinds(sources []*source) error {
 	return nil
 }
 
-// makeFiles makes the content of all files, by their path in the folder for packages.
+// makeFiles returns the content of all files by their path in the folder of the packages.
 func makeFiles(ctx context.Context, sources []*source) (map[string][]byte, error) {
 	tmp, err := os.MkdirTemp("", "ackbox-gen-")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTheGeneratedPackagesAreThoseOfTheWSDLs(t *testing.T) {
+func TestTheGeneratedPackagesAreUpToDate(t *testing.T) {
 	t.Parallel()
 	outDir, _ := mustGenerate(t, "..")
 	want := readFolder(t, outDir)
@@ -35,7 +35,7 @@ func TestGenerateMakesAPackageForEachWSDL(t *testing.T) {
 		"notes.txt":         "not a WSDL",
 	}))
 	wantLog := fmt.Sprintf(`sobject/caseobj: Case with 1 fields, from case.wsdl
-Contact2017a.wsdl:%d: field Odd__c has the unknown type xsd:long; it is taken for a string
+Contact2017a.wsdl:%d: field Odd__c has the unknown type xsd:long; it is treated as a string
 sobject/contact2017a: Contact with 3 fields, from Contact2017a.wsdl
 sobject/contact2017b: Contact with 3 fields, from contact2017b.wsdl
 `, wsdltest.FirstFieldLine+1)
@@ -44,7 +44,8 @@ sobject/contact2017b: Contact with 3 fields, from contact2017b.wsdl
 	}
 	got := readFolder(t, outDir)
 	want := []string{
-		"caseobj/caseobj.go", "contact2017a/contact2017a.go", "contact2017b/contact2017b.go", "sobject.go",
+		"caseobj/caseobj.go", "contact2017a/contact2017a.go", "contact2017b/contact2017b.go",
+		"sobject.go",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
@@ -72,14 +73,16 @@ func TestGenerateWithoutAnyWSDLLeavesAnEmptyListThatCompiles(t *testing.T) {
 
 func TestGenerateTouchesNothingThatIsUpToDate(t *testing.T) {
 	t.Parallel()
-	wsdlDir := writeWSDLs(t, map[string]string{"lead.wsdl": wsdltest.WSDL("Lead", "Company xsd:string")})
+	wsdlDir := writeWSDLs(t, map[string]string{"lead.wsdl": wsdltest.WSDL("Lead",
+		"Company xsd:string")})
 	outDir, _ := mustGenerate(t, wsdlDir)
 	before := stat(t, outDir)
 	if err := generate(t.Context(), wsdlDir, outDir, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	for path, info := range stat(t, outDir) {
-		if before[path] == nil || !os.SameFile(before[path], info) || !before[path].ModTime().Equal(info.ModTime()) {
+		if before[path] == nil || !os.SameFile(before[path], info) ||
+			!before[path].ModTime().Equal(info.ModTime()) {
 			t.Errorf("%s was written again", path)
 		}
 	}
@@ -101,7 +104,8 @@ func stat(tb testing.TB, dir string) map[string]os.FileInfo {
 func TestGenerateRemovesThePackageOfAWSDLThatIsGone(t *testing.T) {
 	t.Parallel()
 	outDir, _ := mustGenerate(t, writeWSDLs(t, map[string]string{
-		"lead.wsdl": wsdltest.WSDL("Lead"), "asset.wsdl": wsdltest.WSDL("Asset"), "order.wsdl": wsdltest.WSDL("Order"),
+		"lead.wsdl": wsdltest.WSDL("Lead"), "asset.wsdl": wsdltest.WSDL("Asset"),
+		"order.wsdl": wsdltest.WSDL("Order"),
 	}))
 	writeFile(t, filepath.Join(outDir, "order", "more.go"), "package order\n")
 	writeFile(t, filepath.Join(outDir, "foreign", "foreign.go"), "package foreign\n")
@@ -116,7 +120,8 @@ func TestGenerateRemovesThePackageOfAWSDLThatIsGone(t *testing.T) {
 	}
 	got := slices.Sorted(maps.Keys(readFolder(t, outDir)))
 	want := []string{
-		"extra_test.go", "foreign/foreign.go", "lead/lead.go", "order/more.go", "order/order.go", "sobject.go",
+		"extra_test.go", "foreign/foreign.go", "lead/lead.go", "order/more.go", "order/order.go",
+		"sobject.go",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
@@ -127,14 +132,15 @@ func TestGenerateRemovesThePackageOfAWSDLThatIsGone(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(filepath.Join(outDir, "empty")); err != nil {
-		t.Errorf("somebody's empty folder: %v", err)
+		t.Errorf("a folder that was empty before: %v", err)
 	}
-	if want := "sobject/asset: removed, its WSDL is gone\n"; !strings.HasSuffix(log.String(), want) {
+	if want := "sobject/asset: removed, because it has no WSDL\n"; !strings.HasSuffix(log.String(),
+		want) {
 		t.Errorf("got the log %q, want at its end %q", log.String(), want)
 	}
 }
 
-func TestGenerateFailsWithoutATrace(t *testing.T) {
+func TestGenerateFailsWithoutChangingAnything(t *testing.T) {
 	t.Parallel()
 	lead := wsdltest.WSDL("Lead", "Company xsd:string")
 	cases := []struct {
@@ -145,27 +151,32 @@ func TestGenerateFailsWithoutATrace(t *testing.T) {
 		{"two broken files", map[string]string{"a.wsdl": "", "b.wsdl": lead[:900], "lead.wsdl": lead},
 			[]string{"a.wsdl: the file is empty", "b.wsdl:18: not well-formed XML"}},
 		{"an enterprise WSDL", map[string]string{
-			"lead.wsdl": lead, "enterprise.wsdl": strings.Replace(lead, "http://soap.sforce.com/2005/09/outbound",
+			"lead.wsdl": lead, "enterprise.wsdl": strings.Replace(lead,
+				"http://soap.sforce.com/2005/09/outbound",
 				"urn:enterprise.soap.sforce.com", 1)},
 			[]string{"enterprise.wsdl:3: this is an enterprise WSDL; download the outbound message's WSDL"}},
 		{"one package for two files", map[string]string{"lead.wsdl": lead, "Lead_.wsdl": lead},
 			[]string{"Lead_.wsdl and lead.wsdl would both make the package lead"}},
-		{"no name for a package", map[string]string{"_.wsdl": lead}, []string{"_.wsdl: no letter or digit"}},
-		{"two kinds of a field", map[string]string{"a.wsdl": lead, "b.wsdl": wsdltest.WSDL("Lead", "Company xsd:int")},
+		{"no name for a package", map[string]string{"_.wsdl": lead},
+			[]string{"_.wsdl: the file's name has no ASCII letter or digit"}},
+		{"two kinds of a field", map[string]string{"a.wsdl": lead,
+			"b.wsdl": wsdltest.WSDL("Lead", "Company xsd:int")},
 			[]string{"b.wsdl:38: the field Lead.Company has the type int here and string in a.wsdl:38"}},
-		{"a file in the way", map[string]string{"kept.wsdl": lead}, []string{"kept.go is not generated: move it"}},
+		{"a file that is not generated", map[string]string{"kept.wsdl": lead},
+			[]string{"kept.go is not a generated file: move it"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			outDir, _ := mustGenerate(t, writeWSDLs(t, map[string]string{"asset.wsdl": wsdltest.WSDL("Asset")}))
+			outDir, _ := mustGenerate(t, writeWSDLs(t,
+				map[string]string{"asset.wsdl": wsdltest.WSDL("Asset")}))
 			writeFile(t, filepath.Join(outDir, "kept", "kept.go"), "package kept\n")
 			assertFails(t, writeWSDLs(t, c.wsdls), outDir, c.want)
 		})
 	}
 }
 
-// assertFails generates, and wants an error with these texts and outDir as it was.
+// assertFails checks that generate returns an error with these texts and leaves outDir unchanged.
 func assertFails(t *testing.T, wsdlDir, outDir string, want []string) {
 	t.Helper()
 	before := readFolder(t, outDir)
@@ -190,7 +201,7 @@ func TestGenerateSaysWhyGowsdlFailed(t *testing.T) {
 	assertFails(t, wsdlDir, outDir, []string{"find version of gowsdl: exit status ", "-no-such-flag"})
 }
 
-func TestGowsdlIsQuotedWithoutItsClover(t *testing.T) {
+func TestLastLineDropsTheCloverOfGowsdl(t *testing.T) {
 	t.Parallel()
 	got := lastLine([]byte("🍀  Reading file x\n🍀  XML syntax error on line 3\n"))
 	if want := "XML syntax error on line 3"; got != want {

@@ -13,10 +13,10 @@ import (
 	"text/template"
 )
 
-// plainWSDL is a WSDL that gowsdl reads well. It has no imports (gowsdl warns of each, and would follow an address), no
-// types but those that gowsdl knows, no names that are equal in Go, every field nillable (a pointer, then), as many
-// notifications as there are (for a maximum of 100 gowsdl makes room for one), and no operations (it makes a
-// client of them).
+// plainWSDL is the template of a WSDL that gowsdl handles correctly. It has no imports (gowsdl
+// warns of each, and would fetch a URL), only types that gowsdl knows, no names that are equal in
+// Go, every field nillable (which makes it a pointer), an unbounded number of notifications (for a
+// maximum of 100 gowsdl declares one only), and no operations (it would make a client of them).
 //
 //go:embed plain.wsdl.tmpl
 var plainWSDL string
@@ -25,7 +25,7 @@ var plainTemplate = template.Must(template.New("plain").Parse(plainWSDL))
 
 type plainField struct{ Name, Type string }
 
-// prepare writes the plain WSDL of s, with Go's names in place of the API names.
+// prepare returns the plain WSDL of s, with Go names in place of the API names.
 func prepare(s *source) ([]byte, error) {
 	var fields []plainField
 	for i, f := range s.Fields[1:] {
@@ -43,7 +43,7 @@ func prepare(s *source) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// runGowsdl gives the Go code that gowsdl makes of s, in a folder of its own in tmp.
+// runGowsdl returns the Go code that gowsdl writes for s. It works in a new folder in tmp.
 func runGowsdl(ctx context.Context, s *source, tmp string) ([]byte, error) {
 	plain, err := prepare(s)
 	if err != nil {
@@ -57,7 +57,8 @@ func runGowsdl(ctx context.Context, s *source, tmp string) ([]byte, error) {
 	if err := os.WriteFile(file, plain, 0o644); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "go", "tool", "gowsdl", "-d", dir, "-p", "made", "-o", "made.go", file)
+	cmd := exec.CommandContext(ctx, "go", "tool", "gowsdl", "-d", dir, "-p", "made", "-o", "made.go",
+		file)
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp) // it leaves a folder there
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, lastLine(output))
@@ -65,9 +66,10 @@ func runGowsdl(ctx context.Context, s *source, tmp string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(dir, "made", "made.go"))
 }
 
-// gowsdlVersion is the version in go.mod.
+// gowsdlVersion returns the version of gowsdl in go.mod.
 func gowsdlVersion(ctx context.Context) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", "github.com/hooklift/gowsdl")
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}",
+		"github.com/hooklift/gowsdl")
 	output, err := cmd.Output()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		return "", fmt.Errorf("find version of gowsdl: %w: %s", err, lastLine(failed.Stderr))
@@ -78,7 +80,8 @@ func gowsdlVersion(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(output)), nil
 }
 
-// lastLine is what a program said last, without the clover that gowsdl puts before everything it says.
+// lastLine returns the last line of a program's output, without the clover with which gowsdl begins
+// each line.
 func lastLine(output []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
 	return strings.TrimSpace(strings.TrimPrefix(lines[len(lines)-1], "🍀"))

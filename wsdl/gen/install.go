@@ -11,13 +11,13 @@ import (
 	"slices"
 )
 
-// install makes the files of dir those in files, by their path in it, and removes the generated packages that are not
-// among them; it gives the names of these. Files that are as they should be are not touched, and nothing is replaced
-// or removed that this program has not made.
+// install writes files, by their path in dir, and removes the generated packages in dir that are
+// not among them. It returns the names of those. It does not touch files whose content is
+// unchanged, and neither replaces nor removes a file that this program has not generated.
 func install(dir string, files map[string][]byte) (removed []string, err error) {
 	paths := slices.Sorted(maps.Keys(files))
 	for _, path := range paths {
-		if err := checkOurs(filepath.Join(dir, path)); err != nil {
+		if err := checkGenerated(filepath.Join(dir, path)); err != nil {
 			return nil, err
 		}
 	}
@@ -36,8 +36,8 @@ func install(dir string, files map[string][]byte) (removed []string, err error) 
 	return stale, nil
 }
 
-// replace writes all that is new into a folder beside it before it renames the first file. The list is renamed after
-// the packages that it imports.
+// replace writes all changed files into a temporary folder in dir before it renames the first of
+// them into place. The list is renamed after the packages that it imports.
 func replace(dir string, paths []string, files map[string][]byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -49,7 +49,8 @@ func replace(dir string, paths []string, files map[string][]byte) error {
 	defer os.RemoveAll(stage)
 	var changed []string
 	for _, path := range paths {
-		if old, err := os.ReadFile(filepath.Join(dir, path)); err == nil && bytes.Equal(old, files[path]) {
+		if old, err := os.ReadFile(filepath.Join(dir, path)); err == nil &&
+			bytes.Equal(old, files[path]) {
 			continue
 		}
 		changed = append(changed, path)
@@ -74,22 +75,23 @@ func replace(dir string, paths []string, files map[string][]byte) error {
 	return nil
 }
 
-// checkOurs refuses to replace a file that somebody wrote.
-func checkOurs(path string) error {
-	ours, err := isOurs(path)
+// checkGenerated returns an error if there is a file at path that this program has not generated.
+func checkGenerated(path string) error {
+	generated, err := isGenerated(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if !ours {
-		return fmt.Errorf("%s is not generated: move it away, or rename the WSDL that makes a package of its name", path)
+	if !generated {
+		return fmt.Errorf("%s is not a generated file: move it, or rename the WSDL whose package "+
+			"has its name", path)
 	}
 	return nil
 }
 
-func isOurs(path string) (bool, error) {
+func isGenerated(path string) (bool, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return false, err
@@ -97,7 +99,7 @@ func isOurs(path string) (bool, error) {
 	return bytes.HasPrefix(data, []byte(headerStart)), nil
 }
 
-// stalePackages are the folders in dir that hold generated files only and are not among files.
+// stalePackages returns the folders in dir that hold generated files only and are not among files.
 func stalePackages(dir string, files map[string][]byte) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -112,7 +114,7 @@ func stalePackages(dir string, files map[string][]byte) ([]string, error) {
 		if _, wanted := files[filepath.Join(name, name+".go")]; wanted || !entry.IsDir() {
 			continue
 		}
-		generated, err := holdsOnlyOurs(filepath.Join(dir, name))
+		generated, err := isGeneratedFolder(filepath.Join(dir, name))
 		if err != nil {
 			return nil, err
 		}
@@ -123,8 +125,9 @@ func stalePackages(dir string, files map[string][]byte) ([]string, error) {
 	return stale, nil
 }
 
-// holdsOnlyOurs tells whether a folder has files and all of them are generated. An empty one is not ours to remove.
-func holdsOnlyOurs(dir string) (bool, error) {
+// isGeneratedFolder reports whether a folder has files, all of them generated. An empty one is left
+// alone.
+func isGeneratedFolder(dir string) (bool, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return false, err
@@ -133,7 +136,7 @@ func holdsOnlyOurs(dir string) (bool, error) {
 		if !entry.Type().IsRegular() {
 			return false, nil
 		}
-		if ours, err := isOurs(filepath.Join(dir, entry.Name())); !ours || err != nil {
+		if generated, err := isGenerated(filepath.Join(dir, entry.Name())); !generated || err != nil {
 			return false, err
 		}
 	}

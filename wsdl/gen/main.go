@@ -1,8 +1,8 @@
-// Command gen makes the packages in soap/sobject from the WSDLs in wsdl. The go:generate line of package wsdl runs it,
-// in that package's folder.
+// Command gen generates the packages in soap/sobject from the WSDLs in wsdl. The go:generate line
+// of package wsdl runs it in that package's folder.
 //
-// It reads each WSDL with package wsdl, gives gowsdl a plain one that says the same, corrects the Go code that gowsdl
-// makes of it, and writes nothing before everything has succeeded.
+// It parses each WSDL with package wsdl, runs gowsdl on a simplified WSDL of the same types,
+// corrects the Go code that gowsdl wrote, and writes no file until all of this has succeeded.
 package main
 
 import (

@@ -9,11 +9,14 @@ import (
 	"ackbox/wsdl"
 )
 
-// reservedPackages are the names that cannot be imported from everywhere, or not at all, or not beside package soap.
-var reservedPackages = []string{"documentation", "init", "internal", "main", "soap", "testdata", "vendor"}
+// reservedPackages are the names of packages that cannot be imported at all, from everywhere, or
+// beside package soap.
+var reservedPackages = []string{"documentation", "init", "internal", "main", "soap", "testdata",
+	"vendor"}
 
-// packageName is the file's stem in lower case without all that is not a letter or a digit; "" when nothing is left.
-// What would be no good name for a package gets "obj".
+// packageName returns the name of the file without its extension, in lower case and without all but
+// ASCII letters and digits; "" if nothing is left. It adds "obj" to a name that no package can
+// have.
 func packageName(file string) string {
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -30,14 +33,16 @@ func packageName(file string) string {
 	return name
 }
 
-// recordName is the Go type of an object's record, which is not one of the other types in its package.
+// recordName returns the name of the Go type of an object's record, which differs from the other
+// types of its package.
 func recordName(object string) string {
 	return unique(object, []string{"ID", "Notifications", "NotificationsResponse", "SObject"})
 }
 
-// fieldNames are the Go names of a record's fields, in their order. The first is Id, which is in the base.
+// fieldNames returns the Go names of a record's fields, in their order. The first is Id, which the
+// base declares.
 func fieldNames(fields []wsdl.Field) []string {
-	// The parts of the base, the methods, and a name that means something else to encoding/xml.
+	// The fields of the base, the methods, and a name with a meaning of its own in encoding/xml.
 	taken := []string{"FieldsToNull", "Id", "ObjectType", "SObject", "UnmarshalXML", "XMLName"}
 	names := []string{"Id"}
 	for _, f := range fields[1:] {
@@ -47,7 +52,8 @@ func fieldNames(fields []wsdl.Field) []string {
 	return names
 }
 
-// unique makes an exported Go name of an API name, with as many underscores at its end as it takes.
+// unique returns an exported Go name for an API name, followed by as many underscores as make it
+// differ from taken.
 func unique(name string, taken []string) string {
 	name = string(unicode.ToUpper(rune(name[0]))) + name[1:]
 	for slices.Contains(taken, name) {

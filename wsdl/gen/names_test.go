@@ -32,7 +32,7 @@ func TestPackageName(t *testing.T) {
 	}
 }
 
-func TestGoNamesDiffer(t *testing.T) {
+func TestFieldNamesAreUnique(t *testing.T) {
 	t.Parallel()
 	var fields []wsdl.Field
 	for _, name := range []string{
