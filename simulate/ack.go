@@ -12,86 +12,92 @@ import (
 	"ackbox/soap"
 )
 
-// The reasons of a [Failure]. The first two are word for word what Salesforce shows under Delivery Failure Reason in
-// Setup (help 000381752). The next are what the parser and the HTTP client that its words come from say; the last are
-// ours, as Salesforce's words for them are not documented.
+// The reasons of a [Failure]. The first two are the exact texts that Salesforce shows as Delivery
+// Failure Reason in Setup (help 000381752). The next group are the messages of the Java parser and
+// HTTP client that these texts come from. The last group are our own, because Salesforce's texts
+// are not documented.
 const (
 	// ReasonNack is an Ack that says false.
 	ReasonNack = "SOAP response was a nack"
-	// ReasonProlog is a body that is no XML: plain text, HTML, JSON, an error page, a redirect, a login page.
+	// ReasonProlog is a body that is not XML: plain text, HTML, JSON, an error page, a redirect, a
+	// login page.
 	ReasonProlog = saxAt + "Content is not allowed in prolog."
 
-	// ReasonEmpty is a body without a byte in it, whatever the status.
+	// ReasonEmpty is an empty body, under any status.
 	ReasonEmpty = saxAt + "Premature end of file."
-	// ReasonXML is a body that starts as XML and is not well-formed.
+	// ReasonXML is a body that begins like XML and is not well-formed.
 	ReasonXML = "org.xml.sax.SAXParseException"
 	// ReasonTimeout is an answer that was not complete within the time limit.
 	ReasonTimeout = "java.net.SocketTimeoutException: Read timed out"
-	// ReasonRefused is a listener that does not listen.
+	// ReasonRefused is a refused connection.
 	ReasonRefused = "java.net.ConnectException: Connection refused"
 	// ReasonReset is a connection that was closed before the answer was complete.
 	ReasonReset = "java.net.SocketException: Connection reset"
-	// ReasonHost is a host name that nobody knows.
+	// ReasonHost is a host name that cannot be resolved.
 	ReasonHost = "java.net.UnknownHostException"
-	// ReasonTLS is a TLS handshake that failed: a certificate that is not trusted, expired or of another host.
+	// ReasonTLS is a failed TLS handshake, because of a certificate that is untrusted, expired or
+	// for another host, for example.
 	ReasonTLS = "javax.net.ssl.SSLHandshakeException"
 
 	// ReasonFault is a SOAP Fault.
 	ReasonFault = "SOAP response was a fault"
-	// ReasonNoAck is XML, but not the envelope of a notificationsResponse with an Ack that is an xsd:boolean.
+	// ReasonNoAck is XML that is not the envelope of a notificationsResponse whose Ack is an
+	// xsd:boolean.
 	ReasonNoAck = "SOAP response holds no Ack"
-	// ReasonStatus is an Ack under another status than 200.
+	// ReasonStatus is an Ack under a status other than 200.
 	ReasonStatus = "HTTP status is not 200"
-	// ReasonConnection is any other trouble with the connection.
+	// ReasonConnection is any other error of the connection.
 	ReasonConnection = "connection failed"
-	// ReasonLostAck is an Ack that arrived and that the [Sender] was told to lose.
+	// ReasonLostAck is an Ack that arrived and that the [Sender] discarded, as
+	// SenderOptions.LostAck demands.
 	ReasonLostAck = "the Ack was lost"
 
 	saxAt = "org.xml.sax.SAXParseException; lineNumber: 1; columnNumber: 1; "
 )
 
-// Failure is why a delivery does not count. The message stays in the queue.
+// Failure is the error of a delivery without an Ack. The message stays in the queue.
 type Failure struct {
 	// Reason is one of the Reason constants, so that failures can be counted by it.
 	Reason string
-	// Detail is what happened and what to do about it. Nothing of the answer's body is in it.
+	// Detail describes what happened and what to do about it. It contains nothing of the answer's
+	// body.
 	Detail string
-	// Status is the HTTP status, 0 without an answer.
+	// Status is the HTTP status; 0 if there was no answer.
 	Status int
-	// Err is what went wrong underneath, nil for an answer that was read and refused.
+	// Err is the underlying error; nil for an answer that was read and is not an Ack.
 	Err error
 }
 
-// Error gives the reason and the detail.
+// Error returns the reason and the detail.
 func (f *Failure) Error() string { return f.Reason + " (" + f.Detail + ")" }
 
-// Unwrap gives Err.
+// Unwrap returns Err.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// ReadAck tells whether an answer makes Salesforce drop the message from its queue: nil, or a *[Failure]. It counts
-// only when the status is 200 and the body a SOAP 1.1 envelope whose Body holds notificationsResponse with an Ack of
-// true or 1. The Content-Type does not matter: listeners at work answer with anything. It is named in the Detail. Not
-// documented is what a byte order mark does: it is refused here, as by the many Java readers that say ReasonProlog of
-// it.
+// ReadAck returns nil if an answer makes Salesforce remove the message from its queue, and a
+// *[Failure] otherwise. The status must be 200 and the body a SOAP 1.1 envelope whose Body holds
+// notificationsResponse with an Ack of true or 1. The Content-Type is only reported in the Detail,
+// because listeners in production send any. Not documented: what a byte order mark does. It is
+// rejected here with ReasonProlog, as by many Java parsers.
 func ReadAck(status int, contentType string, body []byte) error {
 	return (&AckReader{}).Read(status, contentType, body)
 }
 
-// AckReader reads answers with more patience than [ReadAck]. Not documented is whether Salesforce has it; a listener
-// should not need it.
+// AckReader accepts more answers than [ReadAck]. Not documented: whether Salesforce does. A
+// listener should not rely on it.
 type AckReader struct {
-	// AnyStatus takes an Ack under any status.
+	// AnyStatus accepts an Ack under any status.
 	AnyStatus bool
-	// AnyElement takes an Ack whose parent is called something else than notificationsResponse: several published
-	// listeners answer with notifications.
+	// AnyElement accepts an Ack whose parent has another name than notificationsResponse: several
+	// published listeners answer with notifications.
 	AnyElement bool
 }
 
-// Read is [ReadAck] with the reader's patience.
+// Read is like [ReadAck], with the options of r.
 func (r *AckReader) Read(status int, contentType string, body []byte) error {
 	failure := r.readBody(body)
 	if failure == nil && status != http.StatusOK && !r.AnyStatus {
-		failure = &Failure{Reason: ReasonStatus, Detail: "answer 200 with the Ack, nothing else counts"}
+		failure = &Failure{Reason: ReasonStatus, Detail: "only status 200 counts; send the Ack with it"}
 	}
 	if failure == nil {
 		return nil
@@ -100,21 +106,22 @@ func (r *AckReader) Read(status int, contentType string, body []byte) error {
 	if contentType == "" {
 		contentType = "no Content-Type"
 	}
-	failure.Detail = fmt.Sprintf("HTTP %d, %s, %d bytes: %s", status, contentType, len(body), failure.Detail)
+	failure.Detail = fmt.Sprintf("HTTP %d, %s, %d bytes: %s", status, contentType, len(body),
+		failure.Detail)
 	if advice := statusAdvice(status); advice != "" {
-		failure.Reason = ReasonProlog // what Salesforce says of them, help 000381752
+		failure.Reason = ReasonProlog // help 000381752
 		failure.Detail += "; " + advice
 	}
 	return failure
 }
 
-// statusAdvice is what to do about a status that Salesforce does not handle.
+// statusAdvice returns what to do about a status that Salesforce does not handle, or "".
 func statusAdvice(status int) string {
 	switch {
 	case 300 <= status && status <= 399:
-		return "redirects are not followed, put the final URL into Setup"
+		return "Salesforce does not follow redirects; put the final URL into Setup"
 	case status == http.StatusUnauthorized || status == http.StatusProxyAuthRequired:
-		return "login challenges are not answered, let the listener do without one"
+		return "Salesforce does not answer login challenges; accept its requests without a login"
 	}
 	return ""
 }
@@ -123,11 +130,15 @@ func (r *AckReader) readBody(body []byte) *Failure {
 	text := bytes.TrimLeft(body, xmlSpace)
 	switch {
 	case len(text) == 0:
-		return &Failure{Reason: ReasonEmpty, Detail: "the body is empty, answer with the Ack"}
+		return &Failure{Reason: ReasonEmpty, Detail: "the body is empty; answer with the Ack"}
 	case text[0] != '<' || looksLikeHTML(text):
-		return &Failure{Reason: ReasonProlog, Detail: "the body is not XML, answer with nothing but the Ack"}
+		return &Failure{
+			Reason: ReasonProlog, Detail: "the body is not XML; answer with the Ack and nothing else",
+		}
 	case len(text) < len(body) && bytes.HasPrefix(text, []byte("<?xml")):
-		return &Failure{Reason: ReasonXML, Detail: "nothing may stand before an XML declaration, not even white space"}
+		return &Failure{
+			Reason: ReasonXML, Detail: "there is white space before the XML declaration; remove it",
+		}
 	}
 	a := ackParser{decoder: xml.NewDecoder(bytes.NewReader(body)), reader: r}
 	return a.parse()
@@ -135,24 +146,25 @@ func (r *AckReader) readBody(body []byte) *Failure {
 
 const xmlSpace = " \t\r\n"
 
-// looksLikeHTML tells whether a page came, for which Salesforce says the same as for plain text.
+// looksLikeHTML reports whether text begins like a web page, which Salesforce reports like plain
+// text.
 func looksLikeHTML(text []byte) bool {
 	start := strings.ToLower(string(text[:min(len(text), 9)]))
 	return strings.HasPrefix(start, "<!doctype") || strings.HasPrefix(start, "<html")
 }
 
-// errDone is the end of an element or of the document.
+// errDone reports the end of an element or of the document.
 var errDone = errors.New("done")
 
-// ackParser reads one answer with encoding/xml, and refuses what that is too lenient about.
+// ackParser parses one answer with encoding/xml, and rejects what that is too lenient about.
 type ackParser struct {
 	decoder    *xml.Decoder
 	reader     *AckReader
-	namespaces []string // that were declared so far
+	namespaces []string // declared so far
 }
 
 func (p *ackParser) parse() *Failure {
-	if err := p.only(soap.EnvelopeNS, "Envelope"); err != nil {
+	if err := p.expect(soap.EnvelopeNS, "Envelope"); err != nil {
 		return failureOf(err)
 	}
 	ack, err := p.envelope()
@@ -161,19 +173,19 @@ func (p *ackParser) parse() *Failure {
 		if errors.Is(err, io.EOF) {
 			err = nil
 		} else if err == nil {
-			err = noAck("something follows the envelope")
+			err = noAck("there is content after the envelope")
 		}
 	}
 	switch {
 	case err != nil:
 		return failureOf(err)
 	case !ack:
-		return &Failure{Reason: ReasonNack, Detail: "the listener says false, which refuses the whole message"}
+		return &Failure{Reason: ReasonNack, Detail: "the Ack is false, which refuses the whole message"}
 	}
 	return nil
 }
 
-// failureOf turns what encoding/xml says into Salesforce's words.
+// failureOf returns the Failure for an error of encoding/xml.
 func failureOf(err error) *Failure {
 	var failure *Failure
 	if errors.As(err, &failure) {
@@ -184,7 +196,7 @@ func failureOf(err error) *Failure {
 	}
 	var syntax *xml.SyntaxError
 	if errors.As(err, &syntax) {
-		detail := fmt.Sprintf("the body is not well-formed, see its line %d", syntax.Line)
+		detail := fmt.Sprintf("the body is not well-formed at line %d", syntax.Line)
 		return &Failure{Reason: ReasonXML, Detail: detail}
 	}
 	return &Failure{Reason: ReasonXML, Detail: "the body cannot be read as XML in UTF-8"}
@@ -192,10 +204,10 @@ func failureOf(err error) *Failure {
 
 func noAck(what string) *Failure {
 	return &Failure{Reason: ReasonNoAck, Detail: what +
-		", answer with a SOAP 1.1 envelope whose Body holds notificationsResponse with <Ack>true</Ack>"}
+		"; answer with a SOAP 1.1 envelope whose Body holds notificationsResponse with <Ack>true</Ack>"}
 }
 
-// envelope reads Header and Body up to the end of the Envelope.
+// envelope parses Header and Body up to the end of the Envelope.
 func (p *ackParser) envelope() (ack bool, err error) {
 	start, err := p.child()
 	if err == nil && start.Name == (xml.Name{Space: soap.EnvelopeNS, Local: "Header"}) {
@@ -207,7 +219,7 @@ func (p *ackParser) envelope() (ack bool, err error) {
 		return false, err
 	}
 	if start.Name != (xml.Name{Space: soap.EnvelopeNS, Local: "Body"}) {
-		return false, noAck("the envelope has no Body where one belongs")
+		return false, noAck("the envelope has no Body, or another element before it")
 	}
 	if ack, err = p.body(); err != nil {
 		return false, err
@@ -215,19 +227,21 @@ func (p *ackParser) envelope() (ack bool, err error) {
 	return ack, p.end()
 }
 
-// body reads the one element of the Body and its one Ack.
+// body parses the only element of the Body and its only Ack.
 func (p *ackParser) body() (ack bool, err error) {
 	start, err := p.child()
 	switch {
 	case err != nil:
 		return false, err
 	case start.Name == (xml.Name{Space: soap.EnvelopeNS, Local: "Fault"}):
-		return false, &Failure{Reason: ReasonFault, Detail: "the listener answers with a Fault, its log should say why"}
+		return false, &Failure{Reason: ReasonFault,
+			Detail: "the listener answers with a Fault; see its log"}
 	case start.Name.Space != soap.OutboundNS,
 		start.Name.Local != "notificationsResponse" && !p.reader.AnyElement:
-		return false, noAck("the Body holds another element than notificationsResponse of " + soap.OutboundNS)
+		return false, noAck("the Body holds an element other than notificationsResponse of " +
+			soap.OutboundNS)
 	}
-	if err = p.only(soap.OutboundNS, "Ack"); err != nil {
+	if err = p.expect(soap.OutboundNS, "Ack"); err != nil {
 		return false, err
 	}
 	if ack, err = p.boolean(); err != nil {

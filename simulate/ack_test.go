@@ -15,9 +15,10 @@ import (
 	"ackbox/soap"
 )
 
-// answer is an envelope with something in its Body.
+// answer returns an envelope with that content in its Body.
 func answer(body string) string {
-	return `<e:Envelope xmlns:e="` + soap.EnvelopeNS + `" xmlns:o="` + soap.OutboundNS + `"><e:Body>` + body +
+	return `<e:Envelope xmlns:e="` + soap.EnvelopeNS + `" xmlns:o="` + soap.OutboundNS + `"><e:Body>` +
+		body +
 		`</e:Body></e:Envelope>`
 }
 
@@ -25,12 +26,12 @@ func ackOf(value string) string {
 	return answer(`<o:notificationsResponse><o:Ack>` + value + `</o:Ack></o:notificationsResponse>`)
 }
 
-// reasonOf gives the reason of a failure, "" of none.
+// reasonOf returns the reason of a failure, or "" for nil.
 func reasonOf(tb testing.TB, err error) string {
 	tb.Helper()
 	var failure *simulate.Failure
 	if err != nil && !errors.As(err, &failure) {
-		tb.Fatalf("%v is no Failure", err)
+		tb.Fatalf("got the error %v, want a *simulate.Failure", err)
 	}
 	if failure == nil {
 		return ""
@@ -54,8 +55,9 @@ func TestReadAck(t *testing.T) {
 		"1":                           {200, ackOf("1"), ""},
 		"white space around the true": {200, ackOf(" \n\ttrue\r\n"), ""},
 		"a comment in the true":       {200, ackOf("tr<!-- x -->ue"), ""},
-		"declaration":                 {200, `<?xml version="1.0" encoding="utf-8" ?>` + "\n" + good + "\n", ""},
-		"white space at first":        {200, "\n   " + good + "\n ", ""},
+		"declaration": {200, `<?xml version="1.0" encoding="utf-8" ?>` + "\n" + good +
+			"\n", ""},
+		"white space at first": {200, "\n   " + good + "\n ", ""},
 		"an empty Header": {200,
 			strings.Replace(good, "<e:Body>", "<e:Header/><e:Body>", 1), ""},
 		"a full Header": {200,
@@ -65,23 +67,25 @@ func TestReadAck(t *testing.T) {
 		"0":            {200, ackOf(" 0 "), simulate.ReasonNack},
 		"false in 500": {500, ackOf("false"), simulate.ReasonNack},
 
-		"empty":              {200, "", simulate.ReasonEmpty},
-		"white space":        {200, " \n", simulate.ReasonEmpty},
-		"no content":         {204, "", simulate.ReasonEmpty},
-		"plain text":         {200, "OK", simulate.ReasonProlog},
-		"JSON":               {200, `{"ok":true}`, simulate.ReasonProlog},
-		"text before":        {200, "OK " + soap.Ack, simulate.ReasonProlog},
-		"byte order mark":    {200, "\uFEFF" + soap.Ack, simulate.ReasonProlog},
-		"HTML":               {200, "<!DOCTYPE html><html><body>Hi</body></html>", simulate.ReasonProlog},
-		"HTML without a DTD": {502, "<html><body><h1>Bad Gateway</h1></body></html>", simulate.ReasonProlog},
-		"redirect":           {302, "", simulate.ReasonProlog},
-		"redirect and Ack":   {301, good, simulate.ReasonProlog},
-		"login challenge":    {401, good, simulate.ReasonProlog},
+		"empty":           {200, "", simulate.ReasonEmpty},
+		"white space":     {200, " \n", simulate.ReasonEmpty},
+		"no content":      {204, "", simulate.ReasonEmpty},
+		"plain text":      {200, "OK", simulate.ReasonProlog},
+		"JSON":            {200, `{"ok":true}`, simulate.ReasonProlog},
+		"text before":     {200, "OK " + soap.Ack, simulate.ReasonProlog},
+		"byte order mark": {200, "\uFEFF" + soap.Ack, simulate.ReasonProlog},
+		"HTML":            {200, "<!DOCTYPE html><html><body>Hi</body></html>", simulate.ReasonProlog},
+		"HTML without a DTD": {502, "<html><body><h1>Bad Gateway</h1></body></html>",
+			simulate.ReasonProlog},
+		"redirect":         {302, "", simulate.ReasonProlog},
+		"redirect and Ack": {301, good, simulate.ReasonProlog},
+		"login challenge":  {401, good, simulate.ReasonProlog},
 
 		"space before the declaration": {200, "\n" + `<?xml version="1.0"?>` + good, simulate.ReasonXML},
 		"cut off":                      {200, good[:len(good)-5], simulate.ReasonXML},
 		"invalid UTF-8":                {200, ackOf("true\xff"), simulate.ReasonXML},
-		"another encoding":             {200, `<?xml version="1.0" encoding="latin1"?>` + good, simulate.ReasonXML},
+		"another encoding": {200, `<?xml version="1.0" encoding="latin1"?>` + good,
+			simulate.ReasonXML},
 		"duplicate attribute": {200,
 			strings.Replace(good, "<e:Body>", `<e:Body a="1" a="2">`, 1), simulate.ReasonXML},
 		"unbound prefix": {200,
@@ -98,10 +102,12 @@ func TestReadAck(t *testing.T) {
 			answer("<o:notifications><o:Ack>true</o:Ack></o:notifications>"), simulate.ReasonNoAck},
 		"Ack without its parent": {200, answer("<o:Ack>true</o:Ack>"), simulate.ReasonNoAck},
 		"Ack without namespace": {200,
-			answer("<o:notificationsResponse><Ack>true</Ack></o:notificationsResponse>"), simulate.ReasonNoAck},
+			answer("<o:notificationsResponse><Ack>true</Ack></o:notificationsResponse>"),
+			simulate.ReasonNoAck},
 		"SOAP 1.2": {200,
 			strings.Replace(good, soap.EnvelopeNS, soap.Envelope12NS, 1), simulate.ReasonNoAck},
-		"no envelope":   {200, `<Ack xmlns="http://soap.sforce.com/2005/09/outbound">true</Ack>`, simulate.ReasonNoAck},
+		"no envelope": {200, `<Ack xmlns="http://soap.sforce.com/2005/09/outbound">true</Ack>`,
+			simulate.ReasonNoAck},
 		"empty Body":    {200, answer(""), simulate.ReasonNoAck},
 		"no Ack":        {200, answer("<o:notificationsResponse/>"), simulate.ReasonNoAck},
 		"empty Ack":     {200, ackOf(""), simulate.ReasonNoAck},
@@ -115,9 +121,10 @@ func TestReadAck(t *testing.T) {
 			strings.Replace(good, "<e:Body>", "<e:Body>ok", 1), simulate.ReasonNoAck},
 		"text after":    {200, good + "ok", simulate.ReasonNoAck},
 		"two envelopes": {200, good + good, simulate.ReasonNoAck},
-		"two Bodies":    {200, strings.Replace(good, "</e:Body>", "</e:Body><e:Body/>", 1), simulate.ReasonNoAck},
-		"instruction":   {200, "<?php echo ?>" + good, simulate.ReasonNoAck},
-		"a DTD":         {200, `<!ENTITY x "y">` + good, simulate.ReasonNoAck},
+		"two Bodies": {200, strings.Replace(good, "</e:Body>", "</e:Body><e:Body/>", 1),
+			simulate.ReasonNoAck},
+		"instruction": {200, "<?php echo ?>" + good, simulate.ReasonNoAck},
+		"a DTD":       {200, `<!ENTITY x "y">` + good, simulate.ReasonNoAck},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,18 +136,19 @@ func TestReadAck(t *testing.T) {
 	}
 }
 
-func TestReasonsAreSalesforcesWords(t *testing.T) {
+func TestReasonsAreThoseOfSalesforce(t *testing.T) {
 	t.Parallel()
 	const prolog = "org.xml.sax.SAXParseException; lineNumber: 1; columnNumber: 1; Content is not allowed in prolog."
 	if got := reasonOf(t, simulate.ReadAck(200, "application/json", []byte(`{}`))); got != prolog {
 		t.Errorf("JSON: %q", got)
 	}
-	if got := reasonOf(t, simulate.ReadAck(200, "", []byte(ackOf("false")))); got != "SOAP response was a nack" {
+	if got := reasonOf(t, simulate.ReadAck(200, "",
+		[]byte(ackOf("false")))); got != "SOAP response was a nack" {
 		t.Errorf("Ack false: %q", got)
 	}
 }
 
-func TestFailureSaysWhatCameButNotItsBody(t *testing.T) {
+func TestFailureDescribesTheAnswerWithoutItsBody(t *testing.T) {
 	t.Parallel()
 	err := simulate.ReadAck(302, "text/html", []byte("<p>secret</p>"))
 	for _, want := range []string{"302", "text/html", "13 bytes", "final URL"} {
@@ -153,7 +161,7 @@ func TestFailureSaysWhatCameButNotItsBody(t *testing.T) {
 	}
 }
 
-func TestPatienceIsAnOption(t *testing.T) {
+func TestAckReaderOptions(t *testing.T) {
 	t.Parallel()
 	reader := simulate.AckReader{AnyStatus: true, AnyElement: true}
 	body := []byte(answer("<o:notifications><o:Ack>1</o:Ack></o:notifications>"))
@@ -165,7 +173,8 @@ func TestPatienceIsAnOption(t *testing.T) {
 	}
 }
 
-// TestReadAckOfPublishedListeners reads what published listeners answer, when ACKBOX_CORPUS names the folder of them.
+// TestReadAckOfPublishedListeners reads the answers of published listeners. ACKBOX_CORPUS names
+// their folder.
 func TestReadAckOfPublishedListeners(t *testing.T) {
 	t.Parallel()
 	folder := os.Getenv("ACKBOX_CORPUS")
@@ -173,7 +182,8 @@ func TestReadAckOfPublishedListeners(t *testing.T) {
 		t.Skip("ACKBOX_CORPUS does not name the folder of published responses")
 	}
 	want := map[string]string{
-		// Several listeners answer so, and whether Salesforce minds is not known: here it does.
+		// Several listeners answer like this. Whether Salesforce accepts it is unknown; ReadAck
+		// does not.
 		"ack_1_notifications_element_pacificbath.xml":       simulate.ReasonNoAck,
 		"ack_true_notifications_element_bradbumbalough.xml": simulate.ReasonNoAck,
 		"ack_false_amplabs.xml":                             simulate.ReasonNack,
@@ -214,7 +224,8 @@ func TestReadAckOfPublishedListeners(t *testing.T) {
 	}
 }
 
-// acks is another reading of the rule, over the whole tree: what ReadAck takes, this must take.
+// acks is an independent check of the rule on the whole tree. It must accept all that ReadAck
+// accepts.
 func acks(body []byte) error {
 	var e struct {
 		XMLName xml.Name
@@ -235,7 +246,7 @@ func acks(body []byte) error {
 	}
 	if _, err := decoder.Token(); err == nil {
 		if _, err = decoder.Token(); !errors.Is(err, io.EOF) && !bytes.Contains(body, []byte("<!--")) {
-			return fmt.Errorf("something follows: %w", err)
+			return fmt.Errorf("there is content after the envelope: %w", err)
 		}
 	}
 	if e.XMLName != (xml.Name{Space: soap.EnvelopeNS, Local: "Envelope"}) || len(e.Bodies) == 0 {
@@ -251,7 +262,8 @@ func acks(body []byte) error {
 		return errors.New("no notificationsResponse with one element")
 	}
 	ack := response.Children[0]
-	if text := strings.TrimSpace(ack.Text); ack.XMLName.Local != "Ack" || text != "true" && text != "1" {
+	if text := strings.TrimSpace(ack.Text); ack.XMLName.Local != "Ack" || text != "true" &&
+		text != "1" {
 		return errors.New("no Ack of true")
 	}
 	return nil
@@ -273,10 +285,10 @@ func FuzzReadAck(f *testing.F) {
 			return
 		}
 		if status != 200 {
-			t.Errorf("an Ack under status %d was taken", status)
+			t.Errorf("an Ack under status %d was accepted", status)
 		}
 		if err := acks(body); err != nil {
-			t.Errorf("the Ack was taken of %q: %v", body, err)
+			t.Errorf("ReadAck accepted %q: %v", body, err)
 		}
 	})
 }

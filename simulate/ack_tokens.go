@@ -9,16 +9,17 @@ import (
 	"strings"
 )
 
-// only reads the start of the element that must come next.
-func (p *ackParser) only(space, local string) error {
+// expect reads the start of the next element, which must have that name.
+func (p *ackParser) expect(space, local string) error {
 	start, err := p.child()
 	if err == nil && start.Name != (xml.Name{Space: space, Local: local}) {
-		err = noAck(fmt.Sprintf("%s of %s is not where it belongs", local, space))
+		err = noAck(fmt.Sprintf("there is no %s of %s where it is expected", local, space))
 	}
 	return err
 }
 
-// child reads up to the next start of an element. The end of the element around it is errDone, that of the body io.EOF.
+// child reads up to the start of the next element and returns it. At the end of the parent it
+// returns errDone, at the end of the body io.EOF.
 func (p *ackParser) child() (xml.StartElement, error) {
 	for {
 		offset := p.decoder.InputOffset()
@@ -33,7 +34,7 @@ func (p *ackParser) child() (xml.StartElement, error) {
 			return xml.StartElement{}, errDone
 		case xml.CharData:
 			if len(bytes.Trim(t, xmlSpace)) > 0 {
-				return xml.StartElement{}, noAck("text stands where only elements belong")
+				return xml.StartElement{}, noAck("there is text between the elements")
 			}
 		case xml.ProcInst:
 			if t.Target != "xml" || offset > 0 {
@@ -45,8 +46,8 @@ func (p *ackParser) child() (xml.StartElement, error) {
 	}
 }
 
-// token is the next token, checked for what encoding/xml passes over: an attribute that comes twice and a prefix that
-// is not bound, which it gives as if it were the namespace.
+// token returns the next token. It rejects what encoding/xml accepts: a duplicate attribute, and a
+// prefix that is not bound, which encoding/xml returns in place of the namespace.
 func (p *ackParser) token() (xml.Token, error) {
 	token, err := p.decoder.Token()
 	start, isStart := token.(xml.StartElement)
@@ -70,10 +71,10 @@ func (p *ackParser) token() (xml.Token, error) {
 	return token, nil
 }
 
-// errNames is an attribute that comes twice or a prefix that is not bound.
-var errNames = errors.New("wrong names")
+// errNames reports a duplicate attribute or a prefix that is not bound.
+var errNames = errors.New("duplicate attribute or unbound prefix")
 
-// bound tells whether a name is in a namespace that was declared, or in none.
+// bound reports whether a name is in no namespace or in one that was declared.
 func (p *ackParser) bound(name xml.Name) bool {
 	switch name.Space {
 	case "", "xmlns", "http://www.w3.org/XML/1998/namespace":
@@ -82,11 +83,11 @@ func (p *ackParser) bound(name xml.Name) bool {
 	return slices.Contains(p.namespaces, name.Space)
 }
 
-// end reads the end of the element that is open; another element before it is one too many.
+// end reads the end of the open element, before which no other element may come.
 func (p *ackParser) end() error {
 	start, err := p.child()
 	if err == nil {
-		return noAck("there is one element too many: " + start.Name.Local)
+		return noAck("there is an unexpected element " + start.Name.Local)
 	}
 	if errors.Is(err, errDone) {
 		return nil
@@ -94,7 +95,7 @@ func (p *ackParser) end() error {
 	return err
 }
 
-// skip reads over the content of an element, for its form only.
+// skip reads the content of an element and checks only that it is well-formed.
 func (p *ackParser) skip() error {
 	for depth := 1; depth > 0; {
 		token, err := p.token()
@@ -113,7 +114,7 @@ func (p *ackParser) skip() error {
 	return nil
 }
 
-// boolean reads an xsd:boolean and the end of its element.
+// boolean parses an xsd:boolean and the end of its element.
 func (p *ackParser) boolean() (bool, error) {
 	var text strings.Builder
 	for {
@@ -132,9 +133,9 @@ func (p *ackParser) boolean() (bool, error) {
 			case "false", "0":
 				return false, nil
 			}
-			return false, noAck("the Ack is neither true, 1, false nor 0")
+			return false, noAck("the Ack is not true, 1, false or 0")
 		default:
-			return false, noAck("the Ack holds more than text")
+			return false, noAck("the Ack contains more than text")
 		}
 	}
 }

@@ -6,18 +6,18 @@ import (
 	"ackbox/soap"
 )
 
-// maxHeld is how many messages are held back at most for others to overtake them.
+// maxHeld is the maximum number of messages that are held back so that later ones overtake them.
 const maxHeld = 32
 
-// source is where new messages come from.
+// source creates messages.
 type source interface {
-	// produce makes the next message.
+	// produce returns the next new message.
 	produce(q *queue, now time.Time) *batch
-	// redeliver brings a notification up to date that is sent again.
+	// redeliver updates a notification that is sent again.
 	redeliver(q *queue, i *item)
 }
 
-// takeNew gives a new message if one has come into the queue, or one that was held back.
+// takeNew returns a new message if one is due, or one that was held back; otherwise nil.
 func (q *queue) takeNew(now time.Time) *batch {
 	open := q.exists(q.made, now)
 	if n := len(q.held); n > 0 && (!open || n >= maxHeld || q.chance(0.3)) {
@@ -30,8 +30,8 @@ func (q *queue) takeNew(now time.Time) *batch {
 	for open && q.arrival(q.made) <= now.Sub(q.start) && q.hasRoom() {
 		b := q.source.produce(q, now)
 		q.made++
-		q.numbers.Messages++
-		q.numbers.Notifications += int64(len(b.items))
+		q.counters.Messages++
+		q.counters.Notifications += int64(len(b.items))
 		if len(q.held) >= maxHeld || !q.chance(q.options.Disorder) {
 			return b
 		}
@@ -44,7 +44,7 @@ func (q *queue) takeNew(now time.Time) *batch {
 	return nil
 }
 
-// exists tells whether there is, or will be, a message of a number from 0 on.
+// exists reports whether there is or will be a message of that number, counted from 0.
 func (q *queue) exists(number int, now time.Time) bool {
 	o := q.options
 	switch {
@@ -58,10 +58,10 @@ func (q *queue) exists(number int, now time.Time) bool {
 	return now.Sub(q.start) < o.For
 }
 
-// hasRoom tells whether so few wait for their next try that new ones may be made.
+// hasRoom reports whether few enough notifications wait for their next try to create new messages.
 func (q *queue) hasRoom() bool { return q.waiting < q.options.MaxRetrying }
 
-// arrival is when a message comes into the queue, from the start on.
+// arrival returns when a message is due, as the time since the start.
 func (q *queue) arrival(number int) time.Duration {
 	o := q.options
 	if o.Rate == 0 {
@@ -70,11 +70,11 @@ func (q *queue) arrival(number int) time.Duration {
 	return time.Duration(float64(number/o.Burst*o.Burst) / o.Rate * float64(time.Second))
 }
 
-// pending is how many new messages have come into the queue and were not made yet.
+// pending returns how many new messages are due and not yet created.
 func (q *queue) pending() int {
 	o := q.options
 	if q.started.IsZero() || o.Rate == 0 {
-		return max(0, o.Count-q.made) // or unknown, without a Count
+		return max(0, o.Count-q.made) // 0 without a Count: the number is unknown
 	}
 	elapsed := o.Clock.Now().Sub(q.start)
 	if o.For > 0 {
@@ -87,7 +87,7 @@ func (q *queue) pending() int {
 	return max(0, arrived-q.made)
 }
 
-// generated are the messages of a generator.
+// generated is a source of messages from a generator.
 type generated struct {
 	generator *Generator
 	options   *SenderOptions
@@ -102,7 +102,9 @@ func (g *generated) produce(q *queue, now time.Time) *batch {
 	b := &batch{items: make([]item, n)}
 	for i := range b.items {
 		id, record := g.generator.notification()
-		b.items[i] = item{Notification: Notification{ID: id, Record: record.now}, record: record, born: now}
+		b.items[i] = item{
+			Notification: Notification{ID: id, Record: record.latest}, record: record, created: now,
+		}
 		g.delete(q, &b.items[i])
 	}
 	if q.chance(g.options.Disorder) {
@@ -114,12 +116,12 @@ func (g *generated) produce(q *queue, now time.Time) *batch {
 func (g *generated) redeliver(q *queue, i *item) {
 	if q.chance(g.options.NewerData) {
 		g.generator.change(i.record)
-		i.Record = i.record.now
+		i.Record = i.record.latest
 	}
 	g.delete(q, i)
 }
 
-// delete deletes the record of a notification by chance. It stays deleted.
+// delete deletes the record of a notification with the probability Deleted. It stays deleted.
 func (g *generated) delete(q *queue, i *item) {
 	if !q.chance(g.options.Deleted) {
 		return
@@ -135,15 +137,15 @@ func (g *generated) delete(q *queue, i *item) {
 	i.record = nil
 }
 
-// bodies are messages from files.
+// bodies is a source of messages from files.
 type bodies struct{ messages []batch }
 
 func newBodies(files [][]byte) *bodies {
 	b := &bodies{messages: make([]batch, len(files))}
 	for i, file := range files {
-		b.messages[i].raw = append([]byte{}, file...) // never nil
+		b.messages[i].raw = append([]byte{}, file...) // not nil, even if empty
 		message, err := soap.Decode(file, nil)
-		if err != nil { // a broken body is for the listener to refuse
+		if err != nil { // an invalid body is posted too, to test the listener
 			b.messages[i].items = []item{{}}
 			continue
 		}
@@ -158,7 +160,7 @@ func (b *bodies) produce(q *queue, now time.Time) *batch {
 	m := b.messages[q.made%len(b.messages)]
 	made := &batch{raw: m.raw, items: append([]item{}, m.items...)}
 	for i := range made.items {
-		made.items[i].born = now
+		made.items[i].created = now
 	}
 	return made
 }

@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// Clock is a time that can run faster than the real one, so that a day of retries takes a minute. A Sender's rate,
-// retries and dropping go by it; the time limit and the latency of a delivery are real.
+// Clock is a clock that can run faster than real time, so that a day of retries takes a minute. It
+// determines the rate, the retries and the dropping of a [Sender]. The time limit and the latency
+// of a delivery are in real time.
 type Clock struct {
 	start time.Time
 	speed float64
 }
 
-// NewClock makes a Clock that shows the real time now and runs speed times as fast from here on; a speed that is not
-// above 0 is 1.
+// NewClock returns a Clock that starts at the current time and runs speed times as fast as real
+// time. A speed that is not above 0 counts as 1.
 func NewClock(speed float64) *Clock {
 	if !(speed > 0) || math.IsInf(speed, 0) {
 		speed = 1
@@ -22,15 +23,16 @@ func NewClock(speed float64) *Clock {
 	return &Clock{start: time.Now(), speed: speed}
 }
 
-// Now is the clock's time.
+// Now returns the clock's time.
 func (c *Clock) Now() time.Time {
 	return c.start.Add(time.Duration(float64(time.Since(c.start)) * c.speed))
 }
 
-// forever is a wait that only a change ends.
+// forever is a time to wait that only a change or the context ends.
 const forever = time.Duration(math.MaxInt64)
 
-// wait waits for d of the clock's time, until something changed, or until the context ends, which is the error.
+// wait waits until d has passed on the clock or changed is closed. If the context ends, it returns
+// the context's error.
 func (c *Clock) wait(ctx context.Context, d time.Duration, changed <-chan struct{}) error {
 	var over <-chan time.Time
 	if d < forever {

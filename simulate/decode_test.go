@@ -7,7 +7,8 @@ import (
 	"ackbox/wsdl"
 )
 
-// decoded is a message as encoding/xml reads it: these tests take no word of ackbox's own decoder.
+// decoded is a message as encoding/xml decodes it, so that these tests do not depend on ackbox's
+// own decoder.
 type decoded struct {
 	organization, action, enterpriseURL string
 	notifications                       []decodedNotification
@@ -62,10 +63,11 @@ func decodeMessage(tb testing.TB, body []byte) decoded {
 	return m
 }
 
-// definition is an outbound message that has a field of each type.
+// definition returns an outbound message with fields of all types.
 func definition() *wsdl.Definition {
 	return &wsdl.Definition{Object: "Lead", Fields: []wsdl.Field{
-		{Name: "Id", Type: "ID"}, {Name: "acme__Notes__c", Type: "string"}, {Name: "Amount__c", Type: "double"},
+		{Name: "Id", Type: "ID"}, {Name: "acme__Notes__c", Type: "string"},
+		{Name: "Amount__c", Type: "double"},
 		{Name: "AnnualRevenue", Type: "double"}, {Name: "Attachment__c", Type: "base64Binary"},
 		{Name: "Birthdate__c", Type: "date"}, {Name: "Company", Type: "string"},
 		{Name: "CreatedDate", Type: "dateTime"},
@@ -74,6 +76,7 @@ func definition() *wsdl.Definition {
 		{Name: "LastName", Type: "string"}, {Name: "Longitude", Type: "double"},
 		{Name: "NumberOfEmployees", Type: "int"},
 		{Name: "Opens__c", Type: "time"}, {Name: "OwnerId", Type: "ID"}, {Name: "Phone", Type: "string"},
-		{Name: "Status", Type: "string"}, {Name: "Street", Type: "string"}, {Name: "SystemModstamp", Type: "dateTime"},
+		{Name: "Status", Type: "string"}, {Name: "Street", Type: "string"},
+		{Name: "SystemModstamp", Type: "dateTime"},
 	}}
 }

@@ -12,7 +12,7 @@ import (
 	"ackbox/wsdl"
 )
 
-// A listener of one's own, tested with a Salesforce that loses every tenth Ack.
+// This tests a listener with a Sender that loses every tenth Ack.
 func ExampleSender() {
 	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

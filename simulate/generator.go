@@ -13,37 +13,43 @@ import (
 	"ackbox/wsdl"
 )
 
-// DefaultOrganizationID is the organization of all simulated messages, unless another is chosen, so that one entry in
-// an allow-list is enough.
+// DefaultOrganizationID is the organization of all simulated messages unless another is chosen, so
+// that one entry in an allow-list is enough.
 const DefaultOrganizationID = "00DS10000004acKMAQ"
 
-// apiVersions are those that a definition may have been made with: it keeps the version it had, so all of them come.
-var apiVersions = []string{"8.0", "18.0", "29.0", "41.0", "47.0", "52.0", "58.0", "61.0", "64.0", "65.0", "66.0"}
+// apiVersions are API versions of outbound message definitions. A definition keeps the version it
+// was created with, so old ones are in use too.
+var apiVersions = []string{
+	"8.0", "18.0", "29.0", "41.0", "47.0", "52.0", "58.0", "61.0", "64.0", "65.0", "66.0",
+}
 
-// GeneratorOptions say whose messages a [Generator] makes. The zero value is ready for use.
+// GeneratorOptions holds the options of a [Generator]. The zero value is ready for use.
 type GeneratorOptions struct {
-	// Seed makes the same messages again, their times included; 0 makes others each time.
+	// Seed makes messages reproducible, their times included; with 0 they differ each time.
 	Seed uint64
-	// OrganizationID is 18 characters; [DefaultOrganizationID] when empty.
+	// OrganizationID has 18 characters; [DefaultOrganizationID] when empty.
 	OrganizationID string
-	// ActionID is the definition's; when empty, one that depends on organization and object only.
+	// ActionID is the id of the definition; when empty, one derived from organization and object.
 	ActionID string
-	// Host is the organization's; when empty, one that fits the API version.
+	// Host is the organization's host; when empty, one that was usual at the time of the API
+	// version.
 	Host string
-	// APIVersion is such as "65.0"; when empty, an old or a new one is drawn.
+	// APIVersion is a version such as "65.0"; when empty, an old or new one at random.
 	APIVersion string
-	// Session is what stands in SessionId.
+	// Session is the form of SessionId.
 	Session SessionForm
-	// Records is how many records are alive, so that their changes can be sent: 200 when 0.
+	// Records is the number of existing records, whose changes can be sent; 200 when 0.
 	Records int
-	// Changes is how many notifications, between 0 and 1, are of a record that was sent before and has changed.
+	// Changes is the probability, 0 to 1, that a notification is of a record that was sent before
+	// and has changed.
 	Changes float64
-	// Now is the time of creations and changes: by default the real one, or with a Seed one that depends on it only.
+	// Now returns the time of creations and changes; when nil, the current time, or with a Seed a
+	// fixed time that advances with each call.
 	Now func() time.Time
 }
 
-// Generator makes messages of one outbound message definition: records with plausible values, which change over time.
-// It is not safe for use by several goroutines.
+// Generator generates messages of one outbound message definition, with records of plausible values
+// that change over time. It is not safe for concurrent use.
 type Generator struct {
 	options       GeneratorOptions
 	object        string
@@ -51,29 +57,30 @@ type Generator struct {
 	plan          []fieldPlan
 	notifications ids
 	records       ids
-	others        map[string]*ids // references, by prefix
-	alive         []*living
+	others        map[string]*ids // of referenced records, by prefix
+	existing      []*savedRecord
 }
 
-// living is a record of the organization: what it is now.
-type living struct {
-	now      *Record
+// savedRecord is an existing record of the organization.
+type savedRecord struct {
+	latest   *Record
 	person   person
 	created  time.Time
 	modified time.Time
 	stamp    string // modified as text
 }
 
-// fieldPlan is how the values of a field are made.
+// fieldPlan is a field with the rule for its values.
 type fieldPlan struct {
 	name string
 	rule rule
 }
 
-// NewGenerator makes a Generator for the object and the fields of a WSDL.
+// NewGenerator returns a Generator for the object and the fields of a WSDL.
 func NewGenerator(definition *wsdl.Definition, o GeneratorOptions) (*Generator, error) {
 	if !wsdl.IsName(definition.Object) {
-		return nil, fmt.Errorf("the object %q is no API name, name one such as Lead", definition.Object)
+		return nil, fmt.Errorf("the object %q is not an API name; give one such as Lead",
+			definition.Object)
 	}
 	plan, err := planFields(definition)
 	if err != nil {
@@ -86,13 +93,14 @@ func NewGenerator(definition *wsdl.Definition, o GeneratorOptions) (*Generator, 
 	g := &Generator{
 		object: definition.Object,
 		plan:   plan,
-		// Another object has other ids by the same seed.
+		// With the same seed, another object has other ids.
 		random: newRandom(o.Seed, hashOf(definition.Object)),
 		others: map[string]*ids{},
 	}
 	g.options = g.defaults(o, seeded)
 	if len(g.options.OrganizationID) < 15 {
-		return nil, errors.New("the organization id must have 18 characters, see Company Information in Setup")
+		return nil, errors.New("the organization id must have 18 characters; " +
+			"see Company Information in Setup")
 	}
 	instance := g.options.OrganizationID[3:5] + "0"
 	g.notifications = newIDs(g.random, prefixNotification, instance)
@@ -100,7 +108,8 @@ func NewGenerator(definition *wsdl.Definition, o GeneratorOptions) (*Generator, 
 	return g, nil
 }
 
-// planFields gives the fields in the order in which Salesforce sends them: by code point, Id first, which is apart.
+// planFields returns the fields except Id in the order in which Salesforce sends them: by code
+// point.
 func planFields(definition *wsdl.Definition) ([]fieldPlan, error) {
 	var plan []fieldPlan
 	for _, f := range definition.Fields {
@@ -108,7 +117,8 @@ func planFields(definition *wsdl.Definition) ([]fieldPlan, error) {
 			continue
 		}
 		if !wsdl.IsName(f.Name) {
-			return nil, fmt.Errorf("the field %q of %s is no API name, check the WSDL", f.Name, definition.Object)
+			return nil, fmt.Errorf("the field %q of %s is not an API name; check the WSDL", f.Name,
+				definition.Object)
 		}
 		plan = append(plan, fieldPlan{name: f.Name, rule: ruleFor(definition.Object, f)})
 	}
@@ -135,22 +145,22 @@ func (g *Generator) defaults(o GeneratorOptions, seeded bool) GeneratorOptions {
 	switch {
 	case o.Now != nil:
 	case seeded:
-		o.Now = steadyClock(time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC))
+		o.Now = stepClock(time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC))
 	default:
 		o.Now = time.Now
 	}
 	return o
 }
 
-// steadyClock gives a time that goes on by 200 ms whenever somebody looks.
-func steadyClock(now time.Time) func() time.Time {
+// stepClock returns a clock that advances by 200 ms with each call.
+func stepClock(now time.Time) func() time.Time {
 	return func() time.Time {
 		now = now.Add(200 * time.Millisecond)
 		return now
 	}
 }
 
-// actionID is the same for one object of one organization, as a definition keeps its id.
+// actionID returns the same id for the same organization and object, as a definition keeps its id.
 func actionID(organization, object string) string {
 	serial := hashOf(first15(organization)+object) % (62 * 62 * 62 * 62)
 	s := ids{prefix: prefixAction + organization[3:5] + "0", serial: serial}
@@ -163,7 +173,8 @@ func hashOf(text string) uint64 {
 	return hash.Sum64()
 }
 
-// hostFor gives a host in the form of its time: instances at first, domains of one's own today.
+// hostFor returns a host of the form that was usual at the time of an API version: an instance at
+// first, My Domain today.
 func hostFor(version string) string {
 	switch {
 	case len(version) < len("18.0"):
@@ -176,7 +187,7 @@ func hostFor(version string) string {
 	return "example.my.salesforce.com"
 }
 
-// Definition gives what all messages of the generator share: a Message without notifications.
+// Definition returns what all messages of the generator share, as a Message without notifications.
 func (g *Generator) Definition() Message {
 	o := &g.options
 	return Message{
@@ -185,68 +196,73 @@ func (g *Generator) Definition() Message {
 	}
 }
 
-// Message makes a message of so many notifications, at most [soap.MaxNotifications], with ids that no other has.
+// Message returns a new message of that many notifications, 1 to [soap.MaxNotifications], each with
+// a new id.
 func (g *Generator) Message(notifications int) *Message {
 	m := g.Definition()
 	m.Notifications = make([]Notification, 0, notifications)
 	for range min(max(notifications, 1), soap.MaxNotifications) {
 		id, record := g.notification()
-		m.Notifications = append(m.Notifications, Notification{ID: id, Record: record.now})
+		m.Notifications = append(m.Notifications, Notification{ID: id, Record: record.latest})
 	}
 	return &m
 }
 
-// notification makes the next notification: of a new record, or of one that changed.
-func (g *Generator) notification() (id string, of *living) {
+// notification returns the next notification: of a new record, or of an existing one that has
+// changed.
+func (g *Generator) notification() (id string, of *savedRecord) {
 	id = g.notifications.next()
-	if len(g.alive) > 0 && g.chance(g.options.Changes) {
-		of = pick(g.random, g.alive)
+	if len(g.existing) > 0 && g.chance(g.options.Changes) {
+		of = pick(g.random, g.existing)
 		g.change(of)
 		return id, of
 	}
 	of = g.create()
-	if len(g.alive) < g.options.Records {
-		g.alive = append(g.alive, of)
+	if len(g.existing) < g.options.Records {
+		g.existing = append(g.existing, of)
 	} else {
-		g.alive[g.random.IntN(len(g.alive))] = of
+		g.existing[g.random.IntN(len(g.existing))] = of
 	}
 	return id, of
 }
 
 func (g *Generator) chance(of float64) bool { return of > 0 && g.random.Float64() < of }
 
-// create makes a record that is new.
-func (g *Generator) create() *living {
+// create returns a new record.
+func (g *Generator) create() *savedRecord {
 	now := g.options.Now().UTC().Truncate(time.Second)
-	l := &living{person: drawPerson(g.random), created: now, modified: now, stamp: dateTime(now)}
-	l.now = &Record{Object: g.object, ID: g.records.next(), Fields: make([]Field, len(g.plan))}
-	for i := range g.plan {
-		l.now.Fields[i] = Field{Name: g.plan[i].name, Value: g.value(&g.plan[i].rule, l)}
+	s := &savedRecord{
+		person: randomPerson(g.random), created: now, modified: now, stamp: dateTime(now),
 	}
-	return l
+	s.latest = &Record{Object: g.object, ID: g.records.next(), Fields: make([]Field, len(g.plan))}
+	for i := range g.plan {
+		s.latest.Fields[i] = Field{Name: g.plan[i].name, Value: g.value(&g.plan[i].rule, s)}
+	}
+	return s
 }
 
-// value draws a value of a field; "" is null.
-func (g *Generator) value(r *rule, l *living) string {
+// value returns a random value of a field; "" is null.
+func (g *Generator) value(r *rule, s *savedRecord) string {
 	if g.chance(r.null) {
 		return ""
 	}
-	return r.make(g, l)
+	return r.make(g, s)
 }
 
-// Changed gives a newer state of a record: one to three fields changed, a later LastModifiedDate.
+// Changed returns a newer state of a record, with one to three fields changed and a later
+// LastModifiedDate.
 func (g *Generator) Changed(r *Record) *Record {
-	l := &living{now: r, person: drawPerson(g.random)}
-	l.modified, _ = time.Parse(time.RFC3339, r.field("LastModifiedDate"))
+	s := &savedRecord{latest: r, person: randomPerson(g.random)}
+	s.modified, _ = time.Parse(time.RFC3339, r.field("LastModifiedDate"))
 	var err error
-	if l.created, err = time.Parse(time.RFC3339, r.field("CreatedDate")); err != nil {
-		l.created = g.options.Now().UTC() // the WSDL does not have it
+	if s.created, err = time.Parse(time.RFC3339, r.field("CreatedDate")); err != nil {
+		s.created = g.options.Now().UTC() // the WSDL does not have it
 	}
-	g.change(l)
-	return l.now
+	g.change(s)
+	return s.latest
 }
 
-// field gives a field's value, "" when it is null or not there.
+// field returns a field's value, or "" if it is null or missing.
 func (r *Record) field(name string) string {
 	for i := range r.Fields {
 		if r.Fields[i].Name == name {
@@ -256,40 +272,40 @@ func (r *Record) field(name string) string {
 	return ""
 }
 
-// change edits a record: somebody saved it a second later or more.
-func (g *Generator) change(l *living) {
+// change changes a record as a save at least one second later would.
+func (g *Generator) change(s *savedRecord) {
 	now := g.options.Now().UTC().Truncate(time.Second)
-	if !now.After(l.modified) {
-		now = l.modified.Add(time.Second)
+	if !now.After(s.modified) {
+		now = s.modified.Add(time.Second)
 	}
-	l.modified, l.stamp = now, dateTime(now)
-	next := *l.now
+	s.modified, s.stamp = now, dateTime(now)
+	next := *s.latest
 	next.Fields = slices.Clone(next.Fields)
-	g.editSome(&next, l)
+	g.editSome(&next, s)
 	for i := range g.plan {
 		if g.plan[i].rule.system {
-			next.Fields[i].Value = g.value(&g.plan[i].rule, l)
+			next.Fields[i].Value = g.value(&g.plan[i].rule, s)
 		}
 	}
-	l.now = &next
+	s.latest = &next
 }
 
-// editSome gives one to three fields of a record another value, where there are fields that users edit.
-func (g *Generator) editSome(r *Record, l *living) {
-	const tries = 50 // many fields may be of the system, or draw what they have
+// editSome changes the values of one to three of the fields that users edit.
+func (g *Generator) editSome(r *Record, s *savedRecord) {
+	const tries = 50 // many fields may be system fields, or get the value that they have
 	for left, try := 1+g.random.IntN(3), 0; left > 0 && try < tries && len(g.plan) > 0; try++ {
 		i := g.random.IntN(len(g.plan))
 		if g.plan[i].rule.system || g.plan[i].rule.fixed {
 			continue
 		}
-		if value := g.value(&g.plan[i].rule, l); value != l.now.Fields[i].Value {
+		if value := g.value(&g.plan[i].rule, s); value != s.latest.Fields[i].Value {
 			r.Fields[i].Value = value
 			left--
 		}
 	}
 }
 
-// reference gives the id of some other record.
+// reference returns the id of another record.
 func (g *Generator) reference(prefix string) string {
 	s := g.others[prefix]
 	if s == nil {

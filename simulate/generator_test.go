@@ -43,7 +43,8 @@ func TestRecordsHaveTheFieldsOfTheWSDL(t *testing.T) {
 	m := newGenerator(t, simulate.GeneratorOptions{Seed: 1}).Message(100)
 	for _, n := range decodeMessage(t, m.Append(nil)).notifications {
 		if n.kind != "sf:Lead" || n.names[0] != "Id" || !slices.IsSorted(n.names[1:]) {
-			t.Fatalf("type %s, fields %v: want sf:Lead, Id first and the rest by code point", n.kind, n.names)
+			t.Fatalf("type %s, fields %v: want sf:Lead, Id first and the rest by code point", n.kind,
+				n.names)
 		}
 		for name, value := range n.fields {
 			if form := forms[name]; form != nil && !form.MatchString(value) || value == "" {
@@ -55,7 +56,7 @@ func TestRecordsHaveTheFieldsOfTheWSDL(t *testing.T) {
 		}
 		for _, needed := range []string{"Company", "LastName", "Status", "OwnerId", "CreatedDate"} {
 			if n.fields[needed] == "" {
-				t.Errorf("%s is null, Salesforce demands it", needed)
+				t.Errorf("%s is null, Salesforce requires it", needed)
 			}
 		}
 		if n.id != simulate.FullID(n.id[:15]) || n.recordID != simulate.FullID(n.recordID[:15]) {
@@ -64,7 +65,7 @@ func TestRecordsHaveTheFieldsOfTheWSDL(t *testing.T) {
 	}
 }
 
-func TestSomeFieldsAreNullAndSomeTextsAreOdd(t *testing.T) {
+func TestSomeFieldsAreNullAndSomeTextsAreUnusual(t *testing.T) {
 	t.Parallel()
 	g := newGenerator(t, simulate.GeneratorOptions{Seed: 1})
 	seen := map[string]bool{}
@@ -76,7 +77,8 @@ func TestSomeFieldsAreNullAndSomeTextsAreOdd(t *testing.T) {
 				seen["escaped"] = seen["escaped"] || strings.ContainsAny(value, "<&>")
 				seen["line break"] = seen["line break"] || strings.Contains(value, "\n")
 				seen["carriage return"] = seen["carriage return"] || strings.Contains(value, "\r\n")
-				seen["emoji"] = seen["emoji"] || strings.ContainsFunc(value, func(r rune) bool { return r > 0xFFFF })
+				seen["emoji"] = seen["emoji"] || strings.ContainsFunc(value,
+					func(r rune) bool { return r > 0xFFFF })
 				seen["accent"] = seen["accent"] || strings.ContainsFunc(value, func(r rune) bool {
 					return r > unicode.MaxASCII && unicode.Is(unicode.Latin, r)
 				})
@@ -85,14 +87,15 @@ func TestSomeFieldsAreNullAndSomeTextsAreOdd(t *testing.T) {
 		}
 	}
 	want := map[string]bool{
-		"escaped": true, "line break": true, "carriage return": true, "emoji": true, "accent": true, "exponent": true,
+		"escaped": true, "line break": true, "carriage return": true, "emoji": true, "accent": true,
+		"exponent": true,
 	}
 	if diff := cmp.Diff(want, seen); diff != "" || nulls == 0 {
 		t.Errorf("%d nulls; kinds of text in 2000 records (-want +got):\n%s", nulls, diff)
 	}
 }
 
-func TestSeedMakesTheSameMessagesAgain(t *testing.T) {
+func TestSeedMakesMessagesReproducible(t *testing.T) {
 	t.Parallel()
 	send := func(seed uint64) string {
 		g := newGenerator(t, simulate.GeneratorOptions{Seed: seed, Changes: 0.5})
@@ -150,7 +153,7 @@ func TestRecordsChangeOverTime(t *testing.T) {
 	}
 }
 
-// withoutTimes leaves out what every change changes.
+// withoutTimes returns the fields except those that every change changes.
 func withoutTimes(fields map[string]string) map[string]string {
 	rest := maps.Clone(fields)
 	delete(rest, "LastModifiedDate")
@@ -208,17 +211,18 @@ func TestVersionsAreOldAndNewAndTheDefinitionKeepsItsId(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreNoAPINamesAreRefused(t *testing.T) {
+func TestNewGeneratorRejectsInvalidNames(t *testing.T) {
 	t.Parallel()
 	for _, d := range []wsdl.Definition{
 		{}, {Object: "a b"}, {Object: "Lead", Fields: []wsdl.Field{{Name: "><", Type: "string"}}},
 	} {
 		if _, err := simulate.NewGenerator(&d, simulate.GeneratorOptions{}); err == nil {
-			t.Errorf("%+v was taken", d)
+			t.Errorf("%+v was accepted", d)
 		}
 	}
-	if _, err := simulate.NewGenerator(definition(), simulate.GeneratorOptions{OrganizationID: "00D"}); err == nil {
-		t.Error("an organization id of 3 characters was taken")
+	if _, err := simulate.NewGenerator(definition(),
+		simulate.GeneratorOptions{OrganizationID: "00D"}); err == nil {
+		t.Error("an organization id of 3 characters was accepted")
 	}
 }
 

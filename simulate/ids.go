@@ -2,21 +2,23 @@ package simulate
 
 import "math/rand/v2"
 
-// Prefixes of ids, which say what the id is of.
+// Prefixes of ids, which identify the type.
 const (
 	prefixOrganization = "00D"
 	prefixAction       = "04k"
 	prefixNotification = "04l"
 )
 
-// recordPrefixes are those of the standard objects that outbound messages are mostly made of.
+// recordPrefixes holds the prefixes of the standard objects that outbound messages are most used
+// for.
 var recordPrefixes = map[string]string{
-	"Account": "001", "Campaign": "701", "Case": "500", "Contact": "003", "Contract": "800", "Event": "00U",
-	"Lead": "00Q", "Opportunity": "006", "OpportunityLineItem": "00k", "Order": "801", "Quote": "0Q0",
+	"Account": "001", "Campaign": "701", "Case": "500", "Contact": "003", "Contract": "800",
+	"Event": "00U", "Lead": "00Q", "Opportunity": "006", "OpportunityLineItem": "00k", "Order": "801",
+	"Quote":    "0Q0",
 	"Solution": "501", "Task": "00T", "User": "005",
 }
 
-// customPrefix is one of those that custom objects have; an organization hands them out from a00 on.
+// customPrefix is a prefix of a custom object. An organization assigns them from a00 on.
 const customPrefix = "a0X"
 
 func recordPrefix(object string) string {
@@ -26,8 +28,8 @@ func recordPrefix(object string) string {
 	return customPrefix
 }
 
-// FullID adds the three characters to a 15-character id that make it the 18-character form, which can be told apart
-// without regard to case. An id of another length is returned as it is.
+// FullID returns the 18-character form of a 15-character id, which stays unique when case is
+// ignored. It returns an id of another length unchanged.
 func FullID(id string) string {
 	if len(id) != 15 {
 		return id
@@ -49,12 +51,12 @@ func first15(id string) string { return id[:min(15, len(id))] }
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// maxSerial is how many ids an instance can hand out under one prefix: nine base-62 digits.
+// maxSerial is the number of ids of one prefix and instance: nine base-62 digits.
 const maxSerial = 62 * 62 * 62 * 62 * 62 * 62 * 62 * 62 * 62
 
-// ids hands out the ids of one kind: they count up from somewhere, as in a real organization.
+// ids generates the ids of one type. They count up from a random start.
 type ids struct {
-	prefix string // with the instance: 6 characters
+	prefix string // 6 characters, the instance included
 	serial uint64
 }
 

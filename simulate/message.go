@@ -6,46 +6,49 @@ import (
 	"ackbox/soap"
 )
 
-// SessionForm is what stands in a message's SessionId. Since February 2026 Salesforce sends no session id any more
-// (help 005232763). Not documented is what a message that used to carry one has instead: all three forms are likely.
+// SessionForm is the form of a message's SessionId. Since February 2026 Salesforce sends no session
+// id (help 005232763). Not documented: what takes its place in a message whose definition asks for
+// one. All three other forms are plausible.
 type SessionForm int
 
 // The forms of SessionId.
 const (
-	// SessionNil is <SessionId xsi:nil="true"/>, as in every message that never asked for a session id.
+	// SessionNil is <SessionId xsi:nil="true"/>, as in every message whose definition does not ask
+	// for a session id.
 	SessionNil SessionForm = iota
 	// SessionEmpty is <SessionId></SessionId>.
 	SessionEmpty
-	// SessionAbsent leaves the element out, against the WSDL.
+	// SessionAbsent omits the element, contrary to the WSDL.
 	SessionAbsent
-	// SessionSent is a session id, made up, as it was until 2026.
+	// SessionSent is a fake session id, of the form that was sent until 2026.
 	SessionSent
 )
 
-// Message is one POST of Salesforce: what an outbound message definition of one organization sends of 1 to
-// [soap.MaxNotifications] records. [Message.Append] writes it.
+// Message is the content of one POST: 1 to [soap.MaxNotifications] notifications of one outbound
+// message definition of one organization. [Message.Append] writes it.
 type Message struct {
-	// OrganizationID and ActionID are 18-character ids; the URLs are made with the organization's first 15.
+	// OrganizationID and ActionID are 18-character ids. The URLs contain the first 15 characters of
+	// the former.
 	OrganizationID, ActionID string
-	// Host is the organization's, such as "example.my.salesforce.com".
+	// Host is the organization's host, such as "example.my.salesforce.com".
 	Host string
-	// APIVersion is the definition's, such as "65.0".
+	// APIVersion is the API version of the definition, such as "65.0".
 	APIVersion string
-	// Session is what stands in SessionId.
+	// Session is the form of SessionId.
 	Session SessionForm
 	// Notifications are written in this order.
 	Notifications []Notification
 }
 
-// Notification is one record's part of a [Message].
+// Notification is one notification of a [Message].
 type Notification struct {
-	// ID is the notification's id, 04l….
+	// ID is the notification's id, which begins with 04l.
 	ID string
-	// Record is the record as it is when it is sent; nil writes no sObject at all.
+	// Record is the record at the time of sending; nil writes no sObject.
 	Record *Record
 }
 
-// Record is one state of a record. It is never changed once it was made: a newer state is another Record.
+// Record is one state of a record. It is immutable: a newer state is another Record.
 type Record struct {
 	// Object is the API name of the record's type.
 	Object string
@@ -59,12 +62,14 @@ type Record struct {
 type Field struct {
 	// Name is the API name.
 	Name string
-	// Value is the lexical text. "" is null, as Salesforce has no empty text, and the element is left out.
+	// Value is the lexical form. "" is null, because Salesforce has no empty strings, and the
+	// element is omitted.
 	Value string
 }
 
-// Append appends the message byte for byte as Salesforce writes one: one space of indentation a level, the prefix sf
-// declared on each sObject, null fields left out, no line end after the envelope.
+// Append appends the message to a slice, byte for byte as Salesforce writes one: one space of
+// indentation per level, the prefix sf declared on each sObject, null fields omitted, no line end
+// after the envelope.
 func (m *Message) Append(to []byte) []byte {
 	to = append(to, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+
 		`<soapenv:Envelope xmlns:soapenv="`+soap.EnvelopeNS+`" xmlns:xsd="http://www.w3.org/2001/XMLSchema"`+
@@ -93,13 +98,13 @@ func (m *Message) appendSession(to []byte) []byte {
 	case SessionSent:
 		to = append(to, "   <SessionId>"...)
 		to = appendText(to, first15(m.OrganizationID))
-		return append(to, "!AQ"+madeUpSession+"</SessionId>\n"...)
+		return append(to, "!AQ"+fakeSession+"</SessionId>\n"...)
 	}
 	return to
 }
 
-// madeUpSession has the length and the characters of a session id and opens nothing.
-var madeUpSession = strings.Repeat("NotASession.", 7) + "0123456789"
+// fakeSession has the length and the characters of a session id and is not valid anywhere.
+var fakeSession = strings.Repeat("NotASession.", 7) + "0123456789"
 
 func (m *Message) appendURL(to []byte, element, api string) []byte {
 	to = append(to, "   <"+element+">https://"...)

@@ -14,7 +14,8 @@ import (
 func TestMessageIsWrittenAsSalesforceWritesIt(t *testing.T) {
 	t.Parallel()
 	m := simulate.Message{
-		OrganizationID: "00DS10000004acKMAQ", ActionID: "04kS1000000MGUiIAO", Host: "example.my.salesforce.com",
+		OrganizationID: "00DS10000004acKMAQ", ActionID: "04kS1000000MGUiIAO",
+		Host:       "example.my.salesforce.com",
 		APIVersion: "65.0",
 		Notifications: []simulate.Notification{
 			{ID: "04lS10000000001AAA", Record: &simulate.Record{
@@ -58,7 +59,7 @@ b "c"</sf:LastName>
 	}
 }
 
-func TestSessionIdHasTheFormThatIsAskedFor(t *testing.T) {
+func TestSessionIdHasTheChosenForm(t *testing.T) {
 	t.Parallel()
 	for form, want := range map[simulate.SessionForm]string{
 		simulate.SessionNil:    "   <SessionId xsi:nil=\"true\"/>\n",
@@ -74,18 +75,20 @@ func TestSessionIdHasTheFormThatIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestTextComesThroughExactly(t *testing.T) {
+func TestTextIsWrittenExactly(t *testing.T) {
 	t.Parallel()
 	const odd = "\t lead & trail \r\n\r<&>\"' ]]> é 日本 🚀 &amp; \n"
 	m := simulate.Message{OrganizationID: "x", Notifications: []simulate.Notification{{
-		ID: "y", Record: &simulate.Record{Object: "Lead", Fields: []simulate.Field{{Name: "Text__c", Value: odd}}},
+		ID: "y", Record: &simulate.Record{Object: "Lead",
+			Fields: []simulate.Field{{Name: "Text__c", Value: odd}}},
 	}}}
 	if got := decodeMessage(t, m.Append(nil)).notifications[0].fields["Text__c"]; got != odd {
 		t.Errorf("got %q, want %q", got, odd)
 	}
 	m.Notifications[0].Record.Fields[0].Value = "a\x00b\x1bc\xffd\uFFFEe"
-	if got, want := decodeMessage(t, m.Append(nil)).notifications[0].fields["Text__c"], "a�b�c�d�e"; got != want {
-		t.Errorf("what XML cannot carry: got %q, want %q", got, want)
+	if got, want := decodeMessage(t, m.Append(nil)).notifications[0].fields["Text__c"],
+		"a�b�c�d�e"; got != want {
+		t.Errorf("characters that XML cannot contain: got %q, want %q", got, want)
 	}
 }
 
@@ -107,14 +110,15 @@ func TestFullIDAddsTheCheckCharacters(t *testing.T) {
 func FuzzAppend(f *testing.F) {
 	f.Add("a & b", "<c>\r\n")
 	f.Fuzz(func(t *testing.T, id, value string) {
-		record := &simulate.Record{Object: "Lead", ID: "r", Fields: []simulate.Field{{Name: "F", Value: value + "."}}}
+		record := &simulate.Record{Object: "Lead", ID: "r",
+			Fields: []simulate.Field{{Name: "F", Value: value + "."}}}
 		m := simulate.Message{
 			OrganizationID: "o", Notifications: []simulate.Notification{{ID: "n" + id, Record: record}},
 		}
 		body := m.Append(nil)
 		decodeMessage(t, body)
 		if len(id) >= soap.MaxID/utf8.UTFMax {
-			return // it may be too long, where what is no UTF-8 was replaced
+			return // it may be too long after bytes that are not UTF-8 were replaced
 		}
 		if _, err := soap.Decode(body, nil); err != nil {
 			t.Error(err)

@@ -17,46 +17,51 @@ import (
 )
 
 const (
-	// DefaultTimeout is how long a delivery may take. Salesforce documents 60 s; that it is 20 s since 2025 is said by
-	// others and not confirmed, so the shorter one is what a listener should live with.
+	// DefaultTimeout is how long a delivery may take. Salesforce documents 60 s. Others report,
+	// unconfirmed, that it is 20 s since 2025, so listeners should be tested with the shorter time.
 	DefaultTimeout = 20 * time.Second
-	// DefaultUserAgent is what Salesforce calls itself.
+	// DefaultUserAgent is Salesforce's User-Agent.
 	DefaultUserAgent = "Jakarta Commons-HttpClient/3.1"
 
 	maxAnswer = 64 << 10
 )
 
-// ClientOptions say how a [Client] posts. The zero value is what Salesforce does, as far as it is known.
+// ClientOptions holds the options of a [Client]. The zero value is what Salesforce does, as far as
+// is known.
 type ClientOptions struct {
-	// Connections is how many connections are kept open between messages, 1 when 0: the number of messages at once.
+	// Connections is how many idle connections are kept open, 1 when 0. Set it to the number of
+	// concurrent deliveries.
 	Connections int
-	// Timeout is for the whole delivery, answer included; [DefaultTimeout] when 0.
+	// Timeout limits the whole delivery, answer included; [DefaultTimeout] when 0.
 	Timeout time.Duration
-	// UserAgent is [DefaultUserAgent] when empty.
+	// UserAgent is the User-Agent; [DefaultUserAgent] when empty.
 	UserAgent string
-	// Certificate is the client certificate, shown whenever the listener asks for one.
+	// Certificate is the client certificate, presented whenever the listener requests one; nil for
+	// none.
 	Certificate *tls.Certificate
-	// RootCAs are whom the listener's certificate is checked against; nil for the system's.
+	// RootCAs are the CAs that may have signed the listener's certificate; nil for the system's.
 	RootCAs *x509.CertPool
-	// Chunked sends the body without a Content-Length. Not documented is which of the two Salesforce does.
+	// Chunked sends the body in chunks, without a Content-Length. Not documented: which of the two
+	// Salesforce does.
 	Chunked bool
-	// NoKeepAlive opens a connection for each message. Not documented is whether Salesforce keeps them.
+	// NoKeepAlive opens a new connection for each message. Not documented: whether Salesforce keeps
+	// connections.
 	NoKeepAlive bool
-	// Answers is how answers are read; the zero value as [ReadAck] does.
+	// Answers reads the answers; the zero value is as strict as [ReadAck].
 	Answers AckReader
-	// Dial connects instead of the network, for tests without one.
+	// Dial connects to an address; nil for the network.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Client posts messages to one listener over HTTP/1.1, with the headers that Salesforce sends. Redirects are not
-// followed. It may be used by several goroutines.
+// Client posts messages to one listener over HTTP/1.1, with the headers that Salesforce sends. It
+// does not follow redirects. It is safe for concurrent use.
 type Client struct {
 	url     string
 	options ClientOptions
 	http    *http.Client
 }
 
-// NewClient makes a Client for the listener at an http or https URL, whose query is sent along.
+// NewClient returns a Client for the listener at an http or https URL, which may have a query.
 func NewClient(endpoint string, o ClientOptions) (*Client, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -86,7 +91,7 @@ func newTransport(o *ClientOptions) *http.Transport {
 		Proxy:               http.ProxyFromEnvironment,
 		TLSClientConfig:     tlsConfig,
 		Protocols:           new(http.Protocols),
-		DisableCompression:  true, // it would send an Accept-Encoding
+		DisableCompression:  true, // compression would send an Accept-Encoding
 		DisableKeepAlives:   o.NoKeepAlive,
 		MaxIdleConns:        o.Connections,
 		MaxIdleConnsPerHost: o.Connections,
@@ -99,11 +104,11 @@ func newTransport(o *ClientOptions) *http.Transport {
 	return t
 }
 
-// Close closes the connections that are idle.
+// Close closes the idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Post delivers one body, which must not be changed afterwards, and reads the answer. Without an Ack, for whatever
-// reason, the error is a *[Failure].
+// Post delivers one body and reads the answer. It returns a *[Failure] unless that is an Ack. The
+// body must not be modified, even after Post has returned.
 func (c *Client) Post(ctx context.Context, body []byte) error {
 	return c.post(ctx, &payload{bytes: body})
 }
@@ -125,7 +130,8 @@ func (c *Client) post(ctx context.Context, p *payload) error {
 		return connectionFailure(err, response.StatusCode)
 	}
 	if len(answer) > maxAnswer {
-		detail := fmt.Sprintf("the answer is longer than %d bytes, answer with the Ack only", maxAnswer)
+		detail := fmt.Sprintf("the answer is longer than %d bytes; answer with the Ack and nothing else",
+			maxAnswer)
 		return &Failure{Reason: ReasonNoAck, Detail: detail, Status: response.StatusCode}
 	}
 	return c.options.Answers.Read(response.StatusCode, response.Header.Get("Content-Type"), answer)
@@ -140,7 +146,8 @@ func (c *Client) request(ctx context.Context, p *payload) (*http.Request, error)
 	if c.options.Chunked {
 		request.ContentLength = -1
 	}
-	// A kept connection may have been closed by the listener just now: the transport then starts again on a new one.
+	// The listener may just have closed an idle connection: the transport then retries on a new
+	// one.
 	request.GetBody = func() (io.ReadCloser, error) { return p.open(), nil }
 	request.Header = http.Header{
 		"Content-Type": {"text/xml; charset=UTF-8"},
@@ -150,8 +157,8 @@ func (c *Client) request(ctx context.Context, p *payload) (*http.Request, error)
 	return request, nil
 }
 
-// payload is a request's body. It counts its readers: the transport may read on when the answer is already there, and
-// until it has closed them the bytes must stay.
+// payload is a request's body. It counts its open readers: the transport may still read the bytes
+// after the answer has come, so they must not be reused before it has closed them all.
 type payload struct {
 	bytes   []byte
 	readers atomic.Int32
@@ -162,7 +169,7 @@ func (p *payload) open() io.ReadCloser {
 	return &payloadReader{Reader: bytes.NewReader(p.bytes), payload: p}
 }
 
-// buffer gives the bytes for use again, or new ones when somebody still reads them.
+// buffer returns the bytes for reuse, or nil if a reader is still open.
 func (p *payload) buffer() []byte {
 	if p.readers.Load() == 0 {
 		return p.bytes[:0]
@@ -184,7 +191,7 @@ func (r *payloadReader) Close() error {
 	return nil
 }
 
-// connectionFailure finds the words for what the network says.
+// connectionFailure returns the Failure for an error of the connection.
 func connectionFailure(err error, status int) *Failure {
 	failure := &Failure{Reason: ReasonConnection, Status: status, Err: unwrapURL(err)}
 	var dns *net.DNSError
@@ -192,9 +199,10 @@ func connectionFailure(err error, status int) *Failure {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.Is(err, context.Canceled):
-		failure.Detail = "stopped while it was under way"
+		failure.Detail = "the delivery was interrupted"
 	case isTimeout(err):
-		failure.Reason, failure.Detail = ReasonTimeout, "the answer took too long, store first, do slow work later"
+		failure.Reason, failure.Detail = ReasonTimeout,
+			"the answer took too long; answer after storing the message, and do slow work later"
 	case errors.As(err, &dns):
 		failure.Reason, failure.Detail = ReasonHost, "check the endpoint's host name"
 	case errors.As(err, &certificate), errors.As(err, &record), isAlert(err):
@@ -202,21 +210,23 @@ func connectionFailure(err error, status int) *Failure {
 		failure.Detail = "check the listener's certificate, its chain and host name, and the client certificate: " +
 			failure.Err.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
-		failure.Reason, failure.Detail = ReasonRefused, "check that the listener runs and its port"
+		failure.Reason, failure.Detail = ReasonRefused, "check that the listener runs, and its port"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF),
 		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
-		failure.Reason, failure.Detail = ReasonReset, "the listener closed the connection, see its log; "+
-			"one that wants a client certificate may do so too"
+		failure.Reason, failure.Detail = ReasonReset, "the listener closed the connection; see its log. "+
+			"A listener that requires a client certificate may do so too"
 	default:
 		failure.Detail = failure.Err.Error()
 	}
 	return failure
 }
 
-// isAlert tells whether a side ended the TLS handshake: crypto/tls says so in the operation's name only.
+// isAlert reports whether a TLS alert, of either side, caused err. crypto/tls reveals that only by
+// the name of the operation.
 func isAlert(err error) bool {
 	var operation *net.OpError
-	return errors.As(err, &operation) && (operation.Op == "remote error" || operation.Op == "local error")
+	return errors.As(err, &operation) &&
+		(operation.Op == "remote error" || operation.Op == "local error")
 }
 
 func isTimeout(err error) bool {
@@ -224,7 +234,7 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// unwrapURL takes off the URL, whose path is the listener's secret.
+// unwrapURL removes the URL from an error, because its path holds the listener's secret.
 func unwrapURL(err error) error {
 	var inURL *url.Error
 	if errors.As(err, &inURL) {

@@ -34,7 +34,7 @@ func newClient(tb testing.TB, url string, o simulate.ClientOptions) *simulate.Cl
 	return client
 }
 
-// listener serves handle until the test is over.
+// listener serves handle until the test ends.
 func listener(tb testing.TB, handle http.HandlerFunc) *httptest.Server {
 	tb.Helper()
 	server := httptest.NewServer(handle)
@@ -47,7 +47,7 @@ func writeAck(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, soap.Ack)
 }
 
-// rawRequest gives what the client writes to the wire for one body.
+// rawRequest returns what the client writes to the connection for one body.
 func rawRequest(t *testing.T, o simulate.ClientOptions, body string) string {
 	t.Helper()
 	network, err := net.Listen("tcp", "127.0.0.1:0")
@@ -89,7 +89,8 @@ func TestRequestIsWrittenAsSalesforceWritesIt(t *testing.T) {
 
 func TestFramingIsAnOption(t *testing.T) {
 	t.Parallel()
-	got := rawRequest(t, simulate.ClientOptions{Chunked: true, NoKeepAlive: true, UserAgent: "Other"}, "<a/>")
+	got := rawRequest(t, simulate.ClientOptions{Chunked: true, NoKeepAlive: true, UserAgent: "Other"},
+		"<a/>")
 	for _, want := range []string{
 		"Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "User-Agent: Other\r\n",
 		"\r\n4\r\n<a/>\r\n0\r\n\r\n",
@@ -119,7 +120,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
-func TestBadAnswersFailWithSalesforcesWords(t *testing.T) {
+func TestBadAnswersFailWithSalesforcesReasons(t *testing.T) {
 	t.Parallel()
 	abort := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	for name, test := range map[string]struct {
@@ -139,7 +140,7 @@ func TestBadAnswersFailWithSalesforcesWords(t *testing.T) {
 			http.Error(w, "who are you?", http.StatusUnauthorized)
 		}, simulate.ReasonProlog},
 		"reset": {abort, simulate.ReasonReset},
-		"reset in the answer": {func(w http.ResponseWriter, _ *http.Request) {
+		"reset within the answer": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, soap.Ack)
 			_ = http.NewResponseController(w).Flush()
@@ -149,7 +150,7 @@ func TestBadAnswersFailWithSalesforcesWords(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
 		}, simulate.ReasonTimeout},
-		"slow in the answer": {func(w http.ResponseWriter, r *http.Request) {
+		"slow within the answer": {func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			_, _ = io.WriteString(w, soap.Ack[:50])
 			_ = http.NewResponseController(w).Flush()
@@ -182,7 +183,7 @@ func TestBadAnswersFailWithSalesforcesWords(t *testing.T) {
 	}
 }
 
-func TestNobodyThere(t *testing.T) {
+func TestConnectionsThatFail(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
@@ -202,14 +203,15 @@ func TestNobodyThere(t *testing.T) {
 
 func TestEndpointMustBeAURL(t *testing.T) {
 	t.Parallel()
-	for _, endpoint := range []string{"", "localhost:8080", "ftp://example.com", "http://", "http://a b"} {
+	for _, endpoint := range []string{"", "localhost:8080", "ftp://example.com", "http://",
+		"http://a b"} {
 		if _, err := simulate.NewClient(endpoint, simulate.ClientOptions{}); err == nil {
-			t.Errorf("%q was taken", endpoint)
+			t.Errorf("%q was accepted", endpoint)
 		}
 	}
 }
 
-// clientCertificate makes a certificate that nobody signed.
+// clientCertificate returns a self-signed certificate.
 func clientCertificate(tb testing.TB) tls.Certificate {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -227,7 +229,8 @@ func clientCertificate(tb testing.TB) tls.Certificate {
 func TestTLSWithAClientCertificate(t *testing.T) {
 	t.Parallel()
 	certificate := clientCertificate(t)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		if r.ProtoMajor != 1 || string(r.TLS.PeerCertificates[0].Raw) != string(certificate.Certificate[0]) {
 			w.WriteHeader(http.StatusForbidden)
 		}
@@ -250,19 +253,21 @@ func TestTLSWithAClientCertificate(t *testing.T) {
 		"server not trusted": {simulate.ClientOptions{Certificate: &certificate}, simulate.ReasonTLS},
 	} {
 		err := newClient(t, server.URL, test.options).Post(t.Context(), []byte("<a/>"))
-		// Under TLS 1.3 the client's request may meet the closed connection before the alert that says why.
+		// In TLS 1.3 the client may write its request to the closed connection before it reads the
+		// alert.
 		reset := name == "not shown" && reasonOf(t, err) == simulate.ReasonReset
 		if got := reasonOf(t, err); got != test.want && !reset {
 			t.Errorf("%s: got %q (%v), want %q", name, got, err, test.want)
 		}
 	}
 	plain := strings.Replace(server.URL, "https:", "http:", 1)
-	if err := newClient(t, plain, simulate.ClientOptions{}).Post(t.Context(), []byte("<a/>")); err == nil {
+	if err := newClient(t, plain, simulate.ClientOptions{}).Post(t.Context(),
+		[]byte("<a/>")); err == nil {
 		t.Error("http to an https port was acked")
 	}
 }
 
-func TestStoppingIsAFailureThatUnwraps(t *testing.T) {
+func TestInterruptedPostUnwrapsToCanceled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	server := listener(t, func(_ http.ResponseWriter, r *http.Request) {

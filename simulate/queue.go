@@ -11,8 +11,8 @@ import (
 	"ackbox/soap"
 )
 
-// queue is what Salesforce keeps: the messages that nobody acked yet. New ones are made when somebody takes them, so
-// only those that were tried are kept.
+// queue holds the messages that are not yet acked, as Salesforce does. A new message is created
+// only when it is taken, so memory holds only those that were tried.
 type queue struct {
 	options  *SenderOptions
 	source   source
@@ -20,22 +20,22 @@ type queue struct {
 	random   *rand.Rand // for what goes wrong; the generator has its own
 
 	mutex    sync.Mutex
-	changed  chan struct{} // closed, and replaced, whenever something can be taken that could not before
-	started  time.Time     // real
-	start    time.Time     // by the clock
+	changed  chan struct{} // closed and replaced whenever a message may have become available
+	started  time.Time     // in real time
+	start    time.Time     // by the Clock
 	retries  dueBatches
 	waiting  int      // notifications in retries
-	held     []*batch // new ones that others overtake
+	held     []*batch // new ones that later ones overtake
 	made     int
 	inFlight int
-	numbers  Stats
+	counters Stats
 	latency  histogram
 }
 
 // batch is a message in the queue.
 type batch struct {
 	items []item
-	raw   []byte // the body, when it came from a file
+	raw   []byte // the body, if it came from a file
 	tries int
 	lost  bool // an Ack was lost
 	due   time.Time
@@ -44,11 +44,11 @@ type batch struct {
 // item is a notification in the queue.
 type item struct {
 	Notification
-	record *living // nil when it came from a file or was deleted
-	born   time.Time
+	record  *savedRecord // nil if it came from a file or was deleted
+	created time.Time
 }
 
-// sent gives the notifications as they stand in the message.
+// sent returns the notifications as they are in the message.
 func (b *batch) sent() []Notification {
 	notifications := make([]Notification, len(b.items))
 	for i := range b.items {
@@ -57,7 +57,7 @@ func (b *batch) sent() []Notification {
 	return notifications
 }
 
-// outcome is what became of a delivery.
+// outcome is the result of a delivery.
 type outcome struct {
 	sent    []Notification
 	failure *Failure
@@ -66,7 +66,7 @@ type outcome struct {
 
 func newQueue(g *Generator, o *SenderOptions) *queue {
 	q := &queue{options: o, changed: make(chan struct{})}
-	q.numbers.Reasons = map[string]int64{}
+	q.counters.Reasons = map[string]int64{}
 	if len(o.Bodies) > 0 {
 		q.source = newBodies(o.Bodies)
 		q.random = newRandom(randomSeed(), 2)
@@ -84,14 +84,14 @@ func (q *queue) begin() {
 	q.started, q.start = time.Now(), q.options.Clock.Now()
 }
 
-// message gives a batch the organization and the rest around it.
+// message returns the message of a batch.
 func (q *queue) message(b *batch) *Message {
 	m := q.template
 	m.Notifications = b.sent()
 	return &m
 }
 
-// next waits for a message that is due. There is none any more when ok is false.
+// next waits for a message that is due. ok is false if there will be none.
 func (q *queue) next(ctx context.Context) (b *batch, ok bool) {
 	for ctx.Err() == nil {
 		b, wait, changed := q.take()
@@ -105,8 +105,8 @@ func (q *queue) next(ctx context.Context) (b *batch, ok bool) {
 	return nil, false
 }
 
-// take gives a message that is due, or how long to wait for one unless something changes; a negative time when there
-// will be none.
+// take returns a message that is due. If there is none, it returns how long to wait for one and a
+// channel that is closed on an earlier change; the time is negative if there will be none.
 func (q *queue) take() (*batch, time.Duration, <-chan struct{}) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -125,7 +125,7 @@ func (q *queue) take() (*batch, time.Duration, <-chan struct{}) {
 	return nil, q.pause(now), q.changed
 }
 
-// pause is how long until the next retry or the next new message is due.
+// pause returns how long it takes until the next retry or the next new message is due.
 func (q *queue) pause(now time.Time) time.Duration {
 	pause := forever
 	if len(q.retries) > 0 {
@@ -147,13 +147,14 @@ func (q *queue) finished() bool {
 	return q.done(q.options.Clock.Now())
 }
 
-// takeRetry gives a message whose next try is due, its records as they are now.
+// takeRetry returns a message whose next try is due, with its records as they are now; otherwise
+// nil.
 func (q *queue) takeRetry(now time.Time) *batch {
 	if len(q.retries) == 0 || q.retries[0].due.After(now) {
 		return nil
 	}
 	b := q.pop()
-	q.numbers.Retried++
+	q.counters.Retried++
 	if b.raw != nil {
 		return b
 	}
@@ -168,7 +169,8 @@ func (q *queue) takeRetry(now time.Time) *batch {
 	return b
 }
 
-// rebatch mixes a message with others that are due, and leaves in it what a random cut leaves.
+// rebatch merges a message with others that are due, shuffles the notifications, and splits them at
+// a random point.
 func (q *queue) rebatch(b *batch, now time.Time) {
 	for len(q.retries) > 0 && !q.retries[0].due.After(now) &&
 		len(b.items)+len(q.retries[0].items) <= soap.MaxNotifications {
@@ -197,13 +199,13 @@ func (q *queue) pop() *batch {
 	return b
 }
 
-// settle books a delivery that came to an end.
+// settle records the result of a delivery.
 func (q *queue) settle(b *batch, err error, took time.Duration) outcome {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	o := outcome{sent: b.sent()}
 	q.inFlight--
-	q.numbers.Posts++
+	q.counters.Posts++
 	q.latency.add(took)
 	switch {
 	case err != nil:
@@ -211,20 +213,21 @@ func (q *queue) settle(b *batch, err error, took time.Duration) outcome {
 			o.failure = &Failure{Reason: ReasonConnection, Detail: err.Error(), Err: err}
 		}
 	case b.tries == 0 && !b.lost && q.chance(q.options.LostAck):
-		o.failure = &Failure{Reason: ReasonLostAck, Detail: "as was asked for, it is delivered again", Status: 200}
+		o.failure = &Failure{Reason: ReasonLostAck,
+			Detail: "as requested; the message is delivered again", Status: 200}
 		b.lost = true
 	}
 	if o.failure == nil {
-		q.numbers.Acked += int64(len(b.items))
+		q.counters.Acked += int64(len(b.items))
 	} else {
-		q.numbers.Reasons[o.failure.Reason]++
+		q.counters.Reasons[o.failure.Reason]++
 		o.dropped = q.retry(b, o.failure)
 	}
 	q.wake()
 	return o
 }
 
-// retry puts a message back for its next try, and gives the notifications that will have none.
+// retry queues a message for its next try, and returns the notifications that will have none.
 func (q *queue) retry(b *batch, why *Failure) (dropped []Notification) {
 	now, curve := q.options.Clock.Now(), q.options.Retry
 	b.tries++
@@ -232,11 +235,11 @@ func (q *queue) retry(b *batch, why *Failure) (dropped []Notification) {
 	case curve.DropAfter > 0:
 		b.due = now.Add(curve.interval(b.tries))
 		dropped = b.drop(curve.DropAfter)
-		q.numbers.Dropped += int64(len(dropped))
+		q.counters.Dropped += int64(len(dropped))
 	case why.Reason == ReasonLostAck:
 		b.due = now
 	default:
-		q.numbers.Failed += int64(len(b.items))
+		q.counters.Failed += int64(len(b.items))
 		return b.sent()
 	}
 	if len(b.items) > 0 {
@@ -245,11 +248,11 @@ func (q *queue) retry(b *batch, why *Failure) (dropped []Notification) {
 	return dropped
 }
 
-// drop takes those notifications out that are too old when the message is due.
+// drop removes and returns the notifications that will be too old when the message is due.
 func (b *batch) drop(after time.Duration) (dropped []Notification) {
 	kept := b.items[:0:0]
 	for _, i := range b.items {
-		if b.due.Sub(i.born) >= after {
+		if b.due.Sub(i.created) >= after {
 			dropped = append(dropped, i.Notification)
 		} else {
 			kept = append(kept, i)
@@ -259,7 +262,7 @@ func (b *batch) drop(after time.Duration) (dropped []Notification) {
 	return dropped
 }
 
-// putBack takes back a message whose delivery was interrupted.
+// putBack queues a message whose delivery was interrupted.
 func (q *queue) putBack(b *batch) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -279,9 +282,9 @@ func (q *queue) chance(of float64) bool { return of > 0 && q.random.Float64() < 
 func (q *queue) stats() Stats {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	s := q.numbers
-	s.Reasons = make(map[string]int64, len(q.numbers.Reasons))
-	for reason, count := range q.numbers.Reasons {
+	s := q.counters
+	s.Reasons = make(map[string]int64, len(q.counters.Reasons))
+	for reason, count := range q.counters.Reasons {
 		s.Reasons[reason] = count
 	}
 	s.InFlight = int64(q.inFlight)
@@ -296,7 +299,7 @@ func (q *queue) stats() Stats {
 	return s
 }
 
-// dueBatches are the messages to try again, the one that is due first on top: a container/heap.
+// dueBatches is a container/heap of the messages to retry, the one that is due first on top.
 type dueBatches []*batch
 
 func (d dueBatches) Len() int           { return len(d) }

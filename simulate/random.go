@@ -2,7 +2,7 @@ package simulate
 
 import "math/rand/v2"
 
-// newRandom makes a source of chance that goes the same way again by the same seed. Two streams of one seed differ.
+// newRandom returns a generator of random numbers that depend on seed and stream only.
 func newRandom(seed, stream uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, stream))
 }
@@ -11,5 +11,5 @@ func randomSeed() uint64 {
 	return rand.Uint64()
 }
 
-// pick draws one of several.
+// pick returns a random element.
 func pick[T any](random *rand.Rand, of []T) T { return of[random.IntN(len(of))] }

@@ -10,77 +10,90 @@ import (
 	"ackbox/soap"
 )
 
-// DeletedForm is how a notification looks whose record was deleted before it could be sent: it "contains no data"
-// (help, Considerations for Outbound Messages). Not documented is what that means in XML.
+// DeletedForm is the form of a notification whose record was deleted before it could be sent: it
+// "contains no data" (help, Considerations for Outbound Messages). Not documented: what that means
+// in XML.
 type DeletedForm int
 
 // The forms of a notification of a deleted record.
 const (
 	// DeletedAbsent has no sObject.
 	DeletedAbsent DeletedForm = iota
-	// DeletedEmpty has an sObject with nothing in it.
+	// DeletedEmpty has an empty sObject.
 	DeletedEmpty
-	// DeletedID has an sObject with the Id only.
+	// DeletedID has an sObject with only the Id.
 	DeletedID
 )
 
-// Range is how many, both bounds included.
+// Range is a range of numbers, both bounds included.
 type Range struct{ Min, Max int }
 
-// SenderOptions say what a [Sender] sends and what goes wrong on the way. The zero value sends messages of one
-// notification, one after the other, each tried once, until its context ends. Probabilities are between 0 and 1.
+// SenderOptions holds what a [Sender] sends and what goes wrong on the way. The zero value sends
+// messages of one notification, one at a time, each once, until the context ends. Probabilities are
+// 0 to 1.
 type SenderOptions struct {
-	// Count is how many messages are made, 0 for any number.
+	// Count is how many messages are created; 0 for no limit.
 	Count int
-	// For is how long messages are made, by the Clock, 0 for any time. What waits then is still delivered.
+	// For is how long messages are created, by the Clock; 0 for no limit. Those that wait then are
+	// still delivered.
 	For time.Duration
-	// Concurrency is how many messages are on their way at once, 1 when 0.
+	// Concurrency is how many messages are delivered concurrently, 1 when 0.
 	Concurrency int
-	// Notifications is how many notifications a message has, 1 when zero.
+	// Notifications is how many notifications a message has; 1 for the zero Range.
 	Notifications Range
-	// Rate is how many messages come into the queue in a second of the Clock; 0 for as fast as they are taken.
+	// Rate is how many messages per second of the Clock are created; 0 for as many as are
+	// delivered.
 	Rate float64
-	// Burst is how many messages come at once, at the same mean Rate; without a Rate it means nothing.
+	// Burst is how many messages are created at once, at the same mean Rate. It has no effect
+	// without a Rate.
 	Burst int
-	// Bodies are posted as they are, one after the other and from the start again, instead of a generator's messages.
-	// One that cannot be decoded counts as one notification without an id. Rebatch, NewerData and Deleted do not
-	// apply.
+	// Bodies are posted unchanged instead of a generator's messages, in this order and then from
+	// the start again. One that cannot be decoded counts as one notification without an id.
+	// Rebatch, NewerData and Deleted do not apply.
 	Bodies [][]byte
 
-	// Disorder is how likely a message is overtaken by later ones, and the notifications in it lie out of order.
+	// Disorder is the probability that later messages overtake a message, and that its
+	// notifications are shuffled.
 	Disorder float64
-	// LostAck is how likely the Ack of a message's first delivery is lost: it is delivered again, with or without
-	// Retry.
+	// LostAck is the probability that the Ack of a message's first delivery is lost. The message is
+	// then delivered again, with or without Retry.
 	LostAck float64
-	// Rebatch is how likely a message that is delivered again is put together anew: mixed with others that are due
-	// and cut elsewhere. Not documented is whether Salesforce does; that it may batch is.
+	// Rebatch is the probability that a message that is delivered again is merged with others that
+	// are due and split elsewhere. Not documented: whether Salesforce does that; only that it may
+	// batch notifications.
 	Rebatch float64
-	// NewerData is how likely each record has changed when it is delivered again; its notification keeps its id.
+	// NewerData is the probability that a record has changed when it is delivered again. Its
+	// notification keeps its id.
 	NewerData float64
-	// Deleted is how likely each record is gone when it is delivered, the first time or again.
+	// Deleted is the probability that a record is deleted before a delivery, be it the first or a
+	// later one.
 	Deleted float64
-	// DeletedForm is how such a notification looks.
+	// DeletedForm is the form of the notification of a deleted record.
 	DeletedForm DeletedForm
 
-	// Retry is when messages without an Ack are tried again; the zero Curve tries once. [DefaultCurve] is Salesforce's.
+	// Retry is when messages without an Ack are retried; never with the zero Curve. [DefaultCurve]
+	// is Salesforce's.
 	Retry Curve
-	// MaxRetrying is how many notifications may wait for their next try before no new ones are made, 20,000 when 0: it
-	// bounds the memory when nobody answers.
+	// MaxRetrying bounds memory when the listener does not ack: while that many notifications or
+	// more wait for their next try, no new ones are created. 20,000 when 0.
 	MaxRetrying int
-	// Clock is the real time when nil.
+	// Clock determines the time of all but the deliveries; nil for real time.
 	Clock *Clock
 
-	// OnAck gets the notifications of a delivery as they were sent, once its Ack was read. It is called by one
-	// goroutine at a time, as are the others.
+	// OnAck, if not nil, is called with the notifications of a delivery, as sent, after its Ack was
+	// read. OnAck, OnFailure and OnDrop are never called concurrently.
 	OnAck func([]Notification)
-	// OnFailure gets those of a delivery without an Ack. A listener may have stored them all the same.
+	// OnFailure, if not nil, is called with those of a delivery without an Ack. The listener may
+	// have stored them nevertheless.
 	OnFailure func([]Notification, *Failure)
-	// OnDrop gets those that are given up: at the end of the retry curve, or after the one try.
+	// OnDrop, if not nil, is called with those that are not delivered again: at the end of the
+	// retry curve, or after the only try.
 	OnDrop func([]Notification)
 }
 
-// Sender delivers messages as Salesforce does: several at once, at least once each, in no certain order. It keeps only
-// messages that are under way or wait for their next try, so it can send millions.
+// Sender delivers messages as Salesforce does: concurrently, at least once, in no guaranteed order.
+// It keeps in memory only the messages that are being delivered or wait for their next try, so it
+// can send millions.
 type Sender struct {
 	client    *Client
 	queue     *queue
@@ -88,17 +101,18 @@ type Sender struct {
 	callbacks sync.Mutex
 }
 
-// NewSender makes a Sender of a generator's messages, which nobody else may use meanwhile. The generator may be nil
-// when there are Bodies.
+// NewSender returns a Sender of a generator's messages. Until Run returns, only the Sender may use
+// the generator. It may be nil if there are Bodies.
 func NewSender(client *Client, generator *Generator, o SenderOptions) (*Sender, error) {
 	if generator == nil && len(o.Bodies) == 0 {
-		return nil, errors.New("there is nothing to send, give a generator or bodies")
+		return nil, errors.New("there is nothing to send; give a generator or bodies")
 	}
 	if o.Notifications == (Range{}) {
 		o.Notifications = Range{1, 1}
 	}
 	if r := o.Notifications; r.Min < 1 || r.Max < r.Min || r.Max > soap.MaxNotifications {
-		return nil, fmt.Errorf("a message has 1 to %d notifications, not %d to %d", soap.MaxNotifications, r.Min, r.Max)
+		return nil, fmt.Errorf("a message has 1 to %d notifications, not %d to %d", soap.MaxNotifications,
+			r.Min, r.Max)
 	}
 	if o.Count < 0 || o.For < 0 || o.Concurrency < 0 || o.Burst < 0 || !(o.Rate >= 0) {
 		return nil, errors.New("count, time, concurrency, rate and burst must not be negative")
@@ -119,8 +133,8 @@ func NewSender(client *Client, generator *Generator, o SenderOptions) (*Sender, 
 	return &Sender{client: client, queue: newQueue(generator, &o), options: o}, nil
 }
 
-// Run sends until there is nothing left to send and nothing to try again, or until the context ends, which is the error
-// and interrupts what is under way. A Sender runs once.
+// Run sends until no message is left to send or to retry. If the context ends first, Run interrupts
+// the deliveries and returns the context's cause. It must be called only once.
 func (s *Sender) Run(ctx context.Context) (Stats, error) {
 	s.queue.begin()
 	var workers sync.WaitGroup
@@ -136,7 +150,7 @@ func (s *Sender) Run(ctx context.Context) (Stats, error) {
 	return stats, context.Cause(ctx)
 }
 
-// Stats gives the numbers of now; it may be called at any time by anyone.
+// Stats returns the current numbers. It is safe for concurrent use.
 func (s *Sender) Stats() Stats { return s.queue.stats() }
 
 func (s *Sender) work(ctx context.Context) {
@@ -163,7 +177,7 @@ func (s *Sender) work(ctx context.Context) {
 	}
 }
 
-// report calls whoever wants to know.
+// report calls the callbacks.
 func (s *Sender) report(o outcome) {
 	s.callbacks.Lock()
 	defer s.callbacks.Unlock()

@@ -21,12 +21,12 @@ import (
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// inbox is a listener that keeps what it acked, as often as it came.
+// inbox is a listener that stores what it acks, with every redelivery.
 type inbox struct {
 	mutex     sync.Mutex
 	messages  []decoded
-	contents  map[string][]string // the bodies' records by notification id, in the order they came
-	trouble   func(w http.ResponseWriter, r *http.Request, number int) (handled bool)
+	contents  map[string][]string // the records by notification id, in the order of delivery
+	fail      func(w http.ResponseWriter, r *http.Request, number int) (handled bool)
 	delivered int
 }
 
@@ -39,7 +39,7 @@ func (i *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	number := i.delivered
 	i.delivered++
 	i.mutex.Unlock()
-	if i.trouble != nil && i.trouble(w, r, number) {
+	if i.fail != nil && i.fail(w, r, number) {
 		return
 	}
 	i.store(body)
@@ -64,18 +64,18 @@ func (i *inbox) store(body []byte) {
 	i.messages = append(i.messages, d)
 }
 
-// ledger writes down what a Sender was told.
-type ledger struct {
+// results counts what the Sender reported to its callbacks.
+type results struct {
 	acked, dropped map[string]int
 	failures       map[string]int
 }
 
-// run sends to an inbox and gives what became of it.
-func run(t *testing.T, i *inbox, o simulate.SenderOptions) (simulate.Stats, ledger) {
+// run sends to an inbox and returns the numbers and the reported results.
+func run(t *testing.T, i *inbox, o simulate.SenderOptions) (simulate.Stats, results) {
 	t.Helper()
 	server := listener(t, i.ServeHTTP)
 	server.Config.ErrorLog = quiet()
-	l := ledger{acked: map[string]int{}, dropped: map[string]int{}, failures: map[string]int{}}
+	l := results{acked: map[string]int{}, dropped: map[string]int{}, failures: map[string]int{}}
 	o.OnAck = func(notifications []simulate.Notification) {
 		for _, n := range notifications {
 			l.acked[n.ID]++
@@ -87,7 +87,8 @@ func run(t *testing.T, i *inbox, o simulate.SenderOptions) (simulate.Stats, ledg
 		}
 	}
 	o.OnFailure = func(_ []simulate.Notification, f *simulate.Failure) { l.failures[f.Reason]++ }
-	client := newClient(t, server.URL, simulate.ClientOptions{Connections: o.Concurrency, Timeout: 5 * time.Second})
+	client := newClient(t, server.URL, simulate.ClientOptions{Connections: o.Concurrency,
+		Timeout: 5 * time.Second})
 	sender, err := simulate.NewSender(client, newGenerator(t, simulate.GeneratorOptions{Seed: 5}), o)
 	if err != nil {
 		t.Fatal(err)
@@ -99,19 +100,22 @@ func run(t *testing.T, i *inbox, o simulate.SenderOptions) (simulate.Stats, ledg
 	return stats, l
 }
 
-// checkSettled checks that each notification was acked or dropped, once, and that what was acked was stored.
-func checkSettled(t *testing.T, i *inbox, stats simulate.Stats, l ledger) {
+// checkSettled checks that each notification was either acked or dropped, once, and that what was
+// acked was stored.
+func checkSettled(t *testing.T, i *inbox, stats simulate.Stats, l results) {
 	t.Helper()
-	if stats.Acked+stats.Dropped+stats.Failed != stats.Notifications || stats.Queued != 0 || stats.InFlight != 0 {
+	if stats.Acked+stats.Dropped+stats.Failed != stats.Notifications || stats.Queued != 0 ||
+		stats.InFlight != 0 {
 		t.Errorf("not settled: %s of %d", stats, stats.Notifications)
 	}
 	if len(l.acked) != int(stats.Acked) || len(l.dropped) != int(stats.Dropped+stats.Failed) {
-		t.Errorf("told of %d acked and %d dropped: %s", len(l.acked), len(l.dropped), stats)
+		t.Errorf("got callbacks for %d acked and %d dropped: %s", len(l.acked), len(l.dropped), stats)
 	}
 	for id, times := range l.acked {
 		if times != 1 || l.dropped[id] != 0 || len(i.contents[id]) == 0 {
 			stored := len(i.contents[id])
-			t.Errorf("%s: acked %d times, dropped %d times, stored %d times", id, times, l.dropped[id], stored)
+			t.Errorf("%s: acked %d times, dropped %d times, stored %d times", id, times, l.dropped[id],
+				stored)
 		}
 	}
 }
@@ -133,10 +137,11 @@ func TestSenderSendsEachMessageOnce(t *testing.T) {
 	}
 }
 
-func TestMessagesHaveFromOneToAHundredNotifications(t *testing.T) {
+func TestMessagesHaveOneToAHundredNotifications(t *testing.T) {
 	t.Parallel()
 	i := &inbox{}
-	run(t, i, simulate.SenderOptions{Count: 150, Concurrency: 2, Notifications: simulate.Range{Min: 1, Max: 100}})
+	run(t, i, simulate.SenderOptions{Count: 150, Concurrency: 2,
+		Notifications: simulate.Range{Min: 1, Max: 100}})
 	sizes := map[int]bool{}
 	for _, m := range i.messages {
 		sizes[len(m.notifications)] = true
@@ -151,24 +156,27 @@ func TestMessagesHaveFromOneToAHundredNotifications(t *testing.T) {
 
 func TestWithoutRetryAMessageFails(t *testing.T) {
 	t.Parallel()
-	i := &inbox{trouble: func(w http.ResponseWriter, _ *http.Request, number int) bool {
+	i := &inbox{fail: func(w http.ResponseWriter, _ *http.Request, number int) bool {
 		if number%2 == 0 {
 			_, _ = io.WriteString(w, ackOf("false"))
 		}
 		return number%2 == 0
 	}}
-	stats, l := run(t, i, simulate.SenderOptions{Count: 10, Notifications: simulate.Range{Min: 2, Max: 2}})
+	stats, l := run(t, i, simulate.SenderOptions{Count: 10,
+		Notifications: simulate.Range{Min: 2, Max: 2}})
 	checkSettled(t, i, stats, l)
-	if stats.AllAcked() || stats.Failed != 10 || stats.Reasons[simulate.ReasonNack] != 5 || stats.Posts != 10 {
+	if stats.AllAcked() || stats.Failed != 10 || stats.Reasons[simulate.ReasonNack] != 5 ||
+		stats.Posts != 10 {
 		t.Errorf("%s; %v", stats, stats.Reasons)
 	}
 }
 
-func TestALostAckBringsTheMessageAgain(t *testing.T) {
+func TestALostAckCausesARedelivery(t *testing.T) {
 	t.Parallel()
 	for _, newer := range []float64{0, 1} {
 		i := &inbox{}
-		stats, l := run(t, i, simulate.SenderOptions{Count: 20, LostAck: 1, NewerData: newer, Concurrency: 2})
+		stats, l := run(t, i, simulate.SenderOptions{Count: 20, LostAck: 1, NewerData: newer,
+			Concurrency: 2})
 		checkSettled(t, i, stats, l)
 		if !stats.AllAcked() || stats.Posts != 40 || l.failures[simulate.ReasonLostAck] != 20 {
 			t.Errorf("%s; %v", stats, l.failures)
@@ -181,14 +189,14 @@ func TestALostAckBringsTheMessageAgain(t *testing.T) {
 	}
 }
 
-func TestBadDayLosesNothing(t *testing.T) {
+func TestFailuresLoseNothing(t *testing.T) {
 	t.Parallel()
 	for _, o := range []simulate.SenderOptions{
 		{},
 		{Rebatch: 0.5, NewerData: 0.3, Deleted: 0.1, Disorder: 0.5, LostAck: 0.2},
 		{Rebatch: 1, LostAck: 1, Deleted: 0.5, DeletedForm: simulate.DeletedEmpty},
 	} {
-		i := &inbox{trouble: badDay}
+		i := &inbox{fail: failHalf}
 		o.Count, o.Concurrency, o.Notifications = 100, 8, simulate.Range{Min: 1, Max: 10}
 		o.Retry = simulate.Curve{DropAfter: 24 * time.Hour, First: time.Second, Max: time.Minute}
 		o.Clock = simulate.NewClock(1000)
@@ -203,8 +211,8 @@ func TestBadDayLosesNothing(t *testing.T) {
 	}
 }
 
-// badDay goes wrong every other time, each time otherwise.
-func badDay(w http.ResponseWriter, _ *http.Request, _ int) bool {
+// failHalf fails every other request on average, each in a random way.
+func failHalf(w http.ResponseWriter, _ *http.Request, _ int) bool {
 	switch rand.IntN(10) {
 	case 0:
 		_, _ = io.WriteString(w, ackOf("false"))
@@ -223,7 +231,7 @@ func badDay(w http.ResponseWriter, _ *http.Request, _ int) bool {
 	return true
 }
 
-func TestRebatchingCutsElsewhere(t *testing.T) {
+func TestRebatchingChangesTheSizes(t *testing.T) {
 	t.Parallel()
 	i := &inbox{}
 	stats, l := run(t, i, simulate.SenderOptions{
@@ -275,12 +283,12 @@ func TestDisorderChangesTheOrder(t *testing.T) {
 	for _, disorder := range []float64{0.3, 1} {
 		mixed := order(disorder)
 		if cmp.Equal(straight, mixed) {
-			t.Errorf("disorder %g: the order is as it was", disorder)
+			t.Errorf("disorder %g: the order is unchanged", disorder)
 		}
 	}
 }
 
-func TestBodiesArePostedAsTheyAre(t *testing.T) {
+func TestBodiesArePostedUnchanged(t *testing.T) {
 	t.Parallel()
 	m := newGenerator(t, simulate.GeneratorOptions{Seed: 9}).Message(2)
 	body := string(m.Append(nil))
@@ -295,19 +303,21 @@ func TestBodiesArePostedAsTheyAre(t *testing.T) {
 		writeAck(w)
 	})
 	var acked []string
-	sender, err := simulate.NewSender(newClient(t, server.URL, simulate.ClientOptions{}), nil, simulate.SenderOptions{
-		Bodies: [][]byte{[]byte(body), []byte("broken")}, Count: 3, LostAck: 1,
-		OnAck: func(notifications []simulate.Notification) {
-			for _, n := range notifications {
-				acked = append(acked, n.ID)
-			}
-		},
-	})
+	sender, err := simulate.NewSender(newClient(t, server.URL, simulate.ClientOptions{}), nil,
+		simulate.SenderOptions{
+			Bodies: [][]byte{[]byte(body), []byte("broken")}, Count: 3, LostAck: 1,
+			OnAck: func(notifications []simulate.Notification) {
+				for _, n := range notifications {
+					acked = append(acked, n.ID)
+				}
+			},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
 	stats, err := sender.Run(t.Context())
-	if err != nil || stats.AllAcked() || stats.Failed != 1 || len(acked) != 4 || acked[0] != m.Notifications[0].ID {
+	if err != nil || stats.AllAcked() || stats.Failed != 1 || len(acked) != 4 ||
+		acked[0] != m.Notifications[0].ID {
 		t.Errorf("%s, %v; acked %v", stats, err, acked)
 	}
 	for _, sent := range got {
@@ -317,7 +327,7 @@ func TestBodiesArePostedAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestStoppingLeavesTheRestInTheQueue(t *testing.T) {
+func TestInterruptedRunLeavesTheRestInTheQueue(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	started := make(chan bool, 1)
@@ -342,32 +352,35 @@ func TestStoppingLeavesTheRestInTheQueue(t *testing.T) {
 		cancel()
 	}()
 	stats, err := sender.Run(ctx)
-	if !errors.Is(err, context.Canceled) || stats.Queued != 3 || stats.Acked+stats.Failed != 0 || stats.AllAcked() {
+	if !errors.Is(err, context.Canceled) || stats.Queued != 3 || stats.Acked+stats.Failed != 0 ||
+		stats.AllAcked() {
 		t.Errorf("%s, %v", stats, err)
 	}
 }
 
-func TestImpossibleOptionsAreRefused(t *testing.T) {
+func TestNewSenderRejectsInvalidOptions(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, "http://127.0.0.1:1", simulate.ClientOptions{})
 	for _, o := range []simulate.SenderOptions{
 		{Notifications: simulate.Range{Min: 0, Max: 5}}, {Notifications: simulate.Range{Min: 5, Max: 4}},
 		{Notifications: simulate.Range{Min: 1, Max: 101}}, {LostAck: 1.5}, {Rate: -1}, {Count: -1},
 	} {
-		if _, err := simulate.NewSender(client, newGenerator(t, simulate.GeneratorOptions{}), o); err == nil {
-			t.Errorf("%+v was taken", o)
+		if _, err := simulate.NewSender(client, newGenerator(t, simulate.GeneratorOptions{}),
+			o); err == nil {
+			t.Errorf("%+v was accepted", o)
 		}
 	}
 	if _, err := simulate.NewSender(client, nil, simulate.SenderOptions{}); err == nil {
-		t.Error("nothing to send was taken")
+		t.Error("a Sender without anything to send was accepted")
 	}
 }
 
 func TestStatsAsTextAndJSON(t *testing.T) {
 	t.Parallel()
 	stats := simulate.Stats{
-		Messages: 3, Notifications: 30, Posts: 4, Retried: 1, Acked: 20, Failed: 10, Elapsed: 1500 * time.Millisecond,
-		Rate: 13.3, P50: 1234567 * time.Nanosecond, P99: 2 * time.Second,
+		Messages: 3, Notifications: 30, Posts: 4, Retried: 1, Acked: 20, Failed: 10,
+		Elapsed: 1500 * time.Millisecond,
+		Rate:    13.3, P50: 1234567 * time.Nanosecond, P99: 2 * time.Second,
 		Reasons: map[string]int64{simulate.ReasonNack: 1},
 	}
 	const line = "queued 0, in flight 0, acked 20, retried 1, dropped 0, failed 10, 13/s, p50 1.23ms, p99 2s"

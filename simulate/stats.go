@@ -10,45 +10,48 @@ import (
 	"time"
 )
 
-// Stats are a Sender's numbers at one moment.
+// Stats holds a Sender's numbers at one moment.
 type Stats struct {
-	// Queued is how many messages wait for a connection, for their time or for their next try. New ones count when it
-	// is known how many there will be, or from when they are due by the rate.
+	// Queued is how many messages wait for a free worker or for their next try. New ones count if
+	// their number is known, or once they are due by the rate.
 	Queued int64
-	// InFlight is how many messages are on their way just now.
+	// InFlight is how many messages are being delivered.
 	InFlight int64
-	// Messages is how many messages were made, each with new ids, and Notifications how many are in them.
+	// Messages is how many messages were created, and Notifications how many notifications were in
+	// them.
 	Messages, Notifications int64
-	// Posts is how many deliveries came to an end, and Retried how many were started of messages that had been tried
-	// before.
+	// Posts is how many deliveries have ended, and Retried how many were started of messages that
+	// had been tried before.
 	Posts, Retried int64
-	// Acked, Dropped and Failed count notifications: Acked by the listener, Dropped at the end of the retry curve,
-	// Failed when there was one try only. What is in none of them is still in the queue.
+	// Acked, Dropped and Failed count notifications: acked by the listener, dropped at the end of
+	// the retry curve, failed after their only try. The rest are still in the queue.
 	Acked, Dropped, Failed int64
 	// Reasons counts the deliveries without an Ack by the Reason of their [Failure].
 	Reasons map[string]int64
 	// Elapsed is the real time since the start.
 	Elapsed time.Duration
-	// Rate is how many notifications were acked in a real second.
+	// Rate is how many notifications were acked per second of real time.
 	Rate float64
-	// P50 and P99 are within what time half and 99 % of the deliveries came to an end, to within 6 %.
+	// P50 and P99 are the times within which 50 % and 99 % of the deliveries ended, to within 6 %.
 	P50, P99 time.Duration
 }
 
-// AllAcked tells whether every notification that was made has been acked. After a Run that gave an error there may be
-// messages that were not made.
+// AllAcked reports whether every notification that was created has been acked. After a Run that
+// returned an error, there may be messages that were not created.
 func (s *Stats) AllAcked() bool { return s.Acked == s.Notifications }
 
-// String is one line for a terminal.
+// String returns one line for a terminal.
 func (s Stats) String() string {
-	return fmt.Sprintf("queued %d, in flight %d, acked %d, retried %d, dropped %d, failed %d, %.0f/s, p50 %s, p99 %s",
+	return fmt.Sprintf("queued %d, in flight %d, acked %d, retried %d, dropped %d, failed %d, "+
+		"%.0f/s, p50 %s, p99 %s",
 		s.Queued, s.InFlight, s.Acked, s.Retried, s.Dropped, s.Failed, s.Rate, round(s.P50), round(s.P99))
 }
 
-// Summary is what happened, in several lines.
+// Summary returns the numbers in several lines.
 func (s *Stats) Summary() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d messages with %d notifications in %s\n", s.Messages, s.Notifications, round(s.Elapsed))
+	fmt.Fprintf(&b, "%d messages with %d notifications in %s\n", s.Messages, s.Notifications,
+		round(s.Elapsed))
 	fmt.Fprintf(&b, "%d acked, %d dropped, %d failed, %d left\n",
 		s.Acked, s.Dropped, s.Failed, s.Notifications-s.Acked-s.Dropped-s.Failed)
 	fmt.Fprintf(&b, "%d deliveries, %d of them again; %.0f notifications/s, p50 %s, p99 %s\n",
@@ -59,7 +62,7 @@ func (s *Stats) Summary() string {
 	return b.String()
 }
 
-// round keeps about three digits.
+// round rounds d to about three digits.
 func round(d time.Duration) time.Duration {
 	for unit := time.Microsecond; unit < time.Second; unit *= 10 {
 		if d < 1000*unit {
@@ -69,7 +72,7 @@ func round(d time.Duration) time.Duration {
 	return d.Round(time.Second / 10)
 }
 
-// MarshalJSON writes the numbers under names of their own, times in milliseconds and seconds.
+// MarshalJSON writes times in milliseconds or seconds, as the names say.
 func (s Stats) MarshalJSON() ([]byte, error) {
 	const millisecond = float64(time.Millisecond)
 	return json.Marshal(struct {
@@ -88,12 +91,13 @@ func (s Stats) MarshalJSON() ([]byte, error) {
 		P50           float64          `json:"p50_ms"`
 		P99           float64          `json:"p99_ms"`
 	}{
-		s.Messages, s.Notifications, s.Queued, s.InFlight, s.Posts, s.Retried, s.Acked, s.Dropped, s.Failed, s.Reasons,
+		s.Messages, s.Notifications, s.Queued, s.InFlight, s.Posts, s.Retried, s.Acked, s.Dropped,
+		s.Failed, s.Reasons,
 		s.Elapsed.Seconds(), s.Rate, float64(s.P50) / millisecond, float64(s.P99) / millisecond,
 	})
 }
 
-// histogram counts times in buckets of 1/16 of a power of two: bounded, whatever is put in.
+// histogram counts durations in buckets of 1/16 of a power of two, so its size is fixed.
 type histogram struct {
 	counts [64 * subBuckets]int64
 	total  int64
@@ -117,7 +121,7 @@ func bucketOf(v uint64) int {
 	return (shift+1)*subBuckets + int(v>>shift) - subBuckets
 }
 
-// upperBound is the largest time of a bucket.
+// upperBound returns the longest duration in a bucket.
 func upperBound(bucket int) time.Duration {
 	if bucket < subBuckets {
 		return time.Duration(bucket)
@@ -126,7 +130,8 @@ func upperBound(bucket int) time.Duration {
 	return time.Duration((uint64(bucket%subBuckets+subBuckets+1) << shift) - 1)
 }
 
-// quantile gives the time within which a part of all lies, between 0 and 1; 0 when there is none.
+// quantile returns the duration within which a part of all, 0 to 1, lies; 0 if the histogram is
+// empty.
 func (h *histogram) quantile(part float64) time.Duration {
 	if h.total == 0 {
 		return 0

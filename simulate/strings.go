@@ -6,46 +6,48 @@ import (
 	"strings"
 )
 
-// person is whom a record is about; its fields agree with each other.
+// person is the subject of a record. Its fields are consistent with each other.
 type person struct {
 	first, last, company, domain string
 	place                        place
 }
 
-func drawPerson(random *rand.Rand) person {
+func randomPerson(random *rand.Rand) person {
 	first, last, company := pick(random, firstNames), pick(random, lastNames), pick(random, companies)
-	return person{first: first.text, last: last.text, company: company.text, domain: company.ascii + ".example",
-		place: pick(random, places)}
+	return person{
+		first: first.text, last: last.text, company: company.text, domain: company.ascii + ".example",
+		place: pick(random, places),
+	}
 }
 
-// text makes a value of a text field.
-type text func(g *Generator, l *living) string
+// text returns a value for a text field.
+type text func(g *Generator, s *savedRecord) string
 
-// byName are the rules of text fields, tried in order: the first whose word the name has, upper and lower case alike.
-// Those marked always have a value in every record, because Salesforce demands one.
+// byName holds the rules of text fields. The first whose word is in the field's name, regardless of
+// case, applies. always marks the fields that are never null, because Salesforce requires a value.
 var byName = []struct {
 	word   string
 	make   text
 	always bool
 }{
-	{"firstname", func(_ *Generator, l *living) string { return l.person.first }, false},
-	{"lastname", func(_ *Generator, l *living) string { return l.person.last }, true},
+	{"firstname", func(_ *Generator, s *savedRecord) string { return s.person.first }, false},
+	{"lastname", func(_ *Generator, s *savedRecord) string { return s.person.last }, true},
 	{"middlename", oneOf(middleNames), false},
 	{"email", email, false},
-	{"photourl", func(_ *Generator, l *living) string { return photoURL(l) }, false},
-	{"website", func(_ *Generator, l *living) string { return "https://www." + l.person.domain }, false},
-	{"url", func(_ *Generator, l *living) string { return "https://" + l.person.domain + "/?a=1&b=2" }, false},
+	{"photourl", func(_ *Generator, s *savedRecord) string { return photoURL(s) }, false},
+	{"website", func(_ *Generator, s *savedRecord) string { return "https://www." + s.person.domain }, false},
+	{"url", func(_ *Generator, s *savedRecord) string { return "https://" + s.person.domain + "/?a=1&b=2" }, false},
 	{"phone", phone, false},
 	{"fax", phone, false},
 	{"street", street, false},
-	{"city", func(_ *Generator, l *living) string { return l.person.place.city }, false},
-	{"postalcode", func(_ *Generator, l *living) string { return l.person.place.postalCode }, false},
-	{"zip", func(_ *Generator, l *living) string { return l.person.place.postalCode }, false},
-	{"countrycode", func(_ *Generator, l *living) string { return l.person.place.countryCode }, false},
-	{"country", func(_ *Generator, l *living) string { return l.person.place.country }, false},
-	{"statecode", func(_ *Generator, l *living) string { return l.person.place.stateCode }, false},
-	{"state", func(_ *Generator, l *living) string { return l.person.place.state }, false},
-	{"company", func(_ *Generator, l *living) string { return l.person.company }, true},
+	{"city", func(_ *Generator, s *savedRecord) string { return s.person.place.city }, false},
+	{"postalcode", func(_ *Generator, s *savedRecord) string { return s.person.place.postalCode }, false},
+	{"zip", func(_ *Generator, s *savedRecord) string { return s.person.place.postalCode }, false},
+	{"countrycode", func(_ *Generator, s *savedRecord) string { return s.person.place.countryCode }, false},
+	{"country", func(_ *Generator, s *savedRecord) string { return s.person.place.country }, false},
+	{"statecode", func(_ *Generator, s *savedRecord) string { return s.person.place.stateCode }, false},
+	{"state", func(_ *Generator, s *savedRecord) string { return s.person.place.state }, false},
+	{"company", func(_ *Generator, s *savedRecord) string { return s.person.company }, true},
 	{"salutation", oneOf([]string{"Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx."}), false},
 	{"title", oneOf(titles), false},
 	{"department", oneOf(departments), false},
@@ -64,7 +66,7 @@ var byName = []struct {
 	{"comment", paragraph, false},
 	{"notes", paragraph, false},
 	{"number", autoNumber, true},
-	{"external", func(g *Generator, _ *living) string { return "X-" + strconv.Itoa(g.random.IntN(1_000_000)) }, false},
+	{"external", externalID, false},
 	{"type", oneOf([]string{"Prospect", "Customer - Direct", "Channel Partner / Reseller", "New Customer"}), false},
 }
 
@@ -75,7 +77,7 @@ func stringRule(object, name string) rule {
 	lower := strings.ToLower(name)
 	for _, known := range byName {
 		if strings.Contains(lower, known.word) {
-			r := rule{make: known.make, null: often}
+			r := rule{make: known.make, null: nullShare}
 			if known.always && !strings.HasSuffix(name, "__c") {
 				r.null = 0
 			}
@@ -83,71 +85,78 @@ func stringRule(object, name string) rule {
 			return r
 		}
 	}
-	return rule{make: phrase, null: often}
+	return rule{make: phrase, null: nullShare}
 }
 
-// nameOf gives what an object calls its records by.
+// nameOf returns the rule for the field Name of an object.
 func nameOf(object string) text {
 	switch object {
 	case "Account":
-		return func(_ *Generator, l *living) string { return l.person.company }
+		return func(_ *Generator, s *savedRecord) string { return s.person.company }
 	case "Contact", "Lead", "User":
-		return func(_ *Generator, l *living) string { return l.person.first + " " + l.person.last }
+		return func(_ *Generator, s *savedRecord) string { return s.person.first + " " + s.person.last }
 	case "Opportunity", "Quote", "Order", "Contract":
-		return func(g *Generator, l *living) string { return l.person.company + " – " + pick(g.random, subjects) }
+		return func(g *Generator, s *savedRecord) string {
+			return s.person.company + " – " + pick(g.random, subjects)
+		}
 	}
-	return func(g *Generator, _ *living) string { return pick(g.random, subjects) }
+	return func(g *Generator, _ *savedRecord) string { return pick(g.random, subjects) }
 }
 
 func oneOf(of []string) text {
-	return func(g *Generator, _ *living) string { return pick(g.random, of) }
+	return func(g *Generator, _ *savedRecord) string { return pick(g.random, of) }
 }
 
-func email(g *Generator, l *living) string {
+func email(g *Generator, s *savedRecord) string {
 	local := pick(g.random, firstNames).ascii + "." + pick(g.random, lastNames).ascii
-	return strings.ToLower(local) + strconv.Itoa(g.random.IntN(100)) + "@" + l.person.domain
+	return strings.ToLower(local) + strconv.Itoa(g.random.IntN(100)) + "@" + s.person.domain
 }
 
-func phone(g *Generator, l *living) string {
+func phone(g *Generator, s *savedRecord) string {
 	area, number := 100+g.random.IntN(900), 100_000+g.random.IntN(900_000)
-	return l.person.place.dial + " " + strconv.Itoa(area) + " " + strconv.Itoa(number)
+	return s.person.place.dial + " " + strconv.Itoa(area) + " " + strconv.Itoa(number)
 }
 
-func street(g *Generator, l *living) string {
-	line := l.person.place.street + " " + strconv.Itoa(1+g.random.IntN(200))
+func street(g *Generator, s *savedRecord) string {
+	line := s.person.place.street + " " + strconv.Itoa(1+g.random.IntN(200))
 	if g.chance(0.2) {
-		return line + "\n" + "3rd floor, c/o " + l.person.last
+		return line + "\n" + "3rd floor, c/o " + s.person.last
 	}
 	return line
 }
 
-func photoURL(l *living) string {
-	if l.now == nil {
+func photoURL(s *savedRecord) string {
+	if s.latest == nil {
 		return ""
 	}
-	return "/services/images/photo/" + l.now.ID
+	return "/services/images/photo/" + s.latest.ID
 }
 
-// autoNumber is a text of digits that keeps its zeros.
-func autoNumber(g *Generator, _ *living) string {
+func externalID(g *Generator, _ *savedRecord) string {
+	return "X-" + strconv.Itoa(g.random.IntN(1_000_000))
+}
+
+// autoNumber returns eight digits, leading zeros included.
+func autoNumber(g *Generator, _ *savedRecord) string {
 	digits := strconv.Itoa(g.random.IntN(100_000_000))
 	return strings.Repeat("0", 8-len(digits)) + digits
 }
 
-func phrase(g *Generator, _ *living) string { return pick(g.random, phrases) }
+func phrase(g *Generator, _ *savedRecord) string { return pick(g.random, phrases) }
 
-// paragraph is a long text: several sentences, sometimes on several lines, now and then a very long one.
-func paragraph(g *Generator, _ *living) string {
-	sentences := 1 + g.random.IntN(4)
+// paragraph returns several sentences, sometimes on several lines, and one time in a hundred a very
+// long text.
+func paragraph(g *Generator, _ *savedRecord) string {
+	count := 1 + g.random.IntN(4)
 	if g.chance(0.01) {
-		sentences = 100
+		count = 100
 	}
 	var b strings.Builder
-	for i := range sentences {
+	for i := range count {
 		if i > 0 {
 			b.WriteString(pick(g.random, []string{" ", " ", "\n", "\r\n"}))
 		}
-		b.WriteString(pick(g.random, sentencesOf))
+		b.WriteString(pick(g.random, sentences))
 	}
 	return b.String()
 }

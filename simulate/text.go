@@ -2,8 +2,9 @@ package simulate
 
 import "unicode/utf8"
 
-// appendText appends text as the content of an element. A carriage return is written as a reference, as XML would
-// make a line feed of it; what XML cannot carry becomes U+FFFD.
+// appendText appends text as the content of an element. It writes a carriage return as a reference,
+// because an XML parser would turn it into a line feed, and replaces what XML cannot contain by
+// U+FFFD.
 func appendText(to []byte, text string) []byte {
 	done := 0
 	for i := 0; i < len(text); {
@@ -20,7 +21,7 @@ func appendText(to []byte, text string) []byte {
 	return append(to, text[done:]...)
 }
 
-// plainText has the bytes that stand for themselves and need no look at what follows.
+// plainText reports for each byte whether it is written as it is, regardless of what follows.
 var plainText = func() (plain [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		plain[c] = c != '<' && c != '>' && c != '&'
@@ -29,7 +30,8 @@ var plainText = func() (plain [256]bool) {
 	return plain
 }()
 
-// escaped gives what is written for the character that text begins with, and how long that is in text.
+// escaped returns what is written for the first character of text, and the length of that character
+// in text.
 func escaped(text string) (written string, size int) {
 	switch text[0] {
 	case '<':

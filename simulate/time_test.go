@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// pipes is a network of its own, so that a test's time stands still while nothing happens.
+// pipes is an in-memory network, which a synctest bubble needs.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -49,7 +49,7 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// runInBubble sends to a handler inside a synctest bubble.
+// runInBubble runs a Sender against a handler in a synctest bubble.
 func runInBubble(t *testing.T, handle http.HandlerFunc, o simulate.SenderOptions) simulate.Stats {
 	t.Helper()
 	network := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
@@ -69,14 +69,14 @@ func runInBubble(t *testing.T, handle http.HandlerFunc, o simulate.SenderOptions
 	if err != nil {
 		t.Fatal(err)
 	}
-	// All of the bubble must come to its end, handlers too that nobody waits for any more.
+	// All goroutines of the bubble must end, including handlers whose client has given up.
 	if err := server.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return stats
 }
 
-// arrivals is a handler that writes down when requests come, and gives them to answer.
+// arrivals returns a handler that records the times of requests before it calls answer.
 func arrivals(answer http.HandlerFunc) (times func() []time.Duration, handle http.HandlerFunc) {
 	start := time.Now()
 	var mutex sync.Mutex
@@ -97,7 +97,7 @@ func arrivals(answer http.HandlerFunc) (times func() []time.Duration, handle htt
 
 func nack(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, ackOf("false")) }
 
-func TestRetriesComeAfterEverLongerTimesAndEndAfterADay(t *testing.T) {
+func TestRetriesComeAtGrowingIntervalsAndEndAfterADay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		times, handle := arrivals(nack)
@@ -126,8 +126,10 @@ func TestCurveIsAnOption(t *testing.T) {
 		runInBubble(t, handle, simulate.SenderOptions{Count: 1, Retry: simulate.Curve{
 			DropAfter: 10 * time.Minute, First: 30 * time.Second, Factor: 3, Max: 2 * time.Minute,
 		}})
-		// 30 s, 90 s, and from there the longest, 2 min; the try at 10 min would be too late.
-		want := []time.Duration{0, 30 * time.Second, 2 * time.Minute, 4 * time.Minute, 6 * time.Minute, 8 * time.Minute}
+		// The intervals are 30 s, 90 s and then the maximum of 2 min. A try at 10 min would be too
+		// late.
+		want := []time.Duration{0, 30 * time.Second, 2 * time.Minute, 4 * time.Minute, 6 * time.Minute,
+			8 * time.Minute}
 		if diff := cmp.Diff(want, times()); diff != "" {
 			t.Errorf("tries (-want +got):\n%s", diff)
 		}
@@ -150,12 +152,13 @@ func TestAMessageIsAckedWhenTheListenerIsBack(t *testing.T) {
 		})
 		tries := times()
 		if !stats.AllAcked() || stats.Notifications != 3 || tries[len(tries)-1] != 75*time.Second {
-			t.Errorf("%s, last try after %s, want all acked at the one after 5+10+20+40 s", stats, tries[len(tries)-1])
+			t.Errorf("%s, last try after %s, want all acked at the one after 5+10+20+40 s", stats,
+				tries[len(tries)-1])
 		}
 	})
 }
 
-func TestADayOfTheClockIsShort(t *testing.T) {
+func TestClockRunsFasterThanRealTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		times, handle := arrivals(nack)
@@ -163,7 +166,8 @@ func TestADayOfTheClockIsShort(t *testing.T) {
 		stats := runInBubble(t, handle, simulate.SenderOptions{
 			Count: 1, Retry: simulate.DefaultCurve(), Clock: simulate.NewClock(1000),
 		})
-		if took := time.Since(start); took < time.Minute || took > 24*time.Hour/1000 || stats.Dropped != 1 {
+		if took := time.Since(start); took < time.Minute || took > 24*time.Hour/1000 ||
+			stats.Dropped != 1 {
 			t.Errorf("%s after %s, want a little less than 86.4 s", stats, took)
 		}
 		if second := times()[1]; second != 5*time.Millisecond {
@@ -186,7 +190,8 @@ func TestAnAnswerMustComeWithin20Seconds(t *testing.T) {
 			if stats.Acked != want || stats.Reasons[simulate.ReasonTimeout] != 1-want {
 				t.Errorf("an answer after %s: %s, %v", took, stats, stats.Reasons)
 			}
-			if waited, most := stats.P99, simulate.DefaultTimeout*107/100; waited < 19*time.Second || waited > most {
+			if waited, most := stats.P99, simulate.DefaultTimeout*107/100; waited < 19*time.Second ||
+				waited > most {
 				t.Errorf("p99 %s after %s", waited, time.Since(start))
 			}
 		}
@@ -218,7 +223,7 @@ func TestRateAndBursts(t *testing.T) {
 	}
 }
 
-func TestAllThatCameWhileTheListenerWasSlowIsStillDelivered(t *testing.T) {
+func TestMessagesThatWaitForASlowListenerAreDelivered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, handle := arrivals(func(w http.ResponseWriter, _ *http.Request) {
@@ -233,12 +238,13 @@ func TestAllThatCameWhileTheListenerWasSlowIsStillDelivered(t *testing.T) {
 	})
 }
 
-func TestNoNewMessagesWhenTooManyWaitForTheirNextTry(t *testing.T) {
+func TestMaxRetryingStopsNewMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, handle := arrivals(nack)
 		stats := runInBubble(t, handle, simulate.SenderOptions{
-			For: time.Minute, MaxRetrying: 10, Retry: simulate.Curve{DropAfter: time.Hour, First: time.Minute},
+			For: time.Minute, MaxRetrying: 10, Retry: simulate.Curve{DropAfter: time.Hour,
+				First: time.Minute},
 		})
 		if stats.Notifications != 10 || stats.Dropped != 10 {
 			t.Errorf("%s of %d, want 10 made and dropped", stats, stats.Notifications)

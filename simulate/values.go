@@ -11,19 +11,21 @@ import (
 	"ackbox/wsdl"
 )
 
-// rule is how the values of one field are made.
+// rule describes how to generate the values of one field.
 type rule struct {
-	make func(g *Generator, l *living) string
-	// null is how often, between 0 and 1, there is no value.
+	make func(g *Generator, s *savedRecord) string
+	// null is the probability, 0 to 1, that the field is null.
 	null float64
-	// system is a field that the platform writes at every save; fixed is one that stays as it was at first.
+	// system marks a field that the platform writes at every save; fixed one that never changes.
 	system, fixed bool
 }
 
-// often is how many of the fields that may be empty are: a third, as in records that people keep.
-const often = 0.33
+// nullShare is the probability that an optional field is null, typical of records that people
+// maintain.
+const nullShare = 0.33
 
-// ruleFor finds the rule of a field: by its name first, then by its type.
+// ruleFor returns the rule of a field, chosen by its name if that is known and by its type
+// otherwise.
 func ruleFor(object string, f wsdl.Field) rule {
 	if r, ok := systemRules[f.Name]; ok && r.of == f.Type {
 		return r.rule
@@ -34,49 +36,55 @@ func ruleFor(object string, f wsdl.Field) rule {
 	case "boolean":
 		return booleanRule(f.Name)
 	case "int":
-		return rule{make: func(g *Generator, _ *living) string { return wholeNumber(g, f.Name) }, null: often}
+		return rule{null: nullShare, make: func(g *Generator, _ *savedRecord) string {
+			return wholeNumber(g, f.Name)
+		}}
 	case "double":
 		return doubleRule(f.Name)
 	case "date", "dateTime", "time":
 		return timeRule(f)
 	case "base64Binary":
-		return rule{make: drawBase64, null: often}
+		return rule{make: randomBase64, null: nullShare}
 	}
 	return stringRule(object, f.Name)
 }
 
-// systemRules are the fields that every record has, with the types that they must have for it.
+// systemRules holds the rules of the fields that every record has. A rule applies only to a field
+// of its type.
 var systemRules = map[string]struct {
 	of string
 	rule
 }{
-	"CreatedDate": {"dateTime", rule{fixed: true, make: func(_ *Generator, l *living) string {
-		return l.stamp // asked for at the creation only
+	"CreatedDate": {"dateTime", rule{fixed: true, make: func(_ *Generator, s *savedRecord) string {
+		return s.stamp // called at the creation only
 	}}},
 	"LastModifiedDate": {"dateTime", rule{system: true, make: modified}},
 	"SystemModstamp":   {"dateTime", rule{system: true, make: modified}},
-	"IsDeleted": {"boolean", rule{fixed: true, make: func(*Generator, *living) string {
+	"IsDeleted": {"boolean", rule{fixed: true, make: func(*Generator, *savedRecord) string {
 		return "false"
 	}}},
 }
 
-func modified(_ *Generator, l *living) string { return l.stamp }
+func modified(_ *Generator, s *savedRecord) string { return s.stamp }
 
-// dateTime writes UTC with three decimals, which is how all of Salesforce's times look.
+// dateTime formats t in UTC with three decimals, as Salesforce formats all times.
 func dateTime(t time.Time) string {
 	const layout = "2006-01-02T15:04:05.000Z"
 	return string(t.UTC().AppendFormat(make([]byte, 0, len(layout)), layout))
 }
 
-// referencePrefixes are what the fields of standard objects point at.
+// referencePrefixes holds the id prefixes of the objects that the fields of standard objects refer
+// to.
 var referencePrefixes = []struct{ in, prefix string }{
-	{"OwnerId", "005"}, {"ById", "005"}, {"AccountId", "001"}, {"ParentId", "001"}, {"ContactId", "003"},
+	{"OwnerId", "005"}, {"ById", "005"}, {"AccountId", "001"}, {"ParentId", "001"},
+	{"ContactId", "003"},
 	{"ReportsToId", "003"}, {"MasterRecordId", "003"}, {"WhoId", "003"}, {"OpportunityId", "006"},
-	{"CampaignId", "701"}, {"RecordTypeId", "012"}, {"Pricebook2Id", "01s"}, {"CaseId", "500"}, {"LeadId", "00Q"},
+	{"CampaignId", "701"}, {"RecordTypeId", "012"}, {"Pricebook2Id", "01s"}, {"CaseId", "500"},
+	{"LeadId", "00Q"},
 }
 
 func referenceRule(name string) rule {
-	r := rule{null: often}
+	r := rule{null: nullShare}
 	prefix := customPrefix
 	for _, known := range referencePrefixes {
 		if strings.HasSuffix(name, known.in) {
@@ -91,7 +99,7 @@ func referenceRule(name string) rule {
 		r.null = 0.95 // set by a merge and by a conversion
 	}
 	r.fixed = name == "CreatedById"
-	r.make = func(g *Generator, _ *living) string { return g.reference(prefix) }
+	r.make = func(g *Generator, _ *savedRecord) string { return g.reference(prefix) }
 	return r
 }
 
@@ -100,7 +108,9 @@ func booleanRule(name string) rule {
 	if strings.HasPrefix(name, "Is") || strings.Contains(name, "OptedOut") {
 		share = 0.1
 	}
-	return rule{make: func(g *Generator, _ *living) string { return strconv.FormatBool(g.chance(share)) }}
+	return rule{make: func(g *Generator, _ *savedRecord) string {
+		return strconv.FormatBool(g.chance(share))
+	}}
 }
 
 func wholeNumber(g *Generator, name string) string {
@@ -113,7 +123,8 @@ func wholeNumber(g *Generator, name string) string {
 	return strconv.Itoa(g.random.IntN(100))
 }
 
-// doubleRule makes currencies, percents (80.0 is 80 %), coordinates and numbers.
+// doubleRule returns the rule for a currency, a percentage (80.0 is 80 %), a coordinate or a
+// number.
 func doubleRule(name string) rule {
 	scale, decimals, lowest := 1000.0, 0, 0.0
 	switch {
@@ -124,20 +135,20 @@ func doubleRule(name string) rule {
 	case strings.Contains(name, "Probability"), strings.Contains(name, "Percent"):
 		scale = 101
 	case strings.Contains(name, "Revenue"):
-		scale = 5e7 // some in Java's exponent form
+		scale = 5e7 // large enough for Java's exponent form
 	case containsAny(name, "Amount", "Price", "Total", "Cost", "Budget"):
 		scale, decimals = 250_000, 2
 	case containsAny(name, "Score", "Rate", "Index", "Discount"):
 		scale, decimals, lowest = 60, 3, -10
 	}
 	unit := math.Pow10(decimals)
-	return rule{null: often, make: func(g *Generator, _ *living) string {
+	return rule{null: nullShare, make: func(g *Generator, _ *savedRecord) string {
 		return double(math.Round((lowest+g.random.Float64()*scale)*unit) / unit)
 	}}
 }
 
-// double writes a number as Java does, from which Salesforce's come: at least one decimal, and an exponent from ten
-// millions on and below a thousandth.
+// double formats a number as Java, and therefore Salesforce, does: with at least one decimal, and
+// with an exponent from 1e7 on and below 1e-3.
 func double(v float64) string {
 	size := max(v, -v)
 	if size != 0 && (size < 1e-3 || size >= 1e7) {
@@ -156,7 +167,8 @@ func withDecimal(number string) string {
 	return number + ".0"
 }
 
-// timeRule makes dates around the record's creation, times of birth apart.
+// timeRule returns the rule for a date or time: around the record's creation, or decades before it
+// for a birth date.
 func timeRule(f wsdl.Field) rule {
 	from, days := -30, 365
 	switch {
@@ -165,13 +177,14 @@ func timeRule(f wsdl.Field) rule {
 	case strings.HasPrefix(f.Name, "Last"), strings.HasPrefix(f.Name, "First"):
 		from, days = -365, 365
 	}
-	null := often
+	null := nullShare
 	if strings.HasPrefix(f.Name, "Converted") {
 		null = 0.95
 	}
 	layout := map[string]string{"date": "2006-01-02", "dateTime": "", "time": "15:04:05.000Z"}[f.Type]
-	return rule{null: null, make: func(g *Generator, l *living) string {
-		at := l.created.AddDate(0, 0, from).Add(time.Duration(g.random.Int64N(int64(days) * int64(24*time.Hour))))
+	return rule{null: null, make: func(g *Generator, s *savedRecord) string {
+		offset := time.Duration(g.random.Int64N(int64(days) * int64(24*time.Hour)))
+		at := s.created.AddDate(0, 0, from).Add(offset)
 		if layout == "" {
 			return dateTime(at.Truncate(time.Second))
 		}
@@ -179,7 +192,7 @@ func timeRule(f wsdl.Field) rule {
 	}}
 }
 
-func drawBase64(g *Generator, _ *living) string {
+func randomBase64(g *Generator, _ *savedRecord) string {
 	var bytes []byte
 	for range 4 + g.random.IntN(40) {
 		bytes = binary.LittleEndian.AppendUint64(bytes, g.random.Uint64())
