@@ -11,16 +11,17 @@ import (
 	"ackbox/simulate"
 )
 
-// slow is what an answer should stay far below: a whole day of messages may wait behind it.
+// slow is the time above which an answer is reported. A day of messages may wait behind each
+// answer.
 const slow = 5 * time.Second
 
-// checkAnswer posts the message that holds nothing, and looks at how long the answer takes.
+// checkAnswer posts the empty message and checks how long the answer takes.
 func (e *examination) checkAnswer(ctx context.Context) Check {
 	e.client = newClient(e)
 	e.probed = e.client.post(ctx, e.emptyMessage())
 	switch a := e.probed; {
 	case !e.secure() && a.mayBeTLS() && e.speaksTLS(ctx):
-		return e.block("there is no HTTP", a.notTLS())
+		return e.block("the port does not speak HTTP", a.notTLS())
 	case a.err != nil:
 		return e.block("there is no answer", e.failed(a))
 	default:
@@ -29,8 +30,8 @@ func (e *examination) checkAnswer(ctx context.Context) Check {
 	}
 }
 
-// mayBeTLS tells whether a port that got plain HTTP behaves as one for TLS: it goes away, says what is no HTTP, or what
-// a web server says in words of its own.
+// mayBeTLS reports whether an answer to plain HTTP may be that of a port for TLS: a closed
+// connection, something that is not HTTP, or a web server's own page for that case.
 func (a *answer) mayBeTLS() bool {
 	if a.err != nil {
 		return !isTimeout(a.err)
@@ -39,7 +40,7 @@ func (a *answer) mayBeTLS() bool {
 	return a.status == http.StatusBadRequest && what != ""
 }
 
-// notTLS is the check of a port that speaks TLS and was spoken to without.
+// notTLS returns the check of a port that speaks TLS, for a URL with http.
 func (a *answer) notTLS() Check {
 	check := Check{
 		Status: Fail, Found: "the port speaks TLS, the URL says http", Salesforce: simulate.ReasonProlog,
@@ -51,20 +52,20 @@ func (a *answer) notTLS() Check {
 	return check
 }
 
-// timed is the check of how long an answer took.
+// timed returns the check of how long an answer took.
 func (a *answer) timed() Check {
 	if a.took > slow {
 		return Check{
 			Status: Warn, Found: fmt.Sprintf("HTTP %d after %s", a.status, rounded(a.took)),
-			Todo: "store the message, ack it, and do slow work afterwards: Salesforce serves slow listeners last, " +
-				"and is said to wait 20 s only",
+			Todo: "store the message, ack it, and do slow work afterwards: Salesforce serves slow " +
+				"listeners last, and reportedly waits only 20 s",
 		}
 	}
 	return pass("HTTP %d after %s", a.status, rounded(a.took))
 }
 
-// checkRedirect, checkLogin and checkCompression look for what Salesforce does not handle (help 000381752). What comes
-// after them would only look at the same answer again.
+// checkRedirect, checkLogin and checkCompression look for answers that Salesforce does not handle
+// (help 000381752). They skip the later checks, which would get the same answer.
 func (e *examination) checkRedirect(context.Context) Check {
 	if check := e.probed.redirect(); check != nil {
 		return e.block("the answer is a redirect", *check)
@@ -76,7 +77,7 @@ func (e *examination) checkLogin(context.Context) Check {
 	if check := e.probed.login(); check != nil {
 		return e.block("the answer asks for a login", *check)
 	}
-	return pass("none is asked for")
+	return pass("none is required")
 }
 
 func (e *examination) checkCompression(context.Context) Check {
@@ -93,18 +94,19 @@ func (a *answer) redirect() *Check {
 	return &Check{
 		Status: Fail, Found: fmt.Sprintf("HTTP %d to %s", a.status, origin(a.header.Get("Location"))),
 		Salesforce: simulate.ReasonProlog,
-		Todo:       "Salesforce does not follow it: put the final URL into Setup, or let the listener answer itself",
+		Todo: "put the final URL into Setup, or let the listener answer itself: Salesforce " +
+			"does not follow redirects",
 	}
 }
 
-// origin is a URL without what may be secret.
+// origin returns a URL without the parts that may be secret.
 func origin(location string) string {
 	u, err := url.Parse(location)
 	switch {
 	case location == "":
 		return "nowhere"
 	case err != nil:
-		return "what is no URL"
+		return "an invalid URL"
 	case u.Host == "":
 		return "another path of the same host"
 	}
@@ -124,8 +126,8 @@ func (a *answer) login() *Check {
 	return &Check{
 		Status: Fail, Found: fmt.Sprintf("HTTP %d with %s challenge", a.status, printable(scheme)),
 		Salesforce: simulate.ReasonProlog,
-		Todo: "Salesforce cannot log in: let this path do without, and tell it by a secret in the URL, " +
-			"a client certificate or the organization's id",
+		Todo: "accept requests to this path without a login, because Salesforce cannot log in: " +
+			"recognize it by a secret in the URL, a client certificate or the organization's id",
 	}
 }
 
@@ -135,7 +137,9 @@ func (a *answer) compression() *Check {
 		return nil
 	}
 	return &Check{
-		Status: Fail, Found: "the answer is compressed (" + printable(coding) + "), though nobody asked for it",
-		Salesforce: simulate.ReasonProlog, Todo: "turn compression off for this path, in the listener or the proxy before it",
+		Status: Fail, Found: "the answer is compressed (" + printable(coding) +
+			"), although the request does not allow it",
+		Salesforce: simulate.ReasonProlog, Todo: "turn compression off for this path, in the " +
+			"listener or the proxy in front of it",
 	}
 }

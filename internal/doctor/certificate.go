@@ -10,27 +10,29 @@ import (
 	"time"
 )
 
-// soon is how long before its end a certificate should have been renewed: what renews itself does so earlier.
+// soon is how long before its expiry a certificate should have been renewed. Automatic renewal
+// happens earlier.
 const soon = 14 * 24 * time.Hour
 
-// checkCertificate looks at the dates of what was served.
+// checkCertificate checks the validity periods of the served certificates.
 func (e *examination) checkCertificate(context.Context) Check {
 	now, leaf := e.Now(), e.served.leaf()
 	switch ends := leaf.NotAfter; {
 	case now.After(ends):
 		return Check{
-			Status: Fail, Found: "expired on " + date(ends), Salesforce: wordsValidity,
-			Todo: "renew the certificate, let the listener load it, and find out why that did not happen by itself",
+			Status: Fail, Found: "expired on " + date(ends), Salesforce: reasonValidity,
+			Todo: "renew the certificate, make the listener load it, and find out why it was not " +
+				"renewed automatically",
 		}
 	case now.Before(leaf.NotBefore):
 		return Check{
-			Status: Fail, Found: "not valid before " + date(leaf.NotBefore), Salesforce: wordsValidity,
+			Status: Fail, Found: "not valid before " + date(leaf.NotBefore), Salesforce: reasonValidity,
 			Todo: "check the clocks of this machine and of the one that made the certificate, or wait",
 		}
 	case ends.Sub(now) < soon:
 		return Check{
 			Status: Warn, Found: fmt.Sprintf("expires on %s, in %s", date(ends), days(ends.Sub(now))),
-			Todo: "renew the certificate, or find out why it does not renew itself",
+			Todo: "renew the certificate, or find out why it is not renewed automatically",
 		}
 	}
 	for _, c := range e.served.certificates[1:] {
@@ -41,21 +43,23 @@ func (e *examination) checkCertificate(context.Context) Check {
 	return pass("valid until %s, %s from now", date(leaf.NotAfter), days(leaf.NotAfter.Sub(now)))
 }
 
-// invalidIssuer is the check of a served certificate besides the leaf that is not valid now.
+// invalidIssuer returns the check of a served certificate other than the leaf that is not valid
+// now.
 func (e *examination) invalidIssuer(c *x509.Certificate) Check {
 	check := Check{
-		Status: Fail, Found: fmt.Sprintf("%s, in the chain, is valid from %s to %s only", name(c), date(c.NotBefore),
+		Status: Fail, Found: fmt.Sprintf("%s, in the chain, is valid from %s to %s only", name(c),
+			date(c.NotBefore),
 			date(c.NotAfter)),
-		Salesforce: wordsValidity,
-		Todo:       "serve the chain that the CA offers today",
+		Salesforce: reasonValidity,
+		Todo:       "serve the chain that the CA offers now",
 	}
-	if e.proven() == nil { // there is another way to a root
+	if e.proven() == nil { // there is another chain to a root
 		check.Status, check.Salesforce = Warn, ""
 	}
 	return check
 }
 
-// checkHost compares the URL's host with the names in the certificate.
+// checkHost checks that the certificate is for the URL's host.
 func (e *examination) checkHost(context.Context) Check {
 	leaf := e.served.leaf()
 	if leaf.VerifyHostname(e.host) == nil {
@@ -63,16 +67,16 @@ func (e *examination) checkHost(context.Context) Check {
 	}
 	check := Check{
 		Status: Fail, Found: "the certificate is not for " + e.host + " but for " + names(leaf),
-		Salesforce: fmt.Sprintf(wordsHost, e.host),
-		Todo:       "get a certificate for this name, or put a name that is in it into the URL",
+		Salesforce: fmt.Sprintf(reasonHost, e.host),
+		Todo:       "get a certificate for this name, or put a name in the certificate into the URL",
 	}
 	if _, err := netip.ParseAddr(e.host); err == nil {
-		check.Todo = "put a host name that is in the certificate into the URL, not an address"
+		check.Todo = "put a host name in the certificate into the URL, not an address"
 	}
 	return check
 }
 
-// names are the hosts in a certificate's subject alternative names, the only ones that count.
+// names returns the hosts in a certificate's subject alternative names, the only ones that count.
 func names(c *x509.Certificate) string {
 	const most = 5
 	all := append([]string{}, c.DNSNames...)
@@ -88,12 +92,13 @@ func names(c *x509.Certificate) string {
 	return printable(strings.Join(all, ", "))
 }
 
-// checkTrust looks for the CA among those that are trusted, and ends the examination of what nobody vouches for: the
-// URL's secret is not sent there, and Salesforce would not come so far.
+// checkTrust checks that a trusted CA has signed the chain. If the certificate does not prove the
+// host, it skips the later checks: they would send the URL's secret, and Salesforce would not get
+// that far.
 func (e *examination) checkTrust(context.Context) Check {
 	check := e.trust()
 	if e.proven() != nil {
-		return e.block("not sent, as the certificate does not prove whose listener this is", check)
+		return e.block("not sent, because the certificate does not prove whose listener this is", check)
 	}
 	return check
 }
@@ -102,19 +107,21 @@ func (e *examination) trust() Check {
 	s := &e.served
 	switch {
 	case s.err == nil && !s.byCA:
-		return pass("%s is trusted here; Salesforce goes by its own list of CAs", name(s.chain[len(s.chain)-1]))
+		return pass("%s is trusted here; Salesforce has its own list of trusted CAs",
+			name(s.chain[len(s.chain)-1]))
 	case s.err == nil:
 		return Check{
-			Status: Warn, Found: name(s.chain[len(s.chain)-1]) + " is trusted as --ca says, but not publicly",
-			Salesforce: wordsPath, Todo: "for Salesforce get a certificate of a public CA",
+			Status: Warn, Found: name(s.chain[len(s.chain)-1]) +
+				" is trusted because of --ca, but not publicly",
+			Salesforce: reasonPath, Todo: "get a certificate of a public CA for Salesforce",
 		}
 	case s.incomplete():
-		return Check{Status: Skip, Found: "cannot be told, as the chain is incomplete"}
+		return Check{Status: Skip, Found: "unknown, because the chain is incomplete"}
 	case isInvalid(s.err):
-		return Check{Status: Skip, Found: "cannot be told, as a certificate in the chain is not valid now"}
+		return Check{Status: Skip, Found: "unknown, because a certificate in the chain is not valid now"}
 	case e.PublicCAs.Equal(x509.NewCertPool()):
 		return Check{
-			Status: Fail, Found: "this machine trusts no CA at all, so nothing can be told",
+			Status: Fail, Found: "unknown, because this machine trusts no CA",
 			Todo: "install the package ca-certificates here, or give the CA with --ca",
 		}
 	}
@@ -128,20 +135,22 @@ func isInvalid(err error) bool {
 
 func (e *examination) untrusted() Check {
 	s := &e.served
-	check := Check{Status: Fail, Salesforce: wordsPath, Todo: "get a certificate of a public CA; for a test of your own " +
-		"give your CA's with --ca"}
+	check := Check{Status: Fail, Salesforce: reasonPath,
+		Todo: "get a certificate of a public CA; for a test, " +
+			"give your CA's certificate with --ca"}
 	top := s.path[len(s.path)-1]
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](s.err)
 	switch {
 	case isSelfSigned(s.leaf()):
-		check.Found = "self-signed: nobody but itself vouches for the certificate"
+		check.Found = "self-signed: no CA has signed the certificate"
 	case !unknown:
 		check.Found = "the chain cannot be verified: " + printable(s.err.Error())
 	case isSelfSigned(top):
-		check.Found = name(top) + " is not a CA that is trusted publicly"
+		check.Found = name(top) + " is not a publicly trusted CA"
 	default:
-		check.Found = printable(commonName(top.Issuer)) + ", which signed the last certificate in the chain, is not a CA " +
-			"that is trusted publicly; or it is one more intermediate that is missing"
+		check.Found = printable(commonName(top.Issuer)) +
+			", which signed the last certificate in the chain, is not a " +
+			"publicly trusted CA, or is a missing intermediate"
 	}
 	return check
 }

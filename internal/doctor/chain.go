@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// served are the certificates as the listener sent them, and what can be made of them.
+// served holds the certificates as the listener sent them, and what follows from them.
 type served struct {
 	certificates []*x509.Certificate // the leaf first
-	path         []*x509.Certificate // the leaf, who signed it, who signed that, …, as far as it was sent
+	path         []*x509.Certificate // the leaf, its issuer, and so on, as far as sent
 	chain        []*x509.Certificate // the leaf up to a root, when err is nil
-	roots        *x509.CertPool      // that root is in here
-	byCA         bool                // which are Options.CA
-	err          error               // why no root vouches for the leaf, dates and host aside
+	roots        *x509.CertPool      // the pool with that root
+	byCA         bool                // roots is Options.CA
+	err          error               // why there is no chain to a root, apart from dates and host
 }
 
 func (s *served) leaf() *x509.Certificate { return s.certificates[0] }
 
-// read makes of the handshake what the checks of the certificates need.
+// read sets what the checks of the certificates need from the handshake.
 func (e *examination) read() {
 	s := &e.served
 	s.certificates = e.shown.state.PeerCertificates
 	s.path = follow(s.certificates)
-	at := e.Now() // dates have a check of their own
+	at := e.Now() // checkCertificate checks the dates
 	if s.leaf().NotAfter.Before(at) {
 		at = s.leaf().NotAfter
 	}
@@ -44,7 +44,7 @@ func (e *examination) read() {
 	}
 }
 
-// verify looks for a chain to one of the roots, by way of what was served and nothing else.
+// verify looks for a chain to one of the roots, with no intermediates but the served certificates.
 func (s *served) verify(roots *x509.CertPool, at time.Time) {
 	options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: at}
 	for _, c := range s.certificates[1:] {
@@ -60,7 +60,8 @@ func shortest(chains [][]*x509.Certificate) []*x509.Certificate {
 	return slices.MinFunc(chains, func(a, b []*x509.Certificate) int { return len(a) - len(b) })
 }
 
-// proven is nil when the certificate proves the host now, as the connection of the messages will demand.
+// proven returns nil if the certificate proves the host now, as the connections for messages
+// require.
 func (e *examination) proven() error {
 	s := &e.served
 	if s.err != nil {
@@ -76,40 +77,42 @@ func (e *examination) proven() error {
 	return err
 }
 
-// checkChain holds the order to help 000383872: leaf first, each signed by the next, no intermediate missing, no root.
+// checkChain checks the chain against help 000383872: leaf first, each signed by the next, no
+// intermediate missing, no root.
 func (e *examination) checkChain(context.Context) Check {
 	s := &e.served
 	const todo = "serve the certificate, then the one that signed it, and so on, without the root " +
 		"(a CA offers it as \"full chain\")"
 	switch {
 	case isSelfSigned(s.leaf()):
-		return Check{Status: Skip, Found: "a self-signed certificate has none"}
+		return Check{Status: Skip, Found: "a self-signed certificate has no chain"}
 	case s.incomplete():
 		return Check{
 			Status: Fail, Found: "incomplete: " + s.missing() + " is not among the " + sent(s.certificates),
-			Salesforce: wordsPath, Todo: todo + "; browsers fetch what is missing, Salesforce does not",
+			Salesforce: reasonPath, Todo: todo + "; browsers fetch what is missing, Salesforce does not",
 		}
 	case !slices.EqualFunc(s.path, s.certificates[:len(s.path)], (*x509.Certificate).Equal):
 		return Check{
-			Status: Fail, Found: "in the wrong order: " + subjects(s.certificates) + ", instead of " + subjects(s.path),
-			Salesforce: wordsPath, Todo: todo,
+			Status: Fail, Found: "in the wrong order: " + subjects(s.certificates) + ", instead of " +
+				subjects(s.path),
+			Salesforce: reasonPath, Todo: todo,
 		}
 	case isSelfSigned(s.path[len(s.path)-1]):
 		return Check{
 			Status: Warn, Found: subjects(s.certificates) + ": the last is the root itself",
-			Todo: "leave it out: Salesforce has its own roots, and asks not to send any",
+			Todo: "omit it: Salesforce has its own roots, and asks not to send any",
 		}
 	case len(s.certificates) > len(s.path):
 		return Check{
 			Status: Warn, Found: subjects(s.certificates) + ": not all of them belong to the chain",
-			Todo: "leave out what is not part of " + subjects(s.path),
+			Todo: "omit those that are not part of " + subjects(s.path),
 		}
 	}
 	return pass("complete and in order: %s", subjects(s.certificates))
 }
 
-// incomplete tells whether who signed the leaf is neither served nor trusted. Where the verifier of the system knows
-// intermediates from elsewhere, as on Windows, one that it used but was not served is missing too.
+// incomplete reports whether the issuer of the leaf is neither served nor trusted, or an
+// intermediate was not served that the system's verifier knows from elsewhere, as on Windows.
 func (s *served) incomplete() bool {
 	if s.err != nil {
 		_, unknown := errors.AsType[x509.UnknownAuthorityError](s.err)
@@ -118,7 +121,7 @@ func (s *served) incomplete() bool {
 	return s.unserved() != nil
 }
 
-// unserved is the first certificate between leaf and root that was not sent; nil when all were.
+// unserved returns the first certificate between leaf and root that was not sent, or nil.
 func (s *served) unserved() *x509.Certificate {
 	for _, c := range s.chain[1:max(1, len(s.chain)-1)] {
 		if !slices.ContainsFunc(s.certificates, c.Equal) {
@@ -128,7 +131,7 @@ func (s *served) unserved() *x509.Certificate {
 	return nil
 }
 
-// missing names the certificate that should have been sent.
+// missing returns the name of the certificate that should have been sent.
 func (s *served) missing() string {
 	if s.err == nil {
 		return name(s.unserved())
@@ -136,7 +139,8 @@ func (s *served) missing() string {
 	return printable(commonName(s.leaf().Issuer)) + ", which signed the certificate,"
 }
 
-// follow goes from the leaf to who signed it, and on, within what was sent.
+// follow returns the leaf, its issuer, that one's issuer and so on, among the certificates that
+// were sent.
 func follow(certificates []*x509.Certificate) []*x509.Certificate {
 	path := certificates[:1:1]
 	for {
@@ -151,7 +155,8 @@ func follow(certificates []*x509.Certificate) []*x509.Certificate {
 	}
 }
 
-// signed tells whether c was signed by one certificate's key, by whatever algorithm: this is about order alone.
+// signed reports whether the key of by signed c. It accepts any algorithm, because it serves to
+// find the order only.
 func signed(c, by *x509.Certificate) bool {
 	if !bytes.Equal(c.RawIssuer, by.RawSubject) {
 		return false
@@ -163,7 +168,7 @@ func signed(c, by *x509.Certificate) bool {
 
 func isSelfSigned(c *x509.Certificate) bool { return signed(c, c) }
 
-// name is what people call a certificate by.
+// name returns the subject of a certificate for a report.
 func name(c *x509.Certificate) string { return printable(commonName(c.Subject)) }
 
 func commonName(n pkix.Name) string {
@@ -183,7 +188,7 @@ func subjects(certificates []*x509.Certificate) string {
 
 func sent(certificates []*x509.Certificate) string {
 	if len(certificates) == 1 {
-		return "certificates sent: there is one only"
+		return "certificates sent, of which there is only one"
 	}
 	return "certificates sent: " + subjects(certificates)
 }

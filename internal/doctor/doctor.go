@@ -1,10 +1,12 @@
-// Package doctor meets a listener's endpoint as Salesforce would, and says of each step whether Salesforce gets
-// through: URL and port, name, connection, TLS, the certificates as served, the HTTP answer, and whether a message that
-// holds nothing is refused and, when asked for, a real one is acked. It knows nothing of what the listener is or how it
-// works, and stores nothing there unless [Options.Send] says so.
+// Package doctor checks whether Salesforce can deliver outbound messages to an endpoint. It checks
+// each step in the order in which Salesforce takes it: URL and port, DNS, connection, TLS, the
+// certificates as served, the HTTP answer, whether an empty message is refused and, on request,
+// whether a test message is acked. It knows nothing of how the listener works, and the listener has
+// nothing to store unless [Options.Send] is set.
 //
-// Salesforce's words are those of its documentation and of failure reasons that people published; where neither has
-// any, those of the Java libraries that the others come from.
+// The Delivery Failure Reasons in a report are those of Salesforce's documentation or that were
+// published. Where there is none, the report has the message of the Java library that Salesforce's
+// come from.
 package doctor
 
 import (
@@ -16,78 +18,83 @@ import (
 	"time"
 )
 
-// Status is how a check ended.
+// Status is the result of a check.
 type Status string
 
-// The ends of a check, from good to bad; a skipped one says nothing.
+// The results of a check. A report's verdict is the worst of them; Skip does not count.
 const (
-	// Skip is a check that an earlier one made impossible, or that was not asked for.
+	// Skip means that an earlier failure made the check impossible, or that it was not requested.
 	Skip Status = "skip"
-	// Pass is what Salesforce needs.
+	// Pass means that Salesforce has what it needs.
 	Pass Status = "pass"
-	// Warn works, or may work, and should be looked at.
+	// Warn means that messages are or may be delivered, but something should be reviewed.
 	Warn Status = "warn"
-	// Fail keeps messages from being delivered, or loses them.
+	// Fail means that messages cannot be delivered, or may be lost.
 	Fail Status = "fail"
 )
 
-// Check is one thing that was looked at. Nothing in it holds the endpoint's path or query, or any of an answer's body.
+// Check is the result of one check. It contains nothing of the endpoint's path or query, or of an
+// answer's body.
 type Check struct {
-	// Name is one word that stays the same over versions.
+	// Name is one word that is stable across versions.
 	Name string `json:"name"`
 	// Status is the result.
 	Status Status `json:"status"`
-	// Found is what there is.
+	// Found describes what was found.
 	Found string `json:"found"`
-	// Salesforce is what Setup would show as Delivery Failure Reason; "" when nothing, or when it is not known.
+	// Salesforce is what Setup would show as Delivery Failure Reason; "" if nothing or unknown.
 	Salesforce string `json:"salesforce"`
-	// Todo is what to do about it; "" when nothing.
+	// Todo is what to do about it; "" if nothing.
 	Todo string `json:"todo"`
 }
 
-// Report is the result of an examination.
+// Report is the result of [Examine].
 type Report struct {
-	// URL is the endpoint without its path and query: they are the listener's secret.
+	// URL is the endpoint without its path and query, which are secret.
 	URL string `json:"url"`
-	// Verdict is the worst of the checks: Pass, Warn or Fail.
+	// Verdict is the worst result of the checks: Pass, Warn or Fail.
 	Verdict Status `json:"verdict"`
-	// Listener is the name of the software that answered; "" when it cannot be told.
+	// Listener is the name of the software that answered; "" if unknown.
 	Listener string `json:"listener"`
-	// Checks are all checks, in the order in which Salesforce meets them.
+	// Checks are the results, in the order in which Salesforce takes the steps.
 	Checks []Check `json:"checks"`
 }
 
-// Options say what is examined, and how.
+// Options holds what to check, and how.
 type Options struct {
-	// URL is the endpoint as it stands in Setup.
+	// URL is the endpoint as in Setup.
 	URL string
-	// Send posts a marked test message, twice. Without it nothing is stored.
+	// Send posts a marked test message, twice. Without it only a message is posted that has nothing
+	// to store.
 	Send bool
-	// OrganizationID is whose messages they are; [simulate.DefaultOrganizationID] when empty.
+	// OrganizationID is the organization in the messages; [simulate.DefaultOrganizationID] when
+	// empty.
 	OrganizationID string
 	// Object is the API name of the test message's record; "ackbox_doctor__c" when empty.
 	Object string
-	// CA are trusted besides the public ones; nil for none.
+	// CA holds CAs to trust besides the public ones; nil for none.
 	CA *x509.CertPool
-	// Certificate is the client certificate, shown when the listener asks for one.
+	// Certificate is the client certificate, presented if the listener requests one; nil for none.
 	Certificate *tls.Certificate
-	// Timeout is for each connection and each delivery; [simulate.DefaultTimeout] when 0.
+	// Timeout limits each connection and each delivery; [simulate.DefaultTimeout] when 0.
 	Timeout time.Duration
-	// OnCheck, when set, gets each check when it is done.
+	// OnCheck, if not nil, is called with the result of each check.
 	OnCheck func(Check)
 
-	// PublicCAs are those that everybody trusts; nil for the system's.
+	// PublicCAs holds the publicly trusted CAs; nil for the system's.
 	PublicCAs *x509.CertPool
-	// LookupIP finds a host's addresses; nil for the system's resolver.
+	// LookupIP returns a host's addresses; nil for the system's resolver.
 	LookupIP func(ctx context.Context, host string) ([]netip.Addr, error)
-	// Dial connects to an address; nil for the network. No proxy is used: Salesforce does not use ours.
+	// Dial connects to an address; nil for the network. A proxy is never used, because Salesforce
+	// does not use ours.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Now is the clock; nil for the real one.
+	// Now returns the time; nil for the current time.
 	Now func() time.Time
 }
 
-// Examine runs all checks. Its error is a URL or another option that makes no sense, or the context's: then the report
-// ends where it was stopped. What the listener does wrong is in the report.
+// Examine runs all checks. It returns an error if an option is invalid, and the context's error
+// with a partial report if the context ends. Whatever is wrong with the listener is in the report,
+// not an error.
 func Examine(ctx context.Context, o Options) (Report, error) {
 	e, err := newExamination(o)
 	if err != nil {

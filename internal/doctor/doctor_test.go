@@ -21,9 +21,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestOursPasses(t *testing.T) {
+func TestAckboxPasses(t *testing.T) {
 	t.Parallel()
-	for name, config := range map[string]*tls.Config{"HTTP": nil, "TLS": theAuthority().good()} {
+	for name, config := range map[string]*tls.Config{"HTTP": nil, "TLS": testAuthority().good()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db := storetest.New(t, storetest.SQLite)
@@ -101,7 +101,7 @@ func stored(tb testing.TB, s *store.Store) (all []store.Notification) {
 
 func TestPorts(t *testing.T) {
 	t.Parallel()
-	address := listen(t, acks, theAuthority().good())
+	address := listen(t, acks, testAuthority().good())
 	tests := []struct {
 		url    string
 		status doctor.Status
@@ -135,23 +135,25 @@ func TestPorts(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	t.Parallel()
-	address := listen(t, acks, theAuthority().good())
+	address := listen(t, acks, testAuthority().good())
 	notFound := &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	tests := []struct {
 		name   string
 		found  []string
 		err    error
 		status doctor.Status
-		words  string
-		says   string
+		reason string
+		want   string
 	}{
-		{"public", []string{"203.0.113.5", "2001:db8::1"}, nil, doctor.Pass, "", "203.0.113.5, 2001:db8::1"},
+		{"public", []string{"203.0.113.5", "2001:db8::1"}, nil, doctor.Pass, "",
+			"203.0.113.5, 2001:db8::1"},
 		{"loopback", []string{"127.0.0.1"}, nil, doctor.Warn, "", "of this machine"},
 		{"private", []string{"203.0.113.5", "10.1.2.3"}, nil, doctor.Warn, "", "10.1.2.3: an address"},
 		{"a provider's", []string{"::ffff:100.64.0.1"}, nil, doctor.Warn, "", "100.64.0.1: an address"},
 		{"IPv6 only", []string{"2001:db8::1"}, nil, doctor.Warn, "", "no IPv4 address"},
-		{"unknown", nil, notFound, doctor.Fail, simulate.ReasonHost + ": " + host, "nobody knows"},
-		{"no resolver", nil, errors.New("broken"), doctor.Fail, simulate.ReasonHost + ": " + host, "from here"},
+		{"unknown", nil, notFound, doctor.Fail, simulate.ReasonHost + ": " + host, "does not exist"},
+		{"no resolver", nil, errors.New("broken"), doctor.Fail, simulate.ReasonHost + ": " + host,
+			"from here"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -164,8 +166,9 @@ func TestNames(t *testing.T) {
 				return addresses, tt.err
 			}
 			got := find(t, examine(t, o), "dns")
-			if got.Status != tt.status || got.Salesforce != tt.words || !strings.Contains(got.Found, tt.says) {
-				t.Errorf("got %+v, want %s, %q and %q", got, tt.status, tt.words, tt.says)
+			if got.Status != tt.status || got.Salesforce != tt.reason ||
+				!strings.Contains(got.Found, tt.want) {
+				t.Errorf("got %+v, want %s, %q and %q", got, tt.status, tt.reason, tt.want)
 			}
 		})
 	}
@@ -173,25 +176,28 @@ func TestNames(t *testing.T) {
 
 func TestConnections(t *testing.T) {
 	t.Parallel()
-	address := listen(t, acks, theAuthority().good())
+	address := listen(t, acks, testAuthority().good())
 	tests := []struct {
 		name   string
-		errs   map[string]error // by address; the others are the listener's
+		errs   map[string]error // by address; the other addresses accept
 		status doctor.Status
-		words  string
-		says   string
+		reason string
+		want   string
 	}{
 		{"both", nil, doctor.Pass, "", "connected to 203.0.113.5:443"},
-		{"refused", failing(syscall.ECONNREFUSED), doctor.Fail, simulate.ReasonRefused, "refuses connections"},
+		{"refused", failing(syscall.ECONNREFUSED), doctor.Fail, simulate.ReasonRefused,
+			"refuses connections"},
 		{"no answer", failing(context.DeadlineExceeded), doctor.Fail,
 			"java.net.SocketTimeoutException: connect timed out", "does not answer"},
-		{"no way", failing(syscall.EHOSTUNREACH), doctor.Fail,
-			"java.net.NoRouteToHostException: No route to host", "no way to"},
+		{"no route", failing(syscall.EHOSTUNREACH), doctor.Fail,
+			"java.net.NoRouteToHostException: No route to host", "no route to"},
 		{"reset", failing(syscall.ECONNRESET), doctor.Fail, simulate.ReasonReset, "resets connections"},
-		{"forbidden", failing(syscall.EACCES), doctor.Fail, simulate.ReasonConnection, "no connection to"},
+		{"forbidden", failing(syscall.EACCES), doctor.Fail, simulate.ReasonConnection,
+			"no connection to"},
 		{"one of two", map[string]error{"203.0.113.5:443": syscall.ECONNREFUSED}, doctor.Warn,
 			simulate.ReasonRefused, "refuses connections; connected to [2001:db8::1]:443"},
-		{"no IPv6 here", map[string]error{"[2001:db8::1]:443": syscall.ENETUNREACH}, doctor.Pass, "", "connected to"},
+		{"no IPv6 here", map[string]error{"[2001:db8::1]:443": syscall.ENETUNREACH}, doctor.Pass, "",
+			"connected to"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -208,8 +214,9 @@ func TestConnections(t *testing.T) {
 				return dial(ctx, network, to)
 			}
 			got := find(t, examine(t, o), "tcp")
-			if got.Status != tt.status || got.Salesforce != tt.words || !strings.Contains(got.Found, tt.says) {
-				t.Errorf("got %+v, want %s, %q and %q", got, tt.status, tt.words, tt.says)
+			if got.Status != tt.status || got.Salesforce != tt.reason ||
+				!strings.Contains(got.Found, tt.want) {
+				t.Errorf("got %+v, want %s, %q and %q", got, tt.status, tt.reason, tt.want)
 			}
 		})
 	}
@@ -219,22 +226,23 @@ func failing(err error) map[string]error {
 	return map[string]error{"203.0.113.5:443": err, "[2001:db8::1]:443": err}
 }
 
-func TestOddURLs(t *testing.T) {
+func TestUnusualURLsAreWarnings(t *testing.T) {
 	t.Parallel()
-	address := listen(t, acks, theAuthority().good())
+	address := listen(t, acks, testAuthority().good())
 	for url, found := range map[string]string{
-		"https://" + secret + ":" + secret + "@inbox.example/": "user name",
-		"https://inbox.example/outbound#" + secret:             "with a #",
+		"https://" + secret + ":" + secret + "@inbox.example/": "has a user name",
+		"https://inbox.example/outbound#" + secret:             "has a #",
 	} {
 		o := public(address)
 		o.URL = url
-		if got := find(t, examine(t, o), "url"); got.Status != doctor.Warn || !strings.Contains(got.Found, found) {
+		if got := find(t, examine(t, o), "url"); got.Status != doctor.Warn ||
+			!strings.Contains(got.Found, found) {
 			t.Errorf("got %+v, want %q", got, found)
 		}
 	}
 }
 
-func TestWrongOptionsAreErrors(t *testing.T) {
+func TestInvalidOptionsAreErrors(t *testing.T) {
 	t.Parallel()
 	for _, o := range []doctor.Options{
 		{URL: ""},
@@ -252,10 +260,10 @@ func TestWrongOptionsAreErrors(t *testing.T) {
 	}
 }
 
-func TestAnExaminationCanBeStopped(t *testing.T) {
+func TestExamineReturnsAPartialReportWhenInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	o := public(listen(t, acks, theAuthority().good()))
+	o := public(listen(t, acks, testAuthority().good()))
 	o.OnCheck = func(c doctor.Check) {
 		if c.Name == "tcp" {
 			cancel()

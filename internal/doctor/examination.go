@@ -16,14 +16,14 @@ import (
 	"ackbox/wsdl"
 )
 
-// step is a check that is to be made.
+// step is a check to run.
 type step struct {
 	name string
 	do   func(*examination, context.Context) Check
-	when func(*examination) (unless string) // nil for always
+	when func(*examination) (unless string) // why to skip it, or ""; nil for never
 }
 
-// steps are the checks in the order in which Salesforce meets what they look at.
+// steps are the checks, in the order in which Salesforce takes the steps.
 var steps = []step{
 	{"url", (*examination).checkURL, nil},
 	{"port", (*examination).checkPort, nil},
@@ -47,30 +47,30 @@ func overTLS(e *examination) string {
 	if e.secure() {
 		return ""
 	}
-	return "there is no TLS"
+	return "TLS is not used"
 }
 
 func sending(e *examination) string {
 	if e.Send {
 		return ""
 	}
-	return "not asked for; --send posts a test message, which will be stored"
+	return "not requested; --send posts a test message, which will be stored"
 }
 
-// examination is the state of one: what the checks so far have found.
+// examination is the state of one [Examine]: what the checks so far have found.
 type examination struct {
 	Options
 	url       *url.URL
 	host      string
 	port      int
 	addresses []netip.Addr
-	address   netip.AddrPort // of the host, one that takes connections
-	shown     *handshake     // the best, with the certificates as they were served
+	address   netip.AddrPort // one of the addresses that accepts connections, with the port
+	shown     *handshake     // the one of the newest version
 	served    served
 	client    *client
-	probed    *answer // to the message that holds nothing
+	probed    *answer // the answer to the empty message
 	message   []byte  // the test message
-	acked     bool    // it was, the first time
+	acked     bool    // the first delivery was
 	blocked   string  // why no further check is possible
 	report    Report
 }
@@ -81,22 +81,24 @@ func newExamination(o Options) (*examination, error) {
 		return nil, errors.New("the endpoint must be a URL such as https://example.com/outbound/TOKEN")
 	}
 	e := &examination{Options: o, url: u, host: strings.TrimSuffix(u.Hostname(), ".")}
-	e.port, _ = strconv.Atoi(u.Port()) // url.Parse lets only digits pass; too many are no port either
+	e.port, _ = strconv.Atoi(u.Port()) // url.Parse accepts only digits; checkPort rejects too many
 	if u.Port() == "" {
 		e.port = map[string]int{"http": 80, "https": 443}[u.Scheme]
 	}
 	if e.defaults(); !wsdl.IsName(e.Object) {
-		return nil, fmt.Errorf("the object %q is no API name, name one such as Lead", e.Object)
+		return nil, fmt.Errorf("the object %q is not an API name; give one such as Lead", e.Object)
 	}
 	port := u.Port()
 	if port == "" {
 		port = strconv.Itoa(e.port)
 	}
-	e.report = Report{URL: u.Scheme + "://" + net.JoinHostPort(u.Hostname(), port) + "/…", Verdict: Pass}
+	e.report = Report{URL: u.Scheme + "://" + net.JoinHostPort(u.Hostname(), port) + "/…",
+		Verdict: Pass}
 	return e, nil
 }
 
-// isHost refuses what would play with the terminal: url.Parse decodes percent signs in a host.
+// isHost reports whether a host can be printed on a terminal: url.Parse decodes percent-encoding in
+// it.
 func isHost(host string) bool { return host != "" && printable(host) == host }
 
 func (e *examination) defaults() {
@@ -123,7 +125,7 @@ func (e *examination) defaults() {
 	if e.PublicCAs == nil {
 		var err error
 		if e.PublicCAs, err = x509.SystemCertPool(); err != nil {
-			e.PublicCAs = x509.NewCertPool() // checkTrust says that there are none
+			e.PublicCAs = x509.NewCertPool() // checkTrust reports that there are none
 		}
 	}
 }
@@ -157,7 +159,7 @@ func (e *examination) add(c Check) {
 	}
 }
 
-// block gives back a check after which the others make no sense, and says why.
+// block returns c and makes all later checks skip, for the reason why.
 func (e *examination) block(why string, c Check) Check {
 	e.blocked = why
 	return c

@@ -13,20 +13,21 @@ import (
 	"ackbox/simulate"
 )
 
-// handshake is what came of one TLS handshake, in one version of the protocol.
+// handshake is the result of a TLS handshake with one version of the protocol.
 type handshake struct {
 	version uint16
 	state   tls.ConnectionState
-	asked   bool // for a client certificate
+	asked   bool // the listener requested a client certificate
 	err     error
 }
 
-// checkTLS finds out which versions the listener speaks: Salesforce requires 1.2 or newer.
+// checkTLS checks which versions the listener supports: Salesforce requires 1.2 or newer.
 func (e *examination) checkTLS(ctx context.Context) Check {
 	if !e.secure() {
 		return Check{
-			Status: Warn, Found: "plain http: the URL's secret and all data travel in clear",
-			Todo: "Salesforce takes http, for a test; for real data listen with TLS and put https:// into Setup",
+			Status: Warn, Found: "plain http: the URL's secret and all data are sent unencrypted",
+			Todo: "Salesforce accepts http, for tests; for real data, listen with TLS and put https:// " +
+				"into Setup",
 		}
 	}
 	tried := e.handshakes(ctx, tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10)
@@ -51,59 +52,64 @@ func (e *examination) checkTLS(ctx context.Context) Check {
 	return e.spoken(current, old)
 }
 
-// spoken is the check of a listener that speaks what Salesforce needs.
+// spoken returns the check of a listener that supports a version that Salesforce accepts.
 func (e *examination) spoken(current, old []string) Check {
 	check := pass("%s", strings.Join(append(current, old...), ", "))
 	if len(old) > 0 {
 		check.Status = Warn
-		check.Todo = "turn off " + strings.Join(old, " and ") + ": Salesforce does not need it, and it is no longer safe"
+		check.Todo = "turn off " + strings.Join(old, " and ") +
+			", which Salesforce does not need and which is not secure"
 	}
 	switch {
 	case e.shown.asked && e.Certificate == nil:
-		check.Found += "; asks for a client certificate, none was shown"
+		check.Found += "; requests a client certificate, none was presented"
 	case e.shown.asked:
-		check.Found += "; asks for a client certificate, it was shown"
+		check.Found += "; requests a client certificate, one was presented"
 	}
 	return check
 }
 
-// noTLS says why there was no handshake that Salesforce could have made.
+// noTLS returns the check of a listener with which no handshake succeeded that Salesforce could
+// make.
 func (e *examination) noTLS(tried []handshake, old []string) Check {
-	h := tried[1] // TLS 1.2, which everybody has had for longest
+	h := tried[1] // TLS 1.2, the most widely supported
 	check := Check{Status: Fail, Salesforce: simulate.ReasonTLS}
 	switch {
 	case len(old) > 0:
-		check.Found, check.Salesforce = "only "+strings.Join(old, ", "), wordsProtocol
+		check.Found, check.Salesforce = "only "+strings.Join(old, ", "), reasonProtocol
 		check.Todo = "turn on TLS 1.2 and 1.3: Salesforce requires one of them"
 	case isHTTP(h.err):
-		check.Found, check.Salesforce = "the port speaks plain HTTP, the URL says https", wordsNotTLS
-		check.Todo = "let the listener, or a proxy before it, speak TLS on this port; or put the port that does, " +
-			"or http://, into the URL"
+		check.Found, check.Salesforce = "the port speaks plain HTTP, the URL says https", reasonNotTLS
+		check.Todo = "let the listener, or a proxy in front of it, speak TLS on this port; or put " +
+			"the port that does, or http://, into the URL"
 	case h.asked && e.Certificate == nil:
 		check.Found = wantsCertificate
 		check.Salesforce, check.Todo = "", wantsCertificateTodo
 	case isTimeout(h.err):
-		check.Found, check.Salesforce = "nothing came within "+e.Timeout.String(), simulate.ReasonTimeout
-		check.Todo = "check that the port is the one that speaks TLS, and that the listener is alive"
+		check.Found, check.Salesforce = "no answer within "+e.Timeout.String(), simulate.ReasonTimeout
+		check.Todo = "check that the port is the one that speaks TLS, and that the listener responds"
 	case alertOf(h.err) != "":
-		check.Found, check.Salesforce = "the listener ends the handshake: "+alertOf(h.err), wordsAlert
-		check.Todo = "check its certificate, key and cipher suites, and its log; it may also refuse this host name (SNI)"
+		check.Found, check.Salesforce = "the listener ends the handshake: "+alertOf(h.err), reasonAlert
+		check.Todo = "check its certificate, key and cipher suites, and its log; it may also reject " +
+			"this host name (SNI)"
 	case isClosed(h.err):
-		check.Found, check.Salesforce = "the listener closes the connection in the handshake", wordsTerminated
-		check.Todo = "check that the port is the one that speaks TLS, and that the listener has a certificate"
+		check.Found, check.Salesforce = "the listener closes the connection during the handshake",
+			reasonTerminated
+		check.Todo = "check that the port is the one that speaks TLS, and that the listener has a " +
+			"certificate"
 	default:
-		check.Found, check.Todo = "what the port speaks is no TLS", "check that the port is the listener's"
+		check.Found, check.Todo = "the port does not speak TLS", "check that it is the listener's port"
 	}
 	return check
 }
 
 const (
-	wantsCertificate     = "the listener wants a client certificate, and was shown none"
-	wantsCertificateTodo = "Salesforce shows its own (Setup > Certificate and Key Management): to get further from " +
-		"here, give one that the listener takes with --client-cert"
+	wantsCertificate     = "the listener requires a client certificate, and none was presented"
+	wantsCertificateTodo = "Salesforce presents its own (Setup > Certificate and Key Management): " +
+		"to check further, give one that the listener accepts with --client-cert"
 )
 
-// handshakes makes a handshake in each version, all at once.
+// handshakes makes a handshake with each version, concurrently.
 func (e *examination) handshakes(ctx context.Context, versions ...uint16) []handshake {
 	all := make([]handshake, len(versions))
 	var group sync.WaitGroup
@@ -114,8 +120,8 @@ func (e *examination) handshakes(ctx context.Context, versions ...uint16) []hand
 	return all
 }
 
-// handshake connects and does nothing else. It takes any certificate, as it is there to see them; what is trusted is
-// decided later, before anything of the URL is sent.
+// handshake connects and completes a handshake, no more. It accepts any certificate, in order to
+// see it. Whether it is trusted is checked later, before anything of the URL is sent.
 func (e *examination) handshake(ctx context.Context, version uint16) handshake {
 	h := handshake{version: version}
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
@@ -133,7 +139,7 @@ func (e *examination) handshake(ctx context.Context, version uint16) handshake {
 		},
 	}
 	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
-		config.CipherSuites = append(config.CipherSuites, suite.ID) // only the version is asked for here
+		config.CipherSuites = append(config.CipherSuites, suite.ID) // only the version is checked here
 	}
 	secured := tls.Client(conn, config)
 	h.err = secured.HandshakeContext(ctx)
@@ -141,7 +147,8 @@ func (e *examination) handshake(ctx context.Context, version uint16) handshake {
 	return h
 }
 
-// clientCertificate is an empty one when there is none: the listener may do without.
+// clientCertificate returns the client certificate, or an empty one, which presents none: the
+// listener may not require it.
 func (e *examination) clientCertificate() *tls.Certificate {
 	if e.Certificate == nil {
 		return new(tls.Certificate)
@@ -149,13 +156,14 @@ func (e *examination) clientCertificate() *tls.Certificate {
 	return e.Certificate
 }
 
-// isHTTP tells whether a ClientHello was answered with HTTP.
+// isHTTP reports whether a ClientHello was answered with HTTP.
 func isHTTP(err error) bool {
 	var record tls.RecordHeaderError
 	return errors.As(err, &record) && strings.HasPrefix(string(record.RecordHeader[:]), "HTTP")
 }
 
-// alertOf gives crypto/tls's words for the alert that the listener ended a connection with, "" for another error.
+// alertOf returns crypto/tls's text for the alert with which the listener ended a connection, or ""
+// for another error.
 func alertOf(err error) string {
 	var operation *net.OpError
 	if errors.As(err, &operation) && operation.Op == "remote error" {
@@ -165,11 +173,12 @@ func alertOf(err error) string {
 }
 
 func isClosed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.ErrClosedPipe) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// speaksTLS tells whether a port that was spoken to in plain HTTP is one for TLS.
+// speaksTLS reports whether a port to which plain HTTP was sent speaks TLS.
 func (e *examination) speaksTLS(ctx context.Context) bool {
 	for _, h := range e.handshakes(ctx, tls.VersionTLS13, tls.VersionTLS12) {
 		if h.err == nil || h.asked {

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 // secret is in every endpoint's path and query.
 const secret = "S3CR3T"
 
-// listen serves a handler, over TLS when there is a configuration for it, and gives its address.
+// listen serves a handler, over TLS if config is not nil, and returns its address.
 func listen(tb testing.TB, handler http.Handler, config *tls.Config) string {
 	tb.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -37,7 +37,7 @@ func listen(tb testing.TB, handler http.Handler, config *tls.Config) string {
 	return server.Listener.Addr().String()
 }
 
-// listenRaw lets serve have each connection.
+// listenRaw calls serve with each connection, and returns the address.
 func listenRaw(tb testing.TB, serve func(net.Conn)) string {
 	tb.Helper()
 	network, err := net.Listen("tcp", "127.0.0.1:0")
@@ -60,11 +60,12 @@ func listenRaw(tb testing.TB, serve func(net.Conn)) string {
 	return network.Addr().String()
 }
 
-// public makes the listener at an address look as if it were on the internet, under the host's name and any port.
+// public returns options with which the listener at an address seems to be on the internet, under
+// the host's name and any port.
 func public(address string) doctor.Options {
 	return doctor.Options{
 		URL:       "https://" + host + "/outbound/" + secret + "?key=" + secret,
-		PublicCAs: theAuthority().root.Pool(),
+		PublicCAs: testAuthority().root.Pool(),
 		LookupIP: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("203.0.113.5")}, nil
 		},
@@ -74,14 +75,14 @@ func public(address string) doctor.Options {
 	}
 }
 
-// publicHTTP is the same in plain HTTP.
+// publicHTTP is like public, for plain HTTP.
 func publicHTTP(address string) doctor.Options {
 	o := public(address)
 	o.URL = strings.Replace(o.URL, "https", "http", 1)
 	return o
 }
 
-// examine makes sure of what holds for every report: the secret is not in it, in any form.
+// examine returns the report, after checking that no form of it contains the secret.
 func examine(tb testing.TB, o doctor.Options) doctor.Report {
 	tb.Helper()
 	var text strings.Builder
@@ -99,7 +100,7 @@ func examine(tb testing.TB, o doctor.Options) doctor.Report {
 		tb.Fatal(err)
 	}
 	if all := text.String() + report.Summary() + string(encoded); strings.Contains(all, secret) {
-		tb.Errorf("the report holds the URL's secret:\n%s", all)
+		tb.Errorf("the report contains the URL's secret:\n%s", all)
 	}
 	if count != len(report.Checks) {
 		tb.Errorf("OnCheck got %d checks of %d", count, len(report.Checks))
@@ -109,8 +110,8 @@ func examine(tb testing.TB, o doctor.Options) doctor.Report {
 
 // problem is a check that neither passed nor was skipped.
 type problem struct {
-	status      doctor.Status
-	name, words string
+	status       doctor.Status
+	name, reason string
 }
 
 func problems(report doctor.Report) (all []problem) {
@@ -133,7 +134,7 @@ func find(tb testing.TB, report doctor.Report, name string) doctor.Check {
 	return doctor.Check{}
 }
 
-// reply answers everything with one status and body.
+// reply answers every request with that status and body.
 func reply(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -142,8 +143,8 @@ func reply(status int, contentType, body string) http.HandlerFunc {
 	}
 }
 
-// careful acks with ack what holds a notification, and refuses the rest.
-func careful(ack http.HandlerFunc) http.HandlerFunc {
+// refuseEmpty refuses messages without a notification and passes the others to ack.
+func refuseEmpty(ack http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if strings.Contains(string(body), "<Notification>") {
@@ -152,9 +153,9 @@ func careful(ack http.HandlerFunc) http.HandlerFunc {
 		}
 		w.Header().Set("Content-Type", "text/xml; charset=utf-8")
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write(soap.Fault(soap.FaultClient, "nothing in it"))
+		_, _ = w.Write(soap.Fault(soap.FaultClient, "no notification"))
 	}
 }
 
-// acks is a listener as it should be.
-var acks = careful(reply(http.StatusOK, "text/xml; charset=utf-8", soap.Ack))
+// acks is a correct listener.
+var acks = refuseEmpty(reply(http.StatusOK, "text/xml; charset=utf-8", soap.Ack))

@@ -9,18 +9,20 @@ import (
 	"ackbox/simulate"
 )
 
-// defaultObject is the object of the test message: one that nobody has, so that no rule for a real one takes it.
+// defaultObject is the object of the test message. No organization has it, so that no rule for a
+// real object applies.
 const defaultObject = "ackbox_doctor__c"
 
 const (
-	actionID = "04kDOCTOR000000" // of both messages, by which they can be found again
+	actionID = "04kDOCTOR000000" // of both messages, to find them by
 	mark     = "ackbox doctor: a test, not a record"
 )
 
-// emptyMessage is an envelope that holds no notification, so that there is nothing in it to store.
+// emptyMessage returns a message without notifications, which leaves nothing to store.
 func (e *examination) emptyMessage() []byte { return e.messageOf(nil) }
 
-// testMessage is of one notification that shows what it is.
+// testMessage returns a message with one notification that is marked as a test, and the
+// notification's id.
 func (e *examination) testMessage() (id string, body []byte) {
 	number := rand.Text()[:6]
 	id = simulate.FullID("04lDOCTOR" + number)
@@ -33,43 +35,48 @@ func (e *examination) testMessage() (id string, body []byte) {
 
 func (e *examination) messageOf(notifications []simulate.Notification) []byte {
 	m := simulate.Message{
-		OrganizationID: e.OrganizationID, ActionID: simulate.FullID(actionID), Host: "example.my.salesforce.com",
+		OrganizationID: e.OrganizationID, ActionID: simulate.FullID(actionID),
+		Host:       "example.my.salesforce.com",
 		APIVersion: "65.0", Notifications: notifications,
 	}
 	return m.Append(nil)
 }
 
-// checkRefusal wants a Fault for the message that holds nothing: who acks that acks before reading.
+// checkRefusal requires a Fault for the empty message: a listener that acks it does not read
+// messages before the Ack.
 func (e *examination) checkRefusal(context.Context) Check {
 	a := e.probed
 	r := a.read()
 	check := Check{Status: Fail, Found: a.describe(r), Salesforce: r.reason, Todo: r.todo}
 	switch r.reason {
 	case "":
-		check.Found = "the Ack for a message that holds nothing"
-		check.Todo = "ack only what was read and stored: what cannot be read is refused with a SOAP Fault, " +
-			"or it is lost without a trace"
+		check.Found = "the Ack for a message without notifications"
+		check.Todo = "ack only what was read and stored, and refuse what cannot be read with a SOAP " +
+			"Fault: otherwise it is lost without a trace"
 	case simulate.ReasonNack:
-		check.Todo = "answer with a SOAP Fault, which says why; if everything is refused so, --send shows it"
+		check.Todo = "answer with a SOAP Fault, which can say why; --send shows whether all messages " +
+			"are refused"
 	case simulate.ReasonFault:
 		advice := adviceFor[a.status]
 		if advice == "" {
-			return pass("a message that holds nothing is refused with a Fault (HTTP %d)", a.status)
+			return pass("a message without notifications is refused with a Fault (HTTP %d)", a.status)
 		}
 		if check.Todo = advice; a.status == http.StatusForbidden {
-			check.Status = Warn // it may take others
+			check.Status = Warn // other organizations may be allowed
 		}
 	}
 	return check
 }
 
-// adviceFor says what to do about a Fault that is not for the message's content, by its status.
+// adviceFor maps the statuses of Faults that the message's content does not cause to what to do
+// about them.
 var adviceFor = map[int]string{
-	http.StatusForbidden:            "this organization may not post here, it seems: give one that may with --org",
+	http.StatusForbidden: "this organization may not be allowed to post: give one that " +
+		"is with --org",
 	http.StatusNotFound:             adviceURL,
 	http.StatusGone:                 adviceURL,
 	http.StatusMethodNotAllowed:     adviceURL,
-	http.StatusUnsupportedMediaType: "take text/xml; charset=UTF-8: it is what Salesforce sends",
+	http.StatusUnsupportedMediaType: "accept text/xml; charset=UTF-8, which Salesforce sends",
 	http.StatusTooManyRequests:      adviceLater,
 	http.StatusBadGateway:           adviceLater,
 	http.StatusServiceUnavailable:   adviceLater,
@@ -77,8 +84,9 @@ var adviceFor = map[int]string{
 }
 
 const (
-	adviceURL   = "no listener is at this URL, or it is disabled: copy the URL again from where it was printed"
-	adviceLater = "the listener cannot take messages now: see its log, and its database"
+	adviceURL = "there is no listener at this URL, or it is disabled: copy the URL again from " +
+		"where it was printed"
+	adviceLater = "the listener cannot accept messages now: see its log, and check its database"
 )
 
 // checkMessage posts the test message, which must be acked.
@@ -92,14 +100,15 @@ func (e *examination) checkMessage(ctx context.Context) Check {
 	return check
 }
 
-// checkRedelivery posts it again, as Salesforce does when an Ack gets lost.
+// checkRedelivery posts the test message again, as Salesforce does when an Ack is lost.
 func (e *examination) checkRedelivery(ctx context.Context) Check {
 	if !e.acked {
 		return Check{Status: Skip, Found: "the message was not acked the first time"}
 	}
 	check := e.deliver(ctx)
 	if check.Status == Fail {
-		check.Todo = "ack what is stored already and do not store it again: Salesforce delivers at least once. " + check.Todo
+		check.Todo = "ack what is already stored and do not store it again: Salesforce delivers at " +
+			"least once. " + check.Todo
 	}
 	return check
 }
@@ -123,7 +132,7 @@ func (e *examination) deliver(ctx context.Context) Check {
 	}
 	check := Check{Status: Fail, Found: a.describe(r), Salesforce: r.reason, Todo: r.todo}
 	if r.reason == simulate.ReasonFault {
-		check.Todo += "; if it takes certain objects only, name one with --object"
+		check.Todo += "; if it accepts certain objects only, give one with --object"
 		if advice := adviceFor[a.status]; advice != "" {
 			check.Todo = advice
 		}

@@ -16,16 +16,16 @@ import (
 
 const maxAnswer = 64 << 10
 
-// answer is what came for one message.
+// answer is the answer to one message.
 type answer struct {
 	status int
 	header http.Header
-	body   []byte // at most maxAnswer and a byte
+	body   []byte // at most maxAnswer + 1 bytes
 	took   time.Duration
-	err    error // no answer, or not a whole one
+	err    error // if there is no complete answer
 }
 
-// client posts as Salesforce does; package simulate does it too, but keeps the headers of the answer to itself.
+// client posts as Salesforce does. Unlike simulate.Client it returns the headers of the answer.
 type client struct {
 	e    *examination
 	http *http.Client
@@ -33,9 +33,11 @@ type client struct {
 
 func newClient(e *examination) *client {
 	transport := &http.Transport{
-		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return e.dial(ctx) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return e.dial(ctx)
+		},
 		Protocols:          new(http.Protocols),
-		DisableCompression: true, // it would ask for it
+		DisableCompression: true, // otherwise net/http requests it
 		DisableKeepAlives:  true,
 		TLSClientConfig: &tls.Config{
 			ServerName: e.host, MinVersion: tls.VersionTLS12, RootCAs: e.served.roots, Time: e.Now,
@@ -51,7 +53,8 @@ func newClient(e *examination) *client {
 	}}
 }
 
-// post delivers one body. Its time is that of the whole delivery, connecting included.
+// post delivers one body. The time in the answer is that of the whole delivery, connecting
+// included.
 func (c *client) post(ctx context.Context, body []byte) *answer {
 	ctx, cancel := context.WithTimeout(ctx, c.e.Timeout)
 	defer cancel()
@@ -62,7 +65,8 @@ func (c *client) post(ctx context.Context, body []byte) *answer {
 }
 
 func (c *client) exchange(ctx context.Context, body []byte) *answer {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.e.url.String(), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.e.url.String(),
+		bytes.NewReader(body))
 	if err != nil {
 		return &answer{err: err}
 	}
@@ -81,8 +85,8 @@ func (c *client) exchange(ctx context.Context, body []byte) *answer {
 	return a
 }
 
-// failed is the check of a delivery that brought no answer. What the errors of net/http say is not shown: they hold
-// the URL, or what the listener said.
+// failed returns the check of a delivery without an answer. It omits the text of net/http's errors,
+// which hold the URL or what the listener sent.
 func (e *examination) failed(a *answer) Check {
 	check := Check{Status: Fail, Salesforce: simulate.ReasonConnection}
 	var inURL *url.Error
@@ -92,19 +96,21 @@ func (e *examination) failed(a *answer) Check {
 	}
 	switch {
 	case isTimeout(err):
-		check.Found, check.Salesforce = "no complete answer within "+e.Timeout.String(), simulate.ReasonTimeout
-		check.Todo = "store the message, ack it, and do slow work afterwards; Salesforce documents 60 s, " +
-			"and is said to wait 20 s only"
+		check.Found, check.Salesforce = "no complete answer within "+e.Timeout.String(),
+			simulate.ReasonTimeout
+		check.Todo = "store the message, ack it, and do slow work afterwards; Salesforce documents " +
+			"60 s, and reportedly waits only 20 s"
 	case alertOf(err) != "" && e.shown != nil && e.shown.asked && e.Certificate == nil:
 		check.Found, check.Salesforce, check.Todo = wantsCertificate, "", wantsCertificateTodo
 	case alertOf(err) != "":
-		check.Found, check.Salesforce = "the listener ends the connection: "+alertOf(err), wordsAlert
-		check.Todo = "see the listener's log; it may not take the client certificate"
+		check.Found, check.Salesforce = "the listener ends the connection: "+alertOf(err), reasonAlert
+		check.Todo = "see the listener's log; it may reject the client certificate"
 	case isClosed(err):
-		check.Found, check.Salesforce = "the connection was closed before the answer was complete", simulate.ReasonReset
-		check.Todo = "see the log of the listener, and of the proxy before it"
+		check.Found, check.Salesforce = "the connection was closed before the answer was complete",
+			simulate.ReasonReset
+		check.Todo = "see the log of the listener, and of the proxy in front of it"
 	default:
-		check.Found, check.Todo = "what came is no HTTP/1.1", "check that the port is the listener's"
+		check.Found, check.Todo = "the answer is not HTTP/1.1", "check that it is the listener's port"
 	}
 	return check
 }

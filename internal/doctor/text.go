@@ -8,10 +8,11 @@ import (
 
 const (
 	textWidth   = 100
-	textColumns = 6 + 13 // before the words: status and name
+	textColumns = 6 + 13 // of status and name
 )
 
-// Text is the check for people: lines that end with a line feed, with Salesforce's words and what to do below.
+// Text returns the check as text: lines that end with a line feed, the Delivery Failure Reason and
+// what to do last.
 func (c Check) Text() string {
 	var b strings.Builder
 	head := fmt.Sprintf("%-6s%-13s", c.Status, c.Name)
@@ -19,7 +20,9 @@ func (c Check) Text() string {
 		b.WriteString(head + line + "\n")
 		head = strings.Repeat(" ", textColumns)
 	}
-	for _, more := range []struct{ title, text string }{{"Salesforce: ", c.Salesforce}, {"to do: ", c.Todo}} {
+	for _, more := range []struct{ title, text string }{
+		{"Salesforce: ", c.Salesforce}, {"to do: ", c.Todo},
+	} {
 		if more.text == "" {
 			continue
 		}
@@ -32,7 +35,8 @@ func (c Check) Text() string {
 
 func wrap(text string) []string { return wrapTo(textWidth-textColumns, text) }
 
-// wrapTo breaks a text into lines of whole words, one at least.
+// wrapTo breaks a text into lines of at most width characters, unless a word is longer. There is at
+// least one line.
 func wrapTo(width int, text string) []string {
 	lines := []string{""}
 	for _, word := range strings.Fields(text) {
@@ -49,12 +53,13 @@ func wrapTo(width int, text string) []string {
 	return lines
 }
 
-// Summary is for people too: what was skipped and why, an empty line, and the verdict.
+// Summary returns the rest of the report as text: what was skipped and why, an empty line, and the
+// verdict.
 func (r Report) Summary() string {
 	return r.skipped() + "\n" + strings.Join(wrapTo(textWidth, r.verdict()), "\n") + "\n"
 }
 
-// skipped puts checks that were skipped for the same reason together.
+// skipped returns the skipped checks, grouped by the reason.
 func (r Report) skipped() string {
 	var text strings.Builder
 	for i, c := range r.Checks {
@@ -68,7 +73,8 @@ func (r Report) skipped() string {
 				names = append(names, other.Name)
 			}
 		}
-		text.WriteString(Check{Status: Skip, Name: "", Found: strings.Join(names, ", ") + ": " + c.Found}.Text())
+		found := strings.Join(names, ", ") + ": " + c.Found
+		text.WriteString(Check{Status: Skip, Found: found}.Text())
 	}
 	return text.String()
 }
@@ -78,12 +84,12 @@ func (r Report) verdict() string {
 	text := "Salesforce can deliver to " + r.URL
 	switch {
 	case len(failed) > 0:
-		text = "Salesforce cannot deliver safely to " + r.URL + ": failed " + strings.Join(failed, ", ")
+		text = "Salesforce cannot deliver safely to " + r.URL + "; failed: " + strings.Join(failed, ", ")
 	case len(warned) > 0:
 		text = "Nothing failed at " + r.URL
 	}
 	if len(warned) > 0 {
-		text += "; to be looked at: " + strings.Join(warned, ", ")
+		text += "; warnings: " + strings.Join(warned, ", ")
 	}
 	if r.Listener != "" {
 		text += "; the listener seems to be " + r.Listener

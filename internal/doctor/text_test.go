@@ -14,13 +14,13 @@ func TestTextIsAlignedAndWrapped(t *testing.T) {
 	check := doctor.Check{
 		Name: "refusal", Status: doctor.Fail, Found: "HTTP 200, text/html, 12 bytes: a web page",
 		Salesforce: "Content is not allowed in prolog.",
-		Todo: "answer with the SOAP Ack and nothing else; perhaps something before the listener answers in its place: " +
-			"a proxy, a login page",
+		Todo: "answer with the SOAP Ack and nothing else; perhaps something in front of the listener answers in its " +
+			"place: a proxy, a login page",
 	}
 	want := `fail  refusal      HTTP 200, text/html, 12 bytes: a web page
                    Salesforce: Content is not allowed in prolog.
-                   to do: answer with the SOAP Ack and nothing else; perhaps something before the
-                   listener answers in its place: a proxy, a login page
+                   to do: answer with the SOAP Ack and nothing else; perhaps something in front of
+                   the listener answers in its place: a proxy, a login page
 `
 	if diff := cmp.Diff(want, check.Text()); diff != "" {
 		t.Error(diff)
@@ -29,26 +29,32 @@ func TestTextIsAlignedAndWrapped(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	t.Parallel()
-	report := doctor.Report{URL: "https://inbox.example:443/…", Listener: "ackbox", Checks: []doctor.Check{
-		{Name: "dns", Status: doctor.Warn}, {Name: "tls", Status: doctor.Pass}, {Name: "trust", Status: doctor.Fail},
-		{Name: "answer", Status: doctor.Skip, Found: "not sent"}, {Name: "login", Status: doctor.Skip, Found: "not sent"},
-		{Name: "message", Status: doctor.Skip, Found: "not asked for"},
-	}}
+	report := doctor.Report{
+		URL: "https://inbox.example:443/…", Listener: "ackbox", Checks: []doctor.Check{
+			{Name: "dns", Status: doctor.Warn}, {Name: "tls", Status: doctor.Pass},
+			{Name: "trust", Status: doctor.Fail},
+			{Name: "answer", Status: doctor.Skip, Found: "not sent"},
+			{Name: "login", Status: doctor.Skip, Found: "not sent"},
+			{Name: "message", Status: doctor.Skip, Found: "not requested"},
+		},
+	}
 	want := `skip               answer, login: not sent
-skip               message: not asked for
+skip               message: not requested
 
-Salesforce cannot deliver safely to https://inbox.example:443/…: failed trust; to be looked at: dns;
-the listener seems to be ackbox
+Salesforce cannot deliver safely to https://inbox.example:443/…; failed: trust; warnings: dns; the
+listener seems to be ackbox
 `
 	if diff := cmp.Diff(want, report.Summary()); diff != "" {
 		t.Error(diff)
 	}
 	report.Checks = report.Checks[:2]
-	if got := report.Summary(); !strings.HasPrefix(got, "\nNothing failed at https://inbox.example:443/…") {
-		t.Errorf("got %q", got)
+	want = "\nNothing failed at https://inbox.example:443/…"
+	if got := report.Summary(); !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want %q at its start", got, want)
 	}
 	report.Checks = report.Checks[1:]
-	if got := report.Summary(); !strings.HasPrefix(got, "\nSalesforce can deliver to https://inbox.example:443/…") {
-		t.Errorf("got %q", got)
+	want = "\nSalesforce can deliver to https://inbox.example:443/…"
+	if got := report.Summary(); !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want %q at its start", got, want)
 	}
 }
