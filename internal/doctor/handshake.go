@@ -58,7 +58,7 @@ func (e *examination) spoken(current, old []string) Check {
 	if len(old) > 0 {
 		check.Status = Warn
 		check.Todo = "turn off " + strings.Join(old, " and ") +
-			", which Salesforce does not need and which is not secure"
+			": not needed by Salesforce, and not secure"
 	}
 	switch {
 	case e.shown.asked && e.Certificate == nil:

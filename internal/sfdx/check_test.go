@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestWrongSettingsAreRefusedByName(t *testing.T) {
+func TestInvalidSettingsAreErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change  func(p *sfdx.Project)
@@ -22,7 +22,7 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 		"object with a path":        {func(p *sfdx.Project) { p.Object = "../Lead" }, "object"},
 		"object of another kind":    {func(p *sfdx.Project) { p.Object = "Order_Event__e" }, "object"},
 		"object with two prefixes":  {func(p *sfdx.Project) { p.Object = "a__b__d__c" }, "object"},
-		"object with an odd part":   {func(p *sfdx.Project) { p.Object = "acme__1__c" }, "object"},
+		"object, invalid part":      {func(p *sfdx.Project) { p.Object = "acme__1__c" }, "object"},
 		"name with a space":         {func(p *sfdx.Project) { p.Name = "my message" }, "name"},
 		"name that begins with _":   {func(p *sfdx.Project) { p.Name = "_message" }, "name"},
 		"name with two underscores": {func(p *sfdx.Project) { p.Name = "acme__message" }, "name"},
@@ -47,11 +47,11 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 		"field of a parent":         {func(p *sfdx.Project) { p.Fields = []string{"Owner.Name"} }, "field"},
 		"field with a dash":         {func(p *sfdx.Project) { p.Fields = []string{"Last-Name"} }, "field"},
 		"relationship":              {func(p *sfdx.Project) { p.Fields = []string{"Parent__r"} }, "field"},
-		"field with an odd end":     {func(p *sfdx.Project) { p.Fields = []string{"Amount___c"} }, "field"},
+		"field, invalid end":        {func(p *sfdx.Project) { p.Fields = []string{"Amount___c"} }, "field"},
 		"standard field with __":    {func(p *sfdx.Project) { p.Fields = []string{"Last__Name"} }, "field"},
 		"field named twice":         {func(p *sfdx.Project) { p.Fields = []string{"Email", "EMail"} }, "field"},
 		"part of a field of a part": {func(p *sfdx.Project) { p.Fields = []string{"a__b__d__City__s"} }, "field"},
-		"id in small letters":       {func(p *sfdx.Project) { p.Fields = []string{"id"} }, "field"},
+		"id in lower case":          {func(p *sfdx.Project) { p.Fields = []string{"id"} }, "field"},
 		"required and not sent":     {func(p *sfdx.Project) { p.Required = []string{"Phone"} }, "required"},
 		"delete":                    {func(p *sfdx.Project) { p.On = "Delete" }, "on"},
 		"version of another form":   {func(p *sfdx.Project) { p.APIVersion = "65" }, "api-version"},
@@ -70,7 +70,7 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 				t.Fatalf("got the error %v, want one of %s", err, c.setting)
 			}
 			if strings.Contains(err.Error(), secret) {
-				t.Errorf("got an error with the token in it: %v", err)
+				t.Errorf("the error contains the token: %v", err)
 			}
 		})
 	}
@@ -101,7 +101,8 @@ func TestAllowedSettings(t *testing.T) {
 func TestDefaultName(t *testing.T) {
 	t.Parallel()
 	for object, want := range map[string]string{
-		"Lead": "ackbox_Lead", "Sample__c": "ackbox_Sample", "acme__Big_Sample__c": "ackbox_acme_Big_Sample",
+		"Lead": "ackbox_Lead", "Sample__c": "ackbox_Sample",
+		"acme__Big_Sample__c": "ackbox_acme_Big_Sample",
 	} {
 		project := lead()
 		project.Object = object

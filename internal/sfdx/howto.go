@@ -13,7 +13,7 @@ var howToText string
 
 var howToTemplate = template.Must(template.New("howto").Option("missingkey=error").Parse(howToText))
 
-// howTo is the README of the project. It holds the host of the URL and never the token.
+// howTo returns the README of the project, which contains the host of the URL and not the token.
 func howTo(p Project) []byte {
 	host := ""
 	if u, err := url.Parse(p.URL); err == nil {
@@ -22,14 +22,16 @@ func howTo(p Project) []byte {
 	var b bytes.Buffer
 	must(howToTemplate.Execute(&b, map[string]any{
 		"Project": p, "Host": host, "Fields": strings.Join(p.sent(), ", "), "When": saves[p.On],
-		"Readable": strings.Join(p.readable(), " and "), "Unpermitted": strings.Join(p.unpermitted(), ", "),
-		"Workflow": p.workflowPath(), "Flow": p.flowPath(), "PermissionSet": p.permissionSetPath(),
+		"Readable":    strings.Join(p.readable(), " and "),
+		"Unpermitted": strings.Join(p.unpermitted(), ", "),
+		"Workflow":    p.workflowPath(), "Flow": p.flowPath(), "PermissionSet": p.permissionSetPath(),
 		"WSDL": wsdlName(p.Object),
 	}))
 	return b.Bytes()
 }
 
-// wsdlName is how the WSDLs in package wsdl are named: lead.wsdl, but acme__Sample__c.wsdl.
+// wsdlName returns the file name of the object's WSDL in package wsdl: lead.wsdl, but
+// acme__Sample__c.wsdl.
 func wsdlName(object string) string {
 	if _, _, custom := cutSuffix(object); custom {
 		return object + ".wsdl"
@@ -37,7 +39,7 @@ func wsdlName(object string) string {
 	return strings.ToLower(object) + ".wsdl"
 }
 
-// saves says a trigger in words.
+// saves describes each trigger in words.
 var saves = map[Trigger]string{
 	OnCreate: "created", OnUpdate: "updated", OnCreateOrUpdate: "created or updated",
 }

@@ -6,9 +6,10 @@ import (
 	"encoding/xml"
 )
 
-// The structs below write what we need of each metadata type, their fields in the order of the type's xsd:sequence in
-// the metadata WSDL: a deployment reads elements in that order. The types are described in the Metadata API Developer
-// Guide (meta_workflow.htm, meta_visual_workflow.htm, meta_permissionset.htm); the tests hold each order.
+// The structs below hold the elements that we need of each metadata type, in the order of the
+// type's xsd:sequence in the metadata WSDL, which a deployment requires. The Metadata API Developer
+// Guide describes the types (meta_workflow.htm, meta_visual_workflow.htm, meta_permissionset.htm).
+// The tests check each order.
 
 type workflow struct {
 	XMLName          xml.Name          `xml:"http://soap.sforce.com/2006/04/metadata Workflow"`
@@ -28,11 +29,13 @@ type outboundMessage struct {
 	UseDeadLetterQueue bool     `xml:"useDeadLetterQueue"`
 }
 
-// newWorkflow asks for no session id: since February 2026 none is sent, whatever is asked for (Salesforce Help
-// 005232763). The dead letter queue needs a permission that few orgs have, so it is off.
+// newWorkflow returns the outbound message. It requests no session id: since February 2026 none is
+// sent, even if requested (Salesforce Help 005232763). It does not use the dead letter queue, for
+// which few orgs have the permission.
 func newWorkflow(p Project) workflow {
 	return workflow{OutboundMessages: []outboundMessage{{
-		FullName: p.Name, APIVersion: p.APIVersion, Description: p.Description, EndpointURL: p.URL, Fields: p.sent(),
+		FullName: p.Name, APIVersion: p.APIVersion, Description: p.Description, EndpointURL: p.URL,
+		Fields:          p.sent(),
 		IntegrationUser: p.User, Name: p.Name,
 	}}}
 }
@@ -79,10 +82,10 @@ type flowStart struct {
 // flowAction is the name of the flow's only element.
 const flowAction = "Send_outbound_message"
 
-// newFlow makes a flow that is inactive until somebody activates it, which Draft is called in the metadata: nothing is
-// sent before, and a production org takes an active one only if it is set to (meta_visual_workflow.htm). The action
-// belongs to the transaction of the save: a save that is rolled back sends nothing. The places are those of a fresh
-// canvas in Flow Builder.
+// newFlow returns the flow. Its status is Draft: nothing is sent before somebody activates it. A
+// production org accepts the deployment of an active flow only if it is configured to
+// (meta_visual_workflow.htm). The action belongs to the transaction of the save, so that a save
+// that is rolled back sends nothing. The locations are those of a new canvas in Flow Builder.
 func newFlow(p Project) flow {
 	message := p.Object + "." + p.Name
 	return flow{
@@ -117,8 +120,9 @@ type manifestType struct {
 	Name    string `xml:"name"`
 }
 
-// newManifest names the whole Workflow of the object and not the outbound message alone: the sf command does not find
-// the parts of a workflow file (github.com/forcedotcom/cli issue 2563).
+// newManifest returns the manifest. It names the whole Workflow of the object, not the outbound
+// message only, because the sf command does not find the parts of a workflow file
+// (github.com/forcedotcom/cli issue 2563).
 func newManifest(p Project) manifest {
 	return manifest{
 		Types:   []manifestType{{p.Name, "Flow"}, {p.Name, "PermissionSet"}, {p.Object, "Workflow"}},
@@ -126,7 +130,8 @@ func newManifest(p Project) manifest {
 	}
 }
 
-// sfdxProject is sfdx-project.json (Salesforce DX Developer Guide, "Salesforce DX Project Configuration").
+// sfdxProject is sfdx-project.json (Salesforce DX Developer Guide, "Salesforce DX Project
+// Configuration").
 type sfdxProject struct {
 	PackageDirectories []packageDirectory `json:"packageDirectories"`
 	Name               string             `json:"name"`
@@ -147,7 +152,8 @@ func newSfdxProject(p Project) sfdxProject {
 	}
 }
 
-// encodeXML writes a file as the sf command does: indented by four spaces, a line end at the end.
+// encodeXML returns v as XML in the format of the sf command: indented by four spaces, with a line
+// end at the end.
 func encodeXML(v any) []byte {
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
@@ -164,7 +170,8 @@ func encodeJSON(v any) []byte {
 	return append(data, '\n')
 }
 
-// must is for encoders of our own structs into memory, which fail for wrong struct tags only.
+// must panics on an error of encoding our own structs into memory, which only invalid struct tags
+// can cause.
 func must(err error) {
 	if err != nil {
 		panic(err)

@@ -31,22 +31,27 @@ type objectPermission struct {
 	ViewAllRecords   bool   `xml:"viewAllRecords"`
 }
 
-// newPermissionSet lets its holder read the object and the fields, and nothing else.
+// newPermissionSet returns a permission set that allows reading the object and the fields, and
+// nothing else.
 func newPermissionSet(p Project) permissionSet {
 	set := permissionSet{
-		Description: "Read access for the user that " + p.Object + " records are sent to ackbox as.", Label: p.Name,
+		Description: "Read access for the user as whom " + p.Object + " records are sent to ackbox.",
+		Label:       p.Name,
 	}
 	for _, field := range p.permitted() {
-		set.FieldPermissions = append(set.FieldPermissions, fieldPermission{Field: p.Object + "." + field, Readable: true})
+		set.FieldPermissions = append(set.FieldPermissions,
+			fieldPermission{Field: p.Object + "." + field, Readable: true})
 	}
 	for _, object := range p.readable() {
-		set.ObjectPermissions = append(set.ObjectPermissions, objectPermission{AllowRead: true, Object: object})
+		set.ObjectPermissions = append(set.ObjectPermissions,
+			objectPermission{AllowRead: true, Object: object})
 	}
 	return set
 }
 
-// readable are the objects to read, sorted: a deployment refuses "Read Contracts" without "Read Accounts", and so for
-// the others that belong to an account. The three that come after have no object permissions of their own.
+// readable returns the objects that the permission set allows reading, sorted. A deployment rejects
+// "Read Contracts" without "Read Accounts", as it does for the other objects that belong to an
+// account. Event, Task and User have no object permissions.
 func (p Project) readable() []string {
 	switch p.Object {
 	case "Contact", "Contract", "Opportunity", "Order":
@@ -57,7 +62,7 @@ func (p Project) readable() []string {
 	return []string{p.Object}
 }
 
-// permitted are the names that the permission set gives, sorted, without the object.
+// permitted returns the names of the fields in the permission set, sorted, without the object.
 func (p Project) permitted() []string {
 	var names []string
 	for _, field := range p.sent() {
@@ -69,17 +74,21 @@ func (p Project) permitted() []string {
 	return slices.Compact(names)
 }
 
-// unpermitted are the chosen fields that the permission set does not give.
+// unpermitted returns the chosen fields that are not in the permission set.
 func (p Project) unpermitted() []string {
-	return slices.DeleteFunc(p.sent(), func(field string) bool { return field == "Id" || p.permission(field) != "" })
+	return slices.DeleteFunc(p.sent(), func(field string) bool {
+		return field == "Id" || p.permission(field) != ""
+	})
 }
 
-// permission is the name under which a permission set gives a field: its own, or that of the compound field that it is
-// a part of; "" for one that a permission set must not name. A deployment fails at a required field ("You cannot deploy
-// to a required field"), a master-detail relationship among them, and at a system field: none has field-level security.
-// We know of no published list of these standard fields. Ours is a careful guess from what the objects require and fill
-// in by themselves, and from a profile retrieved from an org: of an account's standard fields it has BillingAddress and
-// not BillingCity, it has ParentId, and neither Name, OwnerId nor any of the system's.
+// permission returns the name of a field in a permission set: its own, or that of the compound
+// field that it is a part of; "" if a permission set must not name it. A deployment fails at a
+// required field ("You cannot deploy to a required field"), including a master-detail relationship,
+// and at a system field, because neither has field-level security. There is no published list of
+// these standard fields that we know of. Ours is inferred from the fields that the objects require
+// or set themselves, and from a profile that was retrieved from an org: of an account's standard
+// fields, it has BillingAddress but not BillingCity, it has ParentId, and neither Name, OwnerId nor
+// any system field.
 func (p Project) permission(field string) string {
 	if slices.Contains(p.Required, field) || slices.Contains(systemFields, field) ||
 		slices.Contains(requiredFields[p.Object], field) {
@@ -92,28 +101,36 @@ func (p Project) permission(field string) string {
 			return compound + "__c"
 		}
 		return ""
-	case "pc": // a contact's field on a person account: given with the contact's
+	case "pc": // a contact's field on a person account: permitted with the contact's
 		return ""
 	}
 	return p.compound(field)
 }
 
-// systemFields are those of every object, and the parts of Name, which is required wherever it is.
+// systemFields are the system fields of all objects, and Name and its parts, which are required in
+// every object.
 var systemFields = []string{
-	"Id", "IsDeleted", "CreatedById", "CreatedDate", "LastModifiedById", "LastModifiedDate", "SystemModstamp",
-	"LastActivityDate", "LastReferencedDate", "LastViewedDate", "OwnerId", "RecordTypeId", "CurrencyIsoCode",
-	"MasterRecordId", "PhotoUrl", "Name", "FirstName", "LastName", "MiddleName", "Salutation", "Suffix",
+	"Id", "IsDeleted", "CreatedById", "CreatedDate", "LastModifiedById", "LastModifiedDate",
+	"SystemModstamp", "LastActivityDate", "LastReferencedDate", "LastViewedDate", "OwnerId",
+	"RecordTypeId", "CurrencyIsoCode", "MasterRecordId", "PhotoUrl", "Name", "FirstName", "LastName",
+	"MiddleName", "Salutation", "Suffix",
 }
 
-// requiredFields are those that an object requires or fills in by itself.
+// requiredFields are the fields that each object requires or sets itself.
 var requiredFields = map[string][]string{
 	"Case":     {"CaseNumber", "IsClosed", "IsEscalated", "Status"},
 	"Contract": {"AccountId", "ContractNumber", "Status", "StatusCode"},
-	"Event":    {"ActivityDate", "ActivityDateTime", "DurationInMinutes", "EndDateTime", "StartDateTime"},
-	"Lead": {"Company", "ConvertedAccountId", "ConvertedContactId", "ConvertedDate", "ConvertedOpportunityId",
-		"IsConverted", "IsUnreadByOwner", "Status"},
-	"Opportunity": {"CloseDate", "Fiscal", "FiscalQuarter", "FiscalYear", "ForecastCategory", "ForecastCategoryName",
-		"HasOpportunityLineItem", "IsClosed", "IsWon", "StageName"},
+	"Event": {
+		"ActivityDate", "ActivityDateTime", "DurationInMinutes", "EndDateTime", "StartDateTime",
+	},
+	"Lead": {
+		"Company", "ConvertedAccountId", "ConvertedContactId", "ConvertedDate",
+		"ConvertedOpportunityId", "IsConverted", "IsUnreadByOwner", "Status",
+	},
+	"Opportunity": {
+		"CloseDate", "Fiscal", "FiscalQuarter", "FiscalYear", "ForecastCategory",
+		"ForecastCategoryName", "HasOpportunityLineItem", "IsClosed", "IsWon", "StageName",
+	},
 	"Order": {"AccountId", "EffectiveDate", "OrderNumber", "Status", "StatusCode"},
 	"Task":  {"IsClosed", "IsHighPriority", "Priority", "Status"},
 }
@@ -121,14 +138,15 @@ var requiredFields = map[string][]string{
 var (
 	addresses    = []string{"Billing", "Shipping", "Mailing", "Other"}
 	addressParts = []string{
-		"Street", "City", "State", "StateCode", "PostalCode", "Country", "CountryCode", "Latitude", "Longitude",
-		"GeocodeAccuracy",
+		"Street", "City", "State", "StateCode", "PostalCode", "Country", "CountryCode", "Latitude",
+		"Longitude", "GeocodeAccuracy",
 	}
 )
 
-// compound is the address that a standard field is a part of, or the field itself. An outbound message has only the
-// parts and a permission set only the whole: Account.BillingCity is given as Account.BillingAddress. A lead's address
-// has no prefix. Those of a person account are the contact's.
+// compound returns the address field that a standard field is a part of, or the field itself. An
+// outbound message has only the parts and a permission set only the compound field:
+// Account.BillingAddress includes Account.BillingCity. A lead's address has no prefix. It returns
+// "" for the addresses of a person account, which are the contact's.
 func (p Project) compound(field string) string {
 	for _, part := range addressParts {
 		prefix, ok := strings.CutSuffix(field, part)

@@ -9,14 +9,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestThePermissionSetNamesOnlyWhatItMay(t *testing.T) {
+func TestThePermissionSetNamesOnlyPermissibleFields(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		object, fields, required string
 		want, objects            []string
 	}{
 		"system and required fields": {
-			object: "Lead", fields: "Id Name LastName Company Status OwnerId CreatedDate SystemModstamp IsConverted Email",
+			object: "Lead", fields: "Id Name LastName Company Status OwnerId CreatedDate SystemModstamp " +
+				"IsConverted Email",
 			want: []string{"Lead.Email"}, objects: []string{"Lead"},
 		},
 		"address of a lead": {
@@ -25,8 +26,9 @@ func TestThePermissionSetNamesOnlyWhatItMay(t *testing.T) {
 		},
 		"addresses of an account": {
 			object: "Account", objects: []string{"Account"},
-			fields: "BillingCity BillingStateCode ShippingCountryCode PersonMailingCity Rank__pc ParentId Name",
-			want:   []string{"Account.BillingAddress", "Account.ParentId", "Account.ShippingAddress"},
+			fields: "BillingCity BillingStateCode ShippingCountryCode PersonMailingCity Rank__pc " +
+				"ParentId Name",
+			want: []string{"Account.BillingAddress", "Account.ParentId", "Account.ShippingAddress"},
 		},
 		"words that end like an address": {
 			object: "Property", fields: "City RegistrationCountry", objects: []string{"Property"},
@@ -39,15 +41,19 @@ func TestThePermissionSetNamesOnlyWhatItMay(t *testing.T) {
 		"custom fields": {
 			object: "acme__Sample__c", objects: []string{"acme__Sample__c"}, required: "acme__Parent__c",
 			fields: "Name acme__B__c acme__A__c acme__Parent__c acme__At__Latitude__s acme__At__City__s",
-			want:   []string{"acme__Sample__c.acme__A__c", "acme__Sample__c.acme__At__c", "acme__Sample__c.acme__B__c"},
+			want: []string{"acme__Sample__c.acme__A__c", "acme__Sample__c.acme__At__c",
+				"acme__Sample__c.acme__B__c"},
 		},
-		"an object without permissions": {object: "Task", fields: "Subject Status", want: []string{"Task.Subject"}},
-		"no fields to name":             {object: "Lead", fields: "Id LastName", objects: []string{"Lead"}},
+		"an object without permissions": {object: "Task", fields: "Subject Status",
+			want: []string{"Task.Subject"}},
+		"no fields to name": {object: "Lead", fields: "Id LastName",
+			objects: []string{"Lead"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			project := lead()
-			project.Object, project.Fields, project.Required = c.object, strings.Fields(c.fields), strings.Fields(c.required)
+			project.Object, project.Fields, project.Required = c.object, strings.Fields(c.fields),
+				strings.Fields(c.required)
 			set := read(t, permissionSet(t, project))
 			if diff := cmp.Diff(c.want, set.texts("fieldPermissions", "field")); diff != "" {
 				t.Errorf("fields (-want +got):\n%s", diff)
@@ -56,7 +62,8 @@ func TestThePermissionSetNamesOnlyWhatItMay(t *testing.T) {
 				t.Errorf("objects (-want +got):\n%s", diff)
 			}
 			for _, may := range [][]string{
-				{"fieldPermissions", "editable"}, {"objectPermissions", "allowEdit"}, {"objectPermissions", "viewAllRecords"},
+				{"fieldPermissions", "editable"}, {"objectPermissions", "allowEdit"},
+				{"objectPermissions", "viewAllRecords"},
 			} {
 				if got := set.texts(may...); strings.Contains(strings.Join(got, " "), "true") {
 					t.Errorf("%v: got %v, want reading only", may, got)
@@ -77,16 +84,17 @@ func permissionSet(tb testing.TB, p sfdx.Project) []byte {
 	return nil
 }
 
-func TestTheHowToNamesTheFieldsThatThePermissionSetDoesNot(t *testing.T) {
+func TestTheREADMENamesTheFieldsThatThePermissionSetDoesNot(t *testing.T) {
 	t.Parallel()
 	text := string(files(t, lead())["README.md"])
-	if want := "Not named\nare CreatedDate, LastName, Status."; !strings.Contains(text, want) {
+	want := "The permission\nset therefore omits CreatedDate, LastName, Status."
+	if !strings.Contains(text, want) {
 		t.Errorf("got no %q in:\n%s", want, text)
 	}
 	project := lead()
 	project.Fields = []string{"Email"}
 	text = string(files(t, project)["README.md"])
-	if strings.Contains(text, "Not named") || strings.Contains(text, "\n\n\n") {
+	if strings.Contains(text, "therefore omits") || strings.Contains(text, "\n\n\n") {
 		t.Errorf("got a paragraph about no fields, or an empty one:\n%s", text)
 	}
 }

@@ -10,22 +10,23 @@ import (
 
 const manifestPath = "manifest/package.xml"
 
-// gitignore keeps the file with the token out of a repository, and what the sf command keeps for itself.
-const gitignore = `# The outbound message holds the URL, and the URL is a secret.
+// gitignore excludes the file with the token and the sf command's own files from a repository.
+const gitignore = `# The outbound message contains the URL, which is a secret.
 /force-app/main/default/workflows/
 /before/
 /.sf/
 /.sfdx/
 `
 
-// defaultName is the API name of what is made for an object: "ackbox_Lead", "ackbox_acme_Sample". Metadata names may
-// not contain two underscores in a row, unlike those of custom objects.
+// defaultName returns the default API name for an object: "ackbox_Lead", "ackbox_acme_Sample".
+// Metadata names, unlike the names of custom objects, must not contain two underscores in a row.
 func defaultName(object string) string {
 	base, _, _ := cutSuffix(object)
 	return "ackbox_" + strings.ReplaceAll(base, "__", "_")
 }
 
-// cutSuffix parts "acme__Sample__c" into "acme__Sample" and "c"; found is false for a standard name.
+// cutSuffix splits "acme__Sample__c" into "acme__Sample" and "c". found is false for a standard
+// name.
 func cutSuffix(name string) (base, suffix string, found bool) {
 	i := strings.LastIndex(name, "__")
 	if i < 0 {
@@ -50,7 +51,8 @@ func (p Project) withDefaults() Project {
 	return p
 }
 
-// sent are the fields of the message: Id and the chosen ones, in the order in which Setup lists and sends them.
+// sent returns the fields of the message: Id and the chosen ones, in the order of Setup and of
+// messages.
 func (p Project) sent() []string {
 	fields := append([]string{"Id"}, p.Fields...)
 	slices.Sort(fields)
@@ -69,8 +71,8 @@ func (p Project) permissionSetPath() string {
 	return "force-app/main/default/permissionsets/" + p.Name + ".permissionset-meta.xml"
 }
 
-// Warnings are what is allowed but seldom meant: a URL that Salesforce cannot reach, is not encrypted or is not one of
-// ackbox. None of them holds the URL.
+// Warnings returns warnings about a URL that Salesforce cannot reach, that is not encrypted, or
+// that is not one of ackbox's. None of them contains the URL.
 func (p Project) Warnings() []string {
 	u, err := url.Parse(p.URL)
 	if err != nil {
@@ -78,23 +80,27 @@ func (p Project) Warnings() []string {
 	}
 	var warnings []string
 	if !public(u.Hostname()) {
-		warnings = append(warnings, "Salesforce cannot reach "+u.Hostname()+": it posts from the internet")
+		warnings = append(warnings, "Salesforce cannot reach "+u.Hostname()+
+			": it connects from the internet")
 	}
 	if u.Scheme == "http" {
-		warnings = append(warnings, "the URL is http: records and the token travel unencrypted; use https outside of a test")
+		warnings = append(warnings, "the URL is http: records and the token are sent unencrypted; "+
+			"use https except for tests")
 	}
 	if !strings.Contains(u.Path, "/outbound/") {
-		warnings = append(warnings, "the URL has no /outbound/TOKEN in it: is it one that ackbox source add printed?")
+		warnings = append(warnings, "the URL does not contain /outbound/TOKEN: is it one that ackbox "+
+			"source add printed?")
 	}
 	return warnings
 }
 
-// public says whether a host can be one that the internet knows.
+// public reports whether a host may be reachable from the internet.
 func public(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if addr, err := netip.ParseAddr(host); err == nil {
 		addr = addr.Unmap()
 		return addr.IsGlobalUnicast() && !addr.IsPrivate()
 	}
-	return strings.Contains(host, ".") && !strings.HasSuffix(host, ".localhost") && !strings.HasSuffix(host, ".local")
+	return strings.Contains(host, ".") && !strings.HasSuffix(host, ".localhost") &&
+		!strings.HasSuffix(host, ".local")
 }

@@ -1,6 +1,7 @@
-// Package sfdx writes a Salesforce DX project that makes an org send the records of one object to ackbox: the
-// outbound message, a record-triggered Flow that sends it, a permission set for the user it is sent as, the manifest,
-// and a how-to with the commands that deploy them. It knows the published rules of the metadata and talks to no org.
+// Package sfdx writes a Salesforce DX project that makes an org send the records of one object to
+// ackbox: the outbound message, a record-triggered Flow that sends it, a permission set for the
+// user it is sent as, the manifest, and a README with the commands that deploy them. It knows the
+// published rules of the metadata and connects to no org.
 package sfdx
 
 import (
@@ -13,11 +14,12 @@ import (
 	"slices"
 )
 
-// defaultAPIVersion is the Metadata API version of a project that names none.
+// defaultAPIVersion is the Metadata API version of a project without one.
 const defaultAPIVersion = "65.0"
 
-// Trigger says which saves of a record send a message. Its values are those of RecordTriggerType in the Metadata API.
-// A deleted record never sends one: a flow can do so only after a save.
+// Trigger is the kind of saves that send a message. Its values are those of RecordTriggerType in
+// the Metadata API. The deletion of a record never sends one, because a flow can do so only after a
+// save.
 type Trigger string
 
 // The triggers of a flow that runs after a save.
@@ -27,46 +29,49 @@ const (
 	OnCreateOrUpdate Trigger = "CreateAndUpdate"
 )
 
-// Project is what the written files are made of. [Files] and [Write] check it.
+// Project holds the settings of a project. [Files] and [Write] check them.
 type Project struct {
 	// Object is the API name of the object, such as "Lead" or "acme__Sample__c".
 	Object string
-	// Fields are the API names of the fields to send. Id is always sent, named or not.
+	// Fields are the API names of the fields to send. Id is always sent.
 	Fields []string
-	// Required are those of Fields that the org requires or that are master-detail relationships: the permission set
-	// must not name them. Some standard ones are known without.
+	// Required are those of Fields that are required in the org or are master-detail relationships,
+	// which the permission set must not name. Some required standard fields are known and need not
+	// be listed.
 	Required []string
-	// URL is where Salesforce posts to, the source's token included.
+	// URL is the URL that Salesforce posts to, which contains the source's token.
 	URL string
-	// User is the username that the message is sent as: what it may read is what is sent.
+	// User is the username of the user to send as. Only what that user may read is sent.
 	User string
-	// Name is the API name of the outbound message, of the flow and of the permission set;
-	// "ackbox_" and the object without its suffix when empty, such as "ackbox_Lead".
+	// Name is the API name of the outbound message, the flow and the permission set; when empty,
+	// "ackbox_" followed by the object without its suffix, such as "ackbox_Lead".
 	Name string
-	// Description is shown in Setup, at most 255 characters; one that says what this is for when empty.
+	// Description is shown in Setup and has at most 255 characters; when empty, it says what is
+	// sent to ackbox.
 	Description string
-	// On says which saves send; [OnCreateOrUpdate] when empty.
+	// On is which saves send; [OnCreateOrUpdate] when empty.
 	On Trigger
-	// APIVersion is a Metadata API version such as "65.0", which it is when empty.
+	// APIVersion is a Metadata API version; "65.0" when empty.
 	APIVersion string
 }
 
-// Error says which setting of a [Project] is wrong, and what to do about it.
+// Error describes which setting of a [Project] is invalid, and what to do about it.
 type Error struct {
 	// Setting is the setting's name in lower case with hyphens, such as "api-version".
 	Setting string
-	// Problem goes on where the setting's name begins a sentence, without the full stop: "is missing: …".
+	// Problem continues a sentence that begins with the setting's name, without the full stop: "is
+	// missing: …".
 	Problem string
 }
 
-// Error gives setting and problem: "url is missing: …".
+// Error returns setting and problem: "url is missing: …".
 func (e *Error) Error() string { return e.Setting + " " + e.Problem }
 
-// ErrNotEmpty is the error of [Write] for a folder that has something in it.
+// ErrNotEmpty is the error of [Write] for a folder that is not empty.
 var ErrNotEmpty = errors.New("the folder is not empty")
 
-// Files makes the project's files, by slash-separated path. The same project gives the same bytes. Its error is an
-// [*Error].
+// Files returns the project's files by slash-separated path. The result depends on p only. Each
+// error is an [*Error].
 func Files(p Project) (map[string][]byte, error) {
 	p = p.withDefaults()
 	if err := p.check(); err != nil {
@@ -83,9 +88,10 @@ func Files(p Project) (map[string][]byte, error) {
 	}, nil
 }
 
-// Write makes dir and the project's files in it, readable by their owner only because the URL is a secret. It gives
-// their paths, sorted. A folder with something in it is [ErrNotEmpty] unless force is set: then files of the same name
-// are replaced and all others stay. A wrong project is an [*Error], and nothing is written.
+// Write writes the project's files into dir, which it creates, and returns their paths, sorted.
+// Only the owner can read the files, because the URL is a secret. If dir is not empty, Write
+// returns [ErrNotEmpty] unless force is set, in which case it replaces files of the same name and
+// leaves all others. If the project is invalid, it returns an [*Error] and writes nothing.
 func Write(dir string, p Project, force bool) ([]string, error) {
 	files, err := Files(p)
 	if err != nil {
@@ -120,12 +126,12 @@ func checkEmpty(dir string) error {
 
 func writeFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("make folder: %w", err)
+		return fmt.Errorf("create folder: %w", err)
 	}
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		return fmt.Errorf("write file: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil { // a file that was there keeps its mode
+	if err := os.Chmod(path, 0o600); err != nil { // an existing file keeps its mode otherwise
 		return fmt.Errorf("protect file: %w", err)
 	}
 	return nil

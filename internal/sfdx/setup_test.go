@@ -17,21 +17,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
 const secret = "s3cr3t-token"
 
 func lead() sfdx.Project {
 	return sfdx.Project{
-		Object: "Lead", URL: "https://inbox.example.com/outbound/" + secret, User: "integration@example.com",
+		Object: "Lead", URL: "https://inbox.example.com/outbound/" + secret,
+		User:   "integration@example.com",
 		Fields: []string{"Status", "LastName", "City", "Country", "Email", "CreatedDate", "Rating__c"},
 	}
 }
 
 func sample() sfdx.Project {
 	return sfdx.Project{
-		Object: "acme__Sample__c", URL: "https://inbox.example.com:8443/outbound/" + secret, User: "o'hara@example.com.test",
-		Fields:   []string{"Name", "acme__Amount__c", "acme__Parent__c", "acme__Place__Latitude__s", "Id"},
+		Object: "acme__Sample__c", URL: "https://inbox.example.com:8443/outbound/" + secret,
+		User: "o'hara@example.com.test",
+		Fields: []string{"Name", "acme__Amount__c", "acme__Parent__c", "acme__Place__Latitude__s",
+			"Id"},
 		Required: []string{"acme__Parent__c"}, On: sfdx.OnUpdate, Name: "Sample_out", APIVersion: "66.0",
 		Description: "Größe & <Preis> → 日本",
 	}
@@ -46,7 +49,7 @@ func files(tb testing.TB, p sfdx.Project) map[string][]byte {
 	return files
 }
 
-func TestFilesAreTheGoldenOnes(t *testing.T) {
+func TestFilesMatchTheGoldenFiles(t *testing.T) {
 	t.Parallel()
 	for name, project := range map[string]sfdx.Project{"lead": lead(), "sample": sample()} {
 		t.Run(name, func(t *testing.T) {
@@ -57,13 +60,14 @@ func TestFilesAreTheGoldenOnes(t *testing.T) {
 				writeGolden(t, dir, got)
 			}
 			if diff := cmp.Diff(readGolden(t, dir), text(got)); diff != "" {
-				t.Errorf("files (-golden +got), -update writes them anew:\n%s", diff)
+				t.Errorf("files (-golden +got), -update updates them:\n%s", diff)
 			}
 		})
 	}
 }
 
-// The golden .gitignore would hide its neighbours from our own repository, so it has another name there.
+// goldenName returns the name of a golden file. A .gitignore would exclude other golden files from
+// our own repository.
 func goldenName(name string) string { return strings.Replace(name, ".gitignore", "gitignore", 1) }
 
 func text(files map[string][]byte) map[string]string {
@@ -111,7 +115,7 @@ func readGolden(tb testing.TB, dir string) map[string]string {
 	return texts
 }
 
-func TestFilesAreTheSameEveryTimeAndInAnyOrderOfFields(t *testing.T) {
+func TestFilesDoNotDependOnTheOrderOfFields(t *testing.T) {
 	t.Parallel()
 	want := files(t, lead())
 	for range 10 {
@@ -124,12 +128,12 @@ func TestFilesAreTheSameEveryTimeAndInAnyOrderOfFields(t *testing.T) {
 	}
 }
 
-func TestOnlyTheOutboundMessageHoldsTheToken(t *testing.T) {
+func TestOnlyTheOutboundMessageContainsTheToken(t *testing.T) {
 	t.Parallel()
 	for name, data := range files(t, lead()) {
 		want := strings.HasSuffix(name, "/Lead.workflow-meta.xml")
 		if got := bytes.Contains(data, []byte(secret)); got != want {
-			t.Errorf("%s holds the token: %v, want %v", name, got, want)
+			t.Errorf("%s contains the token: %v, want %v", name, got, want)
 		}
 	}
 	ignored := files(t, lead())[".gitignore"]
@@ -157,7 +161,8 @@ func TestTextIsEscaped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, pair := range [][2]string{
-		{got.Message.URL, project.URL}, {got.Message.Description, project.Description}, {got.Message.User, project.User},
+		{got.Message.URL, project.URL}, {got.Message.Description, project.Description},
+		{got.Message.User, project.User},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("got %q, want %q", pair[0], pair[1])
@@ -165,7 +170,7 @@ func TestTextIsEscaped(t *testing.T) {
 	}
 }
 
-func TestWriteMakesAFolderForItsOwnerOnly(t *testing.T) {
+func TestWriteCreatesFilesForTheirOwnerOnly(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "project")
 	got, err := sfdx.Write(dir, lead(), false)
@@ -203,7 +208,7 @@ func TestWriteRefusesAFolderThatIsNotEmpty(t *testing.T) {
 		t.Fatal(err)
 	}
 	if data, err := os.ReadFile(filepath.Join(dir, "mine.txt")); err != nil || string(data) != "mine" {
-		t.Errorf("got %q, %v, want the other file as it was", data, err)
+		t.Errorf("got %q, %v, want the other file unchanged", data, err)
 	}
 	info, err := os.Stat(filepath.Join(dir, "README.md"))
 	if err != nil || info.Mode().Perm() != 0o600 || info.Size() < 100 {
@@ -211,7 +216,7 @@ func TestWriteRefusesAFolderThatIsNotEmpty(t *testing.T) {
 	}
 }
 
-func TestWriteOfAWrongProjectWritesNothing(t *testing.T) {
+func TestWriteOfAnInvalidProjectWritesNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "project")
 	_, err := sfdx.Write(dir, sfdx.Project{Object: "Lead"}, true)
