@@ -10,22 +10,22 @@ import (
 	"ackbox/internal/doctor"
 )
 
-// doctorCmd is the command doctor. Package doctor says what each check looks for.
+// doctorCmd is the command doctor. Package doctor describes each check.
 type doctorCmd struct {
 	URL string `arg:"" help:"The endpoint's URL, as in Setup."`
 
-	Send       bool          `help:"Post a marked test message too, twice. It will be stored there."`
-	Org        string        `default:"${organization}" help:"The organization's id in the messages, where only some may post."`
-	Object     string        `placeholder:"NAME" help:"The object of the test message; without it ackbox_doctor__c, which nobody has."`
-	CA         string        `name:"ca" placeholder:"FILE" type:"existingfile" help:"Trust the certificates in this PEM file too."`
-	ClientCert string        `placeholder:"FILE" type:"existingfile" help:"Show this client certificate: PEM with the key in it, or in --client-key."`
-	ClientKey  string        `placeholder:"FILE" type:"existingfile" help:"The client certificate's key, PEM."`
-	Timeout    time.Duration `default:"20s" help:"How long a connection or an answer may take."`
+	Send       bool          `help:"Also post a marked test message, twice. The listener will store it."`
+	Org        string        `default:"${organization}" help:"The organization id in the messages, if only some may post."`
+	Object     string        `placeholder:"NAME" help:"The object of the test message (default: ackbox_doctor__c, which no organization has)."`
+	CA         string        `name:"ca" placeholder:"FILE" type:"existingfile" help:"Also trust the certificates in this PEM file."`
+	ClientCert string        `placeholder:"FILE" type:"existingfile" help:"Present this client certificate (PEM, with its key unless --client-key is given)."`
+	ClientKey  string        `placeholder:"FILE" type:"existingfile" help:"The key of the client certificate (PEM)."`
+	Timeout    time.Duration `default:"20s" help:"The time limit of each connection and each answer."`
 	JSON       bool          `name:"json" help:"Print the report as one line of JSON."`
 }
 
-// errUnfit makes the command fail when a check did; the report says which and what to do.
-var errUnfit = errors.New("not fit for Salesforce: see what failed, and run this again when it is mended")
+// errUnfit is returned if a check failed. The report says which and what to do.
+var errUnfit = errors.New("not ready for Salesforce: fix what failed, and run this again")
 
 // Run implements the command.
 func (c *doctorCmd) Run(ctx context.Context, t terminal) error {
@@ -59,7 +59,7 @@ func (c *doctorCmd) options(t terminal) (doctor.Options, error) {
 	warnOrganizations(t, []string{c.Org})
 	if !c.JSON {
 		o.OnCheck = func(check doctor.Check) {
-			if check.Status != doctor.Skip { // the summary has them
+			if check.Status != doctor.Skip { // the summary lists skipped checks
 				fmt.Fprint(t.out, check.Text())
 			}
 		}

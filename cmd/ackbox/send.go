@@ -11,24 +11,24 @@ import (
 	"ackbox/simulate"
 )
 
-// sendCmd is the command send. Its flags are the options of package simulate, which says what each does and which of
-// Salesforce's habits are documented.
+// sendCmd is the command send. Its flags are the options of package simulate, which describes them
+// and says which of Salesforce's behavior is documented.
 type sendCmd struct {
 	URL string `arg:"" help:"The listener's URL."`
 
-	Messages   sendMessages   `embed:"" group:"What is sent:"`
-	Load       sendLoad       `embed:"" group:"How much and how fast:"`
-	Trouble    sendTrouble    `embed:"" group:"What goes wrong, with a probability of 0 to 1:"`
-	Retry      sendRetry      `embed:"" group:"Trying again:"`
-	Connection sendConnection `embed:"" group:"The connection:"`
+	Messages   sendMessages   `embed:"" group:"Messages:"`
+	Load       sendLoad       `embed:"" group:"Load:"`
+	Failures   sendFailures   `embed:"" group:"Failures, each with a probability of 0 to 1:"`
+	Retry      sendRetry      `embed:"" group:"Retries:"`
+	Connection sendConnection `embed:"" group:"Connection:"`
 
-	Acked string `placeholder:"FILE" help:"Write the id of each acked notification to this file, one a line."`
+	Acked string `placeholder:"FILE" help:"Write the id of each acked notification to this file, one per line."`
 	JSON  bool   `name:"json" help:"Print the summary as one line of JSON."`
 }
 
-// errNotAcked makes the command fail when anything was not acked; the summary says what and why.
-var errNotAcked = errors.New("not everything was acked: the summary has the reasons; " +
-	"--retry tries again as Salesforce does")
+// errNotAcked is returned if a notification was not acked. The summary says how many and why.
+var errNotAcked = errors.New("not all notifications were acked: the summary has the reasons; " +
+	"--retry retries as Salesforce does")
 
 // Run implements the command.
 func (c *sendCmd) Run(ctx context.Context, t terminal) error {
@@ -41,7 +41,7 @@ func (c *sendCmd) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return usageError{err}
 	}
-	options := c.Load.options(c.Trouble, c.Retry.curve(), clock)
+	options := c.Load.options(c.Failures, c.Retry.curve(), clock)
 	if options.Bodies = bodies; len(bodies) > 0 && c.Load.Count == 0 && c.Load.For == 0 {
 		options.Count = len(bodies) // each file once
 	}
@@ -58,7 +58,9 @@ func (c *sendCmd) Run(ctx context.Context, t terminal) error {
 	return errors.Join(err, acked.close(), c.report(t, stats))
 }
 
-func (c *sendCmd) run(ctx context.Context, t terminal, sender *simulate.Sender) (simulate.Stats, error) {
+func (c *sendCmd) run(
+	ctx context.Context, t terminal, sender *simulate.Sender,
+) (simulate.Stats, error) {
 	stop := showProgress(t, func() string { return sender.Stats().String() })
 	defer stop()
 	return sender.Run(ctx)
@@ -77,10 +79,10 @@ func (c *sendCmd) report(t terminal, stats simulate.Stats) error {
 	return err
 }
 
-// ackedFile gets the ids of the acked notifications as they come; without a path it is nowhere.
+// ackedFile is the file of --acked. The zero value discards the ids.
 type ackedFile struct {
 	file *os.File
-	err  error // the first
+	err  error // of the first write that failed
 }
 
 func openAcked(path string) (*ackedFile, error) {
@@ -91,7 +93,7 @@ func openAcked(path string) (*ackedFile, error) {
 	return &ackedFile{file: file}, err
 }
 
-// write writes what one Ack covers at once: whoever reads the file meanwhile sees whole lines.
+// write writes the ids of one Ack with a single call, so that readers of the file see whole lines.
 func (a *ackedFile) write(notifications []simulate.Notification) {
 	if a.file == nil || a.err != nil {
 		return
@@ -110,10 +112,10 @@ func (a *ackedFile) close() error {
 	return errors.Join(a.err, a.file.Close())
 }
 
-// progressEvery is how often the progress line is written anew.
+// progressEvery is the interval between updates of the progress line.
 const progressEvery = 200 * time.Millisecond
 
-// showProgress keeps a line up to date when stderr is a terminal, until stop.
+// showProgress updates a line on stderr, if that is a terminal, until stop is called.
 func showProgress(t terminal, line func() string) (stop func()) {
 	file, ok := t.err.(*os.File)
 	if !ok {
@@ -143,23 +145,24 @@ func showProgress(t terminal, line func() string) (stop func()) {
 	}
 }
 
-// sendConnection says how to connect.
+// sendConnection holds the flags for connections.
 type sendConnection struct {
-	Timeout    time.Duration `default:"20s" help:"How long a delivery may take (Salesforce documents 60s, and is said to have gone to 20s)."`
-	ClientCert string        `placeholder:"FILE" type:"existingfile" help:"Show this client certificate: PEM with the key in it, or in --client-key."`
-	ClientKey  string        `placeholder:"FILE" type:"existingfile" help:"The client certificate's key, PEM."`
+	Timeout    time.Duration `default:"20s" help:"The time limit of a delivery (Salesforce documents 60s, and reportedly waits only 20s)."`
+	ClientCert string        `placeholder:"FILE" type:"existingfile" help:"Present this client certificate (PEM, with its key unless --client-key is given)."`
+	ClientKey  string        `placeholder:"FILE" type:"existingfile" help:"The key of the client certificate (PEM)."`
 	CA         string        `name:"ca" placeholder:"FILE" type:"existingfile" help:"Trust the certificates in this PEM file instead of the system's."`
-	UserAgent  string        `default:"${user_agent}" help:"Call yourself so."`
-	Chunked    bool          `help:"Send without a Content-Length. Not documented is what Salesforce does."`
-	KeepAlive  bool          `default:"true" negatable:"" help:"Keep connections between messages. Not documented is whether Salesforce does."`
-	AnyStatus  bool          `help:"Take an Ack under any status. Not documented is whether Salesforce does."`
-	AnyElement bool          `help:"Take an Ack whatever its parent is called. Not documented is whether Salesforce does."`
+	UserAgent  string        `default:"${user_agent}" help:"The User-Agent."`
+	Chunked    bool          `help:"Send the body in chunks, without a Content-Length. Not documented for Salesforce."`
+	KeepAlive  bool          `default:"true" negatable:"" help:"Keep connections open between messages. Not documented for Salesforce."`
+	AnyStatus  bool          `help:"Accept an Ack under any status. Not documented for Salesforce."`
+	AnyElement bool          `help:"Accept an Ack whose parent has any name. Not documented for Salesforce."`
 }
 
 func (c *sendConnection) client(url string, connections int) (*simulate.Client, error) {
 	o := simulate.ClientOptions{
-		Connections: connections, Timeout: c.Timeout, UserAgent: c.UserAgent, Chunked: c.Chunked, NoKeepAlive: !c.KeepAlive,
-		Answers: simulate.AckReader{AnyStatus: c.AnyStatus, AnyElement: c.AnyElement},
+		Connections: connections, Timeout: c.Timeout, UserAgent: c.UserAgent, Chunked: c.Chunked,
+		NoKeepAlive: !c.KeepAlive,
+		Answers:     simulate.AckReader{AnyStatus: c.AnyStatus, AnyElement: c.AnyElement},
 	}
 	var err error
 	if o.Certificate, err = readCertificate(c.ClientCert, c.ClientKey); err != nil {

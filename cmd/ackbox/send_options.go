@@ -13,17 +13,17 @@ import (
 	"ackbox/wsdl"
 )
 
-// sendMessages say what is sent.
+// sendMessages holds the flags for the content of messages.
 type sendMessages struct {
-	Object     string   `default:"Lead" help:"The object of the records, one that this binary has a WSDL of."`
-	WSDL       string   `name:"wsdl" placeholder:"FILE" type:"existingfile" help:"Make records of this WSDL's object instead."`
-	Body       []string `placeholder:"FILE" sep:"none" type:"existingfile" help:"Post these files as they are instead."`
-	Org        string   `default:"${organization}" help:"The organization's id."`
-	Action     string   `placeholder:"ID" help:"The outbound message definition's id; one for the object without it."`
-	APIVersion string   `placeholder:"65.0" help:"The API version in the URLs; old and new ones without it."`
-	Session    string   `enum:"nil,empty,absent,sent" default:"nil" help:"What SessionId holds: ${enum}. Not documented is what comes since session ids were removed in 2026."`
-	Changes    float64  `placeholder:"P" help:"How likely a notification is of a record that was sent before and has changed since."`
-	Seed       uint64   `placeholder:"N" help:"Make the same messages again, ids included; new ones without it."`
+	Object     string   `default:"Lead" help:"The object of the records. This binary must have a WSDL of it."`
+	WSDL       string   `name:"wsdl" placeholder:"FILE" type:"existingfile" help:"Send records of this WSDL's object instead."`
+	Body       []string `placeholder:"FILE" sep:"none" type:"existingfile" help:"Post this file unchanged instead. May be repeated."`
+	Org        string   `default:"${organization}" help:"The organization id."`
+	Action     string   `placeholder:"ID" help:"The id of the outbound message definition (default: one per organization and object)."`
+	APIVersion string   `placeholder:"65.0" help:"The API version in the URLs (default: at random)."`
+	Session    string   `enum:"nil,empty,absent,sent" default:"nil" help:"The form of SessionId: ${enum}. Not documented since Salesforce removed session ids in 2026."`
+	Changes    float64  `placeholder:"P" help:"The probability that a notification is of a record that was sent before and has changed."`
+	Seed       uint64   `placeholder:"N" help:"Make the messages reproducible, ids included."`
 }
 
 var sessionForms = map[string]simulate.SessionForm{
@@ -31,7 +31,7 @@ var sessionForms = map[string]simulate.SessionForm{
 	"absent": simulate.SessionAbsent, "sent": simulate.SessionSent,
 }
 
-// open makes the generator of the messages, or reads the bodies that are posted instead.
+// open returns the generator of the messages, or the bodies that are posted instead.
 func (m *sendMessages) open() (*simulate.Generator, [][]byte, error) {
 	var bodies [][]byte
 	for _, path := range m.Body {
@@ -49,13 +49,14 @@ func (m *sendMessages) open() (*simulate.Generator, [][]byte, error) {
 		return nil, nil, err
 	}
 	generator, err := simulate.NewGenerator(definition, simulate.GeneratorOptions{
-		Seed: m.Seed, OrganizationID: m.Org, ActionID: m.Action, APIVersion: m.APIVersion, Session: sessionForms[m.Session],
+		Seed: m.Seed, OrganizationID: m.Org, ActionID: m.Action, APIVersion: m.APIVersion,
+		Session: sessionForms[m.Session],
 		Changes: m.Changes,
 	})
 	return generator, nil, err
 }
 
-// definition finds the WSDL.
+// definition returns the definition of the WSDL.
 func (m *sendMessages) definition() (*wsdl.Definition, error) {
 	if m.WSDL != "" {
 		data, err := os.ReadFile(m.WSDL)
@@ -79,50 +80,53 @@ func (m *sendMessages) definition() (*wsdl.Definition, error) {
 		m.Object, strings.Join(known, ", "))
 }
 
-// sendLoad says how much is sent, and how fast.
+// sendLoad holds the flags for the number and rate of messages.
 type sendLoad struct {
-	Notifications countRange    `default:"1" help:"How many notifications a message has, 1 to 100, or a range as in 1-100."`
-	Count         int           `help:"How many messages to send; 1 without --for."`
-	For           time.Duration `placeholder:"TIME" help:"Make messages for so long, by the clock."`
-	Concurrency   int           `default:"1" help:"How many messages are on their way at once."`
-	Rate          float64       `placeholder:"N" help:"How many messages are made in a second of the clock; as many as possible without it."`
-	Burst         int           `placeholder:"N" help:"How many messages come at once, at the same mean --rate."`
+	Notifications countRange    `default:"1" help:"The number of notifications in a message: 1 to 100, or a range such as 1-100."`
+	Count         int           `help:"The number of messages (default: 1, or each --body once; unlimited with --for)."`
+	For           time.Duration `placeholder:"TIME" help:"Create messages for this long, by --clock."`
+	Concurrency   int           `default:"1" help:"The number of concurrent deliveries."`
+	Rate          float64       `placeholder:"N" help:"The number of messages per second, by --clock (default: as many as possible)."`
+	Burst         int           `placeholder:"N" help:"The number of messages created at once, at the same mean --rate."`
 }
 
-func (l *sendLoad) options(trouble sendTrouble, curve simulate.Curve, clock *simulate.Clock) simulate.SenderOptions {
+func (l *sendLoad) options(
+	failures sendFailures, curve simulate.Curve, clock *simulate.Clock,
+) simulate.SenderOptions {
 	count := l.Count
 	if count == 0 && l.For == 0 {
 		count = 1
 	}
 	return simulate.SenderOptions{
-		Count: count, For: l.For, Concurrency: l.Concurrency, Notifications: simulate.Range(l.Notifications),
-		Rate: l.Rate, Burst: l.Burst, Disorder: trouble.Disorder, LostAck: trouble.LostAck, Rebatch: trouble.Rebatch,
-		NewerData: trouble.NewerData, Deleted: trouble.Deleted, DeletedForm: deletedForms[trouble.DeletedForm],
-		Retry: curve, Clock: clock,
+		Count: count, For: l.For, Concurrency: l.Concurrency, Rate: l.Rate, Burst: l.Burst,
+		Notifications: simulate.Range(l.Notifications),
+		Disorder:      failures.Disorder, LostAck: failures.LostAck,
+		Rebatch: failures.Rebatch, NewerData: failures.NewerData, Deleted: failures.Deleted,
+		DeletedForm: deletedForms[failures.DeletedForm], Retry: curve, Clock: clock,
 	}
 }
 
-// sendTrouble says what goes wrong.
-type sendTrouble struct {
-	Disorder    float64 `placeholder:"P" help:"Messages are overtaken by later ones, and notifications lie out of order."`
-	LostAck     float64 `placeholder:"P" help:"The Ack of a first delivery is lost, and the message comes again."`
-	Rebatch     float64 `placeholder:"P" help:"What comes again is batched anew. Not documented is whether Salesforce does."`
-	NewerData   float64 `placeholder:"P" help:"What comes again has newer data under its old id."`
-	Deleted     float64 `placeholder:"P" help:"The record is gone: its notification has no data."`
-	DeletedForm string  `enum:"absent,empty,id" default:"absent" help:"What stands in place of the data: no sObject, an empty one, or one with the Id (${enum}). Not documented."`
+// sendFailures holds the flags for what goes wrong.
+type sendFailures struct {
+	Disorder    float64 `placeholder:"P" help:"Later messages overtake a message, and its notifications are shuffled."`
+	LostAck     float64 `placeholder:"P" help:"The Ack of a first delivery is lost, and the message is delivered again."`
+	Rebatch     float64 `placeholder:"P" help:"A redelivery is split and merged differently. Not documented for Salesforce."`
+	NewerData   float64 `placeholder:"P" help:"A redelivered notification has newer data under the same id."`
+	Deleted     float64 `placeholder:"P" help:"The record was deleted: its notification has no data."`
+	DeletedForm string  `enum:"absent,empty,id" default:"absent" help:"What replaces the data: no sObject, an empty one, or one with the Id (${enum}). Not documented for Salesforce."`
 }
 
 var deletedForms = map[string]simulate.DeletedForm{
 	"absent": simulate.DeletedAbsent, "empty": simulate.DeletedEmpty, "id": simulate.DeletedID,
 }
 
-// sendRetry says when to try again.
+// sendRetry holds the flags for retries.
 type sendRetry struct {
-	Retry      bool          `help:"Try again what was not acked, as Salesforce does: at growing intervals, for 24 hours."`
-	FirstRetry time.Duration `default:"5s" help:"The first interval. Not documented: 2s to 1m are all said."`
+	Retry      bool          `help:"Retry what was not acked, as Salesforce does: at growing intervals, for 24 hours."`
+	FirstRetry time.Duration `default:"5s" help:"The first interval. Not documented for Salesforce: sources name 2s to 1m."`
 	MaxRetry   time.Duration `default:"2h" help:"The longest interval."`
-	DropAfter  time.Duration `default:"24h" help:"When to give up."`
-	Clock      clockSpeed    `default:"1x" help:"How fast the clock runs that rate, retries and dropping go by, as in 1000x."`
+	DropAfter  time.Duration `default:"24h" help:"The time after which a notification is dropped."`
+	Clock      clockSpeed    `default:"1x" help:"The speed of the clock for rates, retries and dropping, such as 1000x."`
 }
 
 func (r *sendRetry) curve() simulate.Curve {
@@ -134,23 +138,23 @@ func (r *sendRetry) curve() simulate.Curve {
 
 func (r *sendRetry) clock() *simulate.Clock { return simulate.NewClock(float64(r.Clock)) }
 
-// clockSpeed is written as in 1000x.
+// clockSpeed is a speed such as 1000x.
 type clockSpeed float64
 
-// UnmarshalText reads a number above 0, with an x behind it or without.
+// UnmarshalText parses a number above 0, with or without an x after it.
 func (s *clockSpeed) UnmarshalText(text []byte) error {
 	speed, err := strconv.ParseFloat(strings.TrimSuffix(string(text), "x"), 64)
 	if err != nil || !(speed > 0 && speed <= 1e6) {
-		return fmt.Errorf("%q is no speed such as 1000x", text)
+		return fmt.Errorf("%q is not a speed such as 1000x", text)
 	}
 	*s = clockSpeed(speed)
 	return nil
 }
 
-// countRange is written as in 5 or 1-100.
+// countRange is a number or a range, such as 5 or 1-100.
 type countRange simulate.Range
 
-// UnmarshalText reads one number, or two with a hyphen between them.
+// UnmarshalText parses a number, or two separated by a hyphen.
 func (r *countRange) UnmarshalText(text []byte) error {
 	low, high, isRange := strings.Cut(string(text), "-")
 	if !isRange {
@@ -160,7 +164,7 @@ func (r *countRange) UnmarshalText(text []byte) error {
 	r.Min, errLow = strconv.Atoi(low)
 	r.Max, errHigh = strconv.Atoi(high)
 	if errors.Join(errLow, errHigh) != nil {
-		return fmt.Errorf("%q is no number or range such as 1-100", text)
+		return fmt.Errorf("%q is not a number or a range such as 1-100", text)
 	}
 	return nil
 }

@@ -12,21 +12,21 @@ import (
 	"ackbox/wsdl"
 )
 
-// setupCmd is the command setup. It writes files and talks to nobody.
+// setupCmd is the command setup. It writes files and makes no connections.
 type setupCmd struct {
-	Dir string `arg:"" help:"The folder to write; it is made, or must be empty."`
+	Dir string `arg:"" help:"The folder to write into. It is created if necessary, and must be empty."`
 
-	URL         string   `name:"url" placeholder:"URL" help:"Where Salesforce posts to: the URL that source add printed. It is a secret, and so is the folder."`
-	Object      string   `placeholder:"Lead" help:"The object whose records are sent; that of --wsdl without it."`
-	Field       []string `placeholder:"NAME" help:"Send this field, besides Id; those of the object's WSDL without it."`
-	Required    []string `placeholder:"NAME" help:"This field is required in the org, or a master-detail relationship: leave it out of the permission set."`
-	WSDL        string   `name:"wsdl" placeholder:"FILE" type:"existingfile" help:"Take object and fields from this WSDL."`
-	User        string   `placeholder:"USERNAME" help:"The Salesforce user to send as: it must exist in the org, and what it may read is sent."`
-	On          string   `enum:"create,update,create-or-update" default:"create-or-update" help:"Send when a record is saved by ${enum}."`
-	Name        string   `placeholder:"ackbox_Lead" help:"What the outbound message, the flow and the permission set are called."`
-	Description string   `placeholder:"TEXT" help:"What Setup says they are for."`
+	URL         string   `name:"url" placeholder:"URL" help:"The URL that Salesforce posts to, as printed by source add. It is a secret, and so is the folder."`
+	Object      string   `placeholder:"Lead" help:"The object whose records are sent (default: that of --wsdl)."`
+	Field       []string `placeholder:"NAME" help:"Send these fields in addition to Id, separated by commas (default: those of the object's WSDL)."`
+	Required    []string `placeholder:"NAME" help:"Omit these fields from the permission set, because the org requires them or they are master-detail relationships."`
+	WSDL        string   `name:"wsdl" placeholder:"FILE" type:"existingfile" help:"Take the object and fields from this WSDL."`
+	User        string   `placeholder:"USERNAME" help:"The user to send as. It must exist in the org; only what it may read is sent."`
+	On          string   `enum:"create,update,create-or-update" default:"create-or-update" help:"The saves of a record that send it: ${enum}."`
+	Name        string   `placeholder:"ackbox_Lead" help:"The name of the outbound message, the flow and the permission set."`
+	Description string   `placeholder:"TEXT" help:"Their description in Setup."`
 	APIVersion  string   `default:"65.0" help:"The Metadata API version."`
-	Force       bool     `help:"Write into a folder that is not empty: files of the same name are replaced, others stay."`
+	Force       bool     `help:"Write into the folder even if it is not empty. Files of the same name are replaced, others are left."`
 }
 
 var triggers = map[string]sfdx.Trigger{
@@ -59,7 +59,8 @@ func (c *setupCmd) Run(t terminal) error {
 	return nil
 }
 
-// project is what the flags say, with the object and, when none are named, the fields of its WSDL.
+// project returns the project of the flags. If they give no fields, it has the fields of the
+// object's WSDL.
 func (c *setupCmd) project() (sfdx.Project, error) {
 	project := sfdx.Project{
 		Object: c.Object, Fields: c.Field, Required: c.Required, URL: c.URL, User: c.User, Name: c.Name,
@@ -72,10 +73,11 @@ func (c *setupCmd) project() (sfdx.Project, error) {
 	var fields []string
 	for _, d := range definitions {
 		if c.WSDL != "" && c.Object != "" && !strings.EqualFold(d.Object, c.Object) {
-			return project, usageError{fmt.Errorf("%s is the WSDL of %s, not of %s", c.WSDL, d.Object, c.Object)}
+			return project,
+				usageError{fmt.Errorf("%s is the WSDL of %s, not of %s", c.WSDL, d.Object, c.Object)}
 		}
 		if c.WSDL != "" || strings.EqualFold(d.Object, c.Object) {
-			project.Object = d.Object // Salesforce does not mind the case, the names of files do
+			project.Object = d.Object // Salesforce ignores case, file names do not
 			fields = append(fields, names(d)...)
 		}
 	}
@@ -103,11 +105,11 @@ func noFields(object string, definitions []*wsdl.Definition) error {
 	for _, d := range definitions {
 		known = append(known, d.Object)
 	}
-	return fmt.Errorf("this binary has no WSDL of %s, only of %s: name the fields to send with --field, or give a WSDL "+
-		"with --wsdl", object, strings.Join(known, ", "))
+	return fmt.Errorf("this binary has no WSDL of %s, only of %s: give the fields to send "+
+		"with --field, or a WSDL with --wsdl", object, strings.Join(known, ", "))
 }
 
-// definitions are the given WSDL, or those in this binary.
+// definitions returns the definition of the given WSDL, or those of the WSDLs in this binary.
 func (c *setupCmd) definitions() ([]*wsdl.Definition, error) {
 	if c.WSDL == "" {
 		return wsdl.Embedded()
