@@ -4,11 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
+	"ackbox/internal/text"
 	"ackbox/ledger"
 	"ackbox/store"
 )
@@ -41,19 +40,8 @@ func printCertificates(t terminal, certificates []store.ClientCertificate) error
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SOURCE\tSUBJECT\tISSUER\tFINGERPRINT\tENDS\tDAYS LEFT\tLAST SEEN\tVERDICT")
 	for _, c := range certificates {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%x\t%s\t%d\t%s\t%s\n", c.Source, printable(c.Subject), printable(c.Issuer), c.SHA256,
-			c.NotAfter.Format(time.DateOnly), c.DaysLeft(time.Now()), ledger.FormatTime(c.LastSeen), printable(c.Verdict()))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%x\t%s\t%d\t%s\t%s\n", c.Source, text.Printable(c.Subject), text.Printable(c.Issuer), c.SHA256,
+			c.NotAfter.Format(time.DateOnly), c.DaysLeft(time.Now()), ledger.FormatTime(c.LastSeen), text.Printable(c.Verdict()))
 	}
 	return w.Flush()
-}
-
-// printable is a text without what would move a terminal's cursor or the columns: whoever made a certificate wrote its
-// names.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
 }

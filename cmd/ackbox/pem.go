@@ -4,7 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
+
+	"ackbox/internal/access/certificate"
 )
 
 // readCAs reads the certificates in a file; without a path there are none.
@@ -12,15 +13,7 @@ func readCAs(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
-	}
-	return pool, nil
+	return certificate.ReadCAs(path)
 }
 
 // readCertificate reads a client certificate, whose key may be in the same file; without a path there is none.
@@ -31,9 +24,9 @@ func readCertificate(path, key string) (*tls.Certificate, error) {
 	if key == "" {
 		key = path
 	}
-	certificate, err := tls.LoadX509KeyPair(path, key)
+	pair, err := tls.LoadX509KeyPair(path, key)
 	if err != nil {
 		return nil, fmt.Errorf("read client certificate: %w", err)
 	}
-	return &certificate, nil
+	return &pair, nil
 }

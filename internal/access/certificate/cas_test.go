@@ -32,6 +32,8 @@ func TestReadCAsRejectsFilesThatAreNotOnlyCertificates(t *testing.T) {
 		{"text", "no PEM\n", "contains no PEM certificate"},
 		{"invalid certificate", invalid, "PEM block 1 in "},
 		{"invalid second certificate", ca.PEM() + invalid, "PEM block 2 in "},
+		{"second block cut off", ca.PEM() + ca.PEM()[:200], "cannot be decoded"},
+		{"first block cut off", ca.PEM()[:200] + "\n" + ca.PEM(), "cannot be decoded"},
 		{"key after the certificate", ca.PEM() + ca.KeyPEM(), "PEM block 2 in "},
 	} {
 		file := filepath.Join(t.TempDir(), "cas.pem")

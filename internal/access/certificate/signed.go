@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
+
+	"ackbox/internal/text"
 )
 
 // checkSigned returns an error unless the CAs signed the first certificate, directly or by others
@@ -119,12 +120,6 @@ const maxQuoted = 300
 
 // quote returns a text from a certificate in quotes. It may have any content, so characters that
 // cannot be printed are replaced.
-func quote(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text[:min(len(text), maxQuoted)])
-	return `"` + text + `"`
+func quote(name string) string {
+	return `"` + text.Printable(name[:min(len(name), maxQuoted)]) + `"`
 }
