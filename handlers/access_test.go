@@ -11,18 +11,18 @@ import (
 	"ackbox/store/storetest"
 )
 
-// reporting has a door for addresses in report mode, in whose ranges nobody here is.
+// reporting configures address ranges in report mode, in which nobody here is.
 func reporting(t *testing.T) func(*handlers.Config) {
 	t.Helper()
 	ranges, err := address.NewRanges(address.RangesConfig{From: []string{"192.0.2.0/24"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(c *handlers.Config) { c.Doors.Ranges, c.Doors.RangesMode = ranges, access.Report }
+	return func(c *handlers.Config) { c.Access.Ranges, c.Access.RangesMode = ranges, access.Report }
 }
 
-// What a door in report mode would have refused is told of messages that are taken: of one that is refused for another
-// reason, "taken" would be a lie, and whoever decides on enforce by it would see more than there is to lose.
+// What a check in report mode would have refused is reported of messages that are taken only: of one that is refused for
+// another reason, "taken" would be a lie, and whoever decides on enforce by it would see more than there is to lose.
 func TestOnlyMessagesThatAreTakenAreReported(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {

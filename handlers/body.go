@@ -35,21 +35,21 @@ func (h *Handlers) readBody(c echo.Context) (body []byte, release func(), refuse
 		}
 	}
 	if r.ContentLength > h.BodyLimit {
-		return nil, release, refuse(causeTooLarge).sized(int(r.ContentLength))
+		return nil, release, &refusal{cause: causeTooLarge, size: int(r.ContentLength)}
 	}
 	size := min(max(int64(cap(body)), firstRead), h.BodyLimit+1)
 	for {
 		if !h.bodies.TryAcquire(size - taken) {
-			return nil, release, refuse(causeOverloaded).sized(len(body))
+			return nil, release, &refusal{cause: causeOverloaded, size: len(body)}
 		}
 		taken = size
 		body = slices.Grow(body, int(size)-len(body))
 		ended, err := fill(&body, r.Body)
 		switch {
 		case err != nil:
-			return nil, release, refuse(causeInterrupted).sized(len(body)).because(unquoted(err))
+			return nil, release, &refusal{cause: causeInterrupted, size: len(body), err: unquoted(err)}
 		case int64(len(body)) > h.BodyLimit:
-			return nil, release, refuse(causeTooLarge).sized(len(body))
+			return nil, release, &refusal{cause: causeTooLarge, size: len(body)}
 		case ended:
 			return body, release, nil
 		}

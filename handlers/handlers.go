@@ -1,35 +1,29 @@
-// Package handlers is the surface that Salesforce posts to, on Echo: who may post, how much, what is answered and what
-// is counted. What an envelope means is soap's matter, what is stored how is store's.
-//
-// Under /outbound every answer but 200 is a SOAP Fault, and there is never a redirect, an authentication challenge or
-// compression: Salesforce takes each of them for "Content is not allowed in prolog" (help 000381752).
+// Package handlers has the intakes that senders post to: who may post, how much, what is answered and what is counted.
+// What a body means is for the packages of the wires, what is stored how for store. An intake is a wire (outbound.go)
+// behind one way of a request (receive.go); why a request is refused, and with which status and words, stands in one
+// table (refusal.go).
 package handlers
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"sync/atomic"
+	"sync"
 	"time"
 
-	"github.com/labstack/echo/v4"
-	"golang.org/x/sync/errgroup"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
 	"ackbox/internal/access"
 	"ackbox/soap"
-	"ackbox/store"
 )
 
-// Store is what the handlers need of the database.
+// Store is what the handlers need of the database; each part of them names what it needs.
 type Store interface {
-	Save(ctx context.Context, in store.Inbound) (store.Saved, error)
-	Refuse(ctx context.Context, r store.Refusal) error
-	CountRefusals(ctx context.Context, process string, totals []store.RefusalCount) error
-	SawCertificate(ctx context.Context, c store.ClientCertificate) error
-	ClientCertificates(ctx context.Context) ([]store.ClientCertificate, error)
-	Sources(ctx context.Context) ([]store.Source, error)
-	Health(ctx context.Context) (store.Health, error)
+	batchSaver
+	sourceReader
+	refusalRecorder
+	refusalCountWriter
+	certificateStore
 }
 
 // Config is what the handlers are made of. Only Store is required.
@@ -39,100 +33,84 @@ type Config struct {
 	Types *soap.Types
 	// Log is slog's default when nil.
 	Log *slog.Logger
-	// BodyLimit is how large a body may be, in bytes; 32 MiB when 0.
+	// Metrics is where the handlers register what they count; nil for nowhere.
+	Metrics prometheus.Registerer
+	// BodyLimit is how large a body may be, in bytes; 32 MiB when 0. All bodies that are worked on at once may be twice
+	// as large together.
 	BodyLimit int64
-	// BodiesLimit is how large all bodies that are being worked on may be together, in bytes; 4 times BodyLimit when 0.
-	BodiesLimit int64
 	// SaveTimeout is how long a message may take to be stored; 10 s when 0. Salesforce waits 20 s at least.
 	SaveTimeout time.Duration
-	// Doors keep strangers out.
-	Doors Doors
-	// MetricsToken, when set, opens /metrics of the public address to requests with it as a bearer token.
-	MetricsToken string
+	// Access controls who may post.
+	Access Access
 }
 
-// DefaultBodyLimit takes 100 notifications with two full long text areas each: Salesforce documents no limit.
-const DefaultBodyLimit = 32 << 20
+const (
+	// defaultBodyLimit takes 100 notifications with two full long text areas each: Salesforce documents no limit.
+	defaultBodyLimit   = 32 << 20
+	defaultSaveTimeout = 10 * time.Second
+	// bodiesPerLimit is how large all bodies may be together, by the size of the largest.
+	bodiesPerLimit = 2
+)
 
 // Handlers answers the requests of one process.
 type Handlers struct {
 	Config
 
-	sources   *directory
-	strays    *access.RateLimiter // who ask for URLs that do not exist
-	bodies    *semaphore.Weighted
-	decoding  *semaphore.Weighted
-	metrics   *metrics
-	tally     *tally
-	sightings *sightings
-	health    checkup
-	stopping  atomic.Bool
+	sources       *sourceCache
+	unknownTokens *access.RateLimiter
+	bodies        *semaphore.Weighted
+	decoding      *semaphore.Weighted
+	metrics       *metrics
+	refusals      *refusalCounter
+	certificates  *certificateLog
 }
 
-// New makes Handlers. [Handlers.Run] must run while they serve.
+// New returns Handlers. [Handlers.Run] must run while they serve.
 func New(c Config) *Handlers {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
 	if c.BodyLimit == 0 {
-		c.BodyLimit = DefaultBodyLimit
-	}
-	if c.BodiesLimit == 0 {
-		c.BodiesLimit = 4 * c.BodyLimit
+		c.BodyLimit = defaultBodyLimit
 	}
 	if c.SaveTimeout == 0 {
-		c.SaveTimeout = 10 * time.Second
+		c.SaveTimeout = defaultSaveTimeout
 	}
 	h := &Handlers{
-		Config:  c,
-		sources: newDirectory(c.Store, c.Log),
-		strays:  access.NewRateLimiter(strayRate, strayBurst),
-		bodies:  semaphore.NewWeighted(c.BodiesLimit),
+		Config:        c,
+		sources:       newSourceCache(c.Store, c.Log),
+		unknownTokens: access.NewRateLimiter(unknownTokenRate, unknownTokenBurst),
+		bodies:        semaphore.NewWeighted(bodiesPerLimit * c.BodyLimit),
 		// Decoding takes several times a body's room for a moment: of the largest bodies one at a time is decoded.
-		decoding:  semaphore.NewWeighted(c.BodyLimit),
-		tally:     newTally(c.Store, c.Log),
-		sightings: &sightings{store: c.Store, log: c.Log, seen: map[sightingKey]*sighting{}},
+		decoding:     semaphore.NewWeighted(c.BodyLimit),
+		metrics:      newMetrics(),
+		refusals:     newRefusalCounter(c.Store, c.Log),
+		certificates: newCertificateLog(c.Store, c.Log),
 	}
-	h.metrics = newMetrics(h)
+	if c.Metrics != nil {
+		h.metrics.register(c.Metrics)
+		c.Metrics.MustRegister(h.refusals, h.certificates)
+	}
 	return h
 }
 
 // Run keeps what the handlers know of the sources up to date, and writes what the operator may ask for, until the
 // context ends.
 func (h *Handlers) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return h.sources.run(ctx) })
-	group.Go(func() error { return h.tally.run(ctx) })
-	group.Go(func() error { return h.sightings.run(ctx) })
-	return group.Wait()
+	var running sync.WaitGroup
+	running.Go(func() { h.sources.run(ctx) })
+	running.Go(func() { h.refusals.runWrites(ctx) })
+	running.Go(func() { h.refusals.runLog(ctx) })
+	running.Wait()
+	return nil
 }
 
 // Flush writes what was counted since [Handlers.Run] has ended, when the last request has been answered.
 func (h *Handlers) Flush(ctx context.Context) error {
-	h.tally.logUnlogged()
-	return errors.Join(h.tally.flush(ctx), h.sightings.flush(ctx))
+	h.refusals.logUnlogged()
+	h.certificates.wait()
+	return h.refusals.flush(ctx)
 }
 
-// Stop makes /readyz say that the process is going away. Messages are still taken: whoever has a connection is served.
-func (h *Handlers) Stop() { h.stopping.Store(true) }
-
-// outboundPath is where sources are posted to; all errors below it are Faults.
-const outboundPath = "/outbound"
-
-// Register adds the routes of the public address.
-func Register(e *echo.Echo, h *Handlers) {
-	e.GET("/healthz", h.healthz)
-	e.GET("/readyz", h.readyz)
-	e.GET("/metrics", h.publicMetrics)
-	e.POST(outboundPath+"/:token", h.receive)
-	e.GET(outboundPath+"/:token", h.page)
-	e.HEAD(outboundPath+"/:token", h.page)
-	e.OPTIONS(outboundPath+"/:token", notAllowed)
-}
-
-// RegisterAdmin adds the routes of the address that only operators reach.
-func RegisterAdmin(e *echo.Echo, h *Handlers) {
-	e.GET("/healthz", h.healthz)
-	e.GET("/readyz", h.readyz)
-	e.GET("/metrics", h.metricsPage)
-}
+// Warnings returns what the operator should know of the client certificates in use.
+func (h *Handlers) Warnings(now time.Time) []string { return h.certificates.warnings(now) }

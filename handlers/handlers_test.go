@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"ackbox/handlers"
+	"ackbox/internal/web"
 	"ackbox/soap"
 	"ackbox/soap/sobject"
 	"ackbox/store"
@@ -28,10 +29,25 @@ const organization = "00D5g00000ABCDEEA4"
 // inbox is a server with one source, on a database of its own.
 type inbox struct {
 	*httptest.Server
-	h     *handlers.Handlers
-	db    *store.Store
-	token string
-	log   *lockedBuffer
+	routes http.Handler
+	h      *handlers.Handlers
+	health *handlers.Health
+	db     *store.Store
+	token  string
+	log    *lockedBuffer
+}
+
+// newRoutes registers what this package answers as the command does.
+func newRoutes(h *handlers.Handlers, health *handlers.Health) http.Handler {
+	w := web.New(h.Log, h.Access.Proxies.Remote)
+	handlers.RegisterOutbound(w.Surface(handlers.OutboundPath, h.OutboundErrors), h)
+	handlers.RegisterHealth(w.Group(""), health)
+	return w
+}
+
+// healthReader is what [handlers.NewHealth] asks.
+type healthReader interface {
+	Health(ctx context.Context) (store.Health, error)
 }
 
 // lockedBuffer is a log that the server writes while the test reads.
@@ -71,10 +87,12 @@ func newInbox(t *testing.T, db *store.Store, configure func(*handlers.Config)) *
 		configure(&config)
 	}
 	h := handlers.New(config)
+	health := handlers.NewHealth(config.Store.(healthReader), config.Log, h.Warnings)
+	routes := newRoutes(h, health)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
-	server := httptest.NewServer(handlers.Public(h))
+	server := httptest.NewServer(routes)
 	t.Cleanup(func() {
 		server.Close()
 		cancel()
@@ -82,7 +100,7 @@ func newInbox(t *testing.T, db *store.Store, configure func(*handlers.Config)) *
 			t.Errorf("run: %v", err)
 		}
 	})
-	return &inbox{server, h, db, token, log}
+	return &inbox{server, routes, h, health, db, token, log}
 }
 
 // onEach runs a test with an inbox on each database.

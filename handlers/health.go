@@ -4,7 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -12,8 +12,55 @@ import (
 	"ackbox/store"
 )
 
-// readyTimeout is how long the database may take to answer when readiness is asked for.
-const readyTimeout = 2 * time.Second
+const (
+	// readyTimeout is how long the database may take to answer when readiness is asked for.
+	readyTimeout = 2 * time.Second
+	// readyAge is how old the answer may be: whoever asks all the time must not wear out the database.
+	readyAge = 100 * time.Millisecond
+)
+
+// Warnings returns sentences for the operator. They name nothing that only an operator may know: /readyz is public.
+type Warnings func(now time.Time) []string
+
+// healthReader asks the database how it is.
+type healthReader interface {
+	Health(ctx context.Context) (store.Health, error)
+}
+
+// Health answers whether the process is alive and whether it is ready.
+type Health struct {
+	store    *cached[store.Health]
+	warnings []Warnings
+	stopping atomic.Bool
+}
+
+// NewHealth returns a Health that asks a database, and shows warnings beside the database's.
+func NewHealth(r healthReader, log *slog.Logger, warnings ...Warnings) *Health {
+	failing := false
+	ask := func(ctx context.Context) (store.Health, error) {
+		ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+		defer cancel()
+		health, err := r.Health(ctx)
+		if err != nil && !failing { // once, however many ask
+			log.Warn("not ready", "error", err)
+		}
+		failing = err != nil
+		return health, err
+	}
+	return &Health{store: newCached(ask), warnings: warnings}
+}
+
+// RegisterHealth adds /healthz and /readyz.
+func RegisterHealth(group *echo.Group, h *Health) {
+	group.GET("/healthz", h.healthz)
+	group.GET("/readyz", h.readyz)
+}
+
+// Stop makes /readyz say that the process is going away. Messages are still taken: whoever has a connection is served.
+func (h *Health) Stop() { h.stopping.Store(true) }
+
+// healthz answers that the process is alive, which says nothing of the database.
+func (h *Health) healthz(c echo.Context) error { return c.String(http.StatusOK, "alive\n") }
 
 // readiness is the body of /readyz.
 type readiness struct {
@@ -29,13 +76,9 @@ type schema struct {
 	Want int64 `json:"want"`
 }
 
-// healthz tells that the process is alive, which says nothing of the database.
-func (h *Handlers) healthz(c echo.Context) error { return c.String(http.StatusOK, "alive\n") }
-
-// readyz tells whether a message that is posted now would be stored.
-func (h *Handlers) readyz(c echo.Context) error {
-	health, err := h.health.of(h.Store, h.Log)
-	r := h.readiness(health, err)
+// readyz answers whether a message that is posted now would be stored.
+func (h *Health) readyz(c echo.Context) error {
+	r := h.readiness(h.store.get(context.Background(), readyAge))
 	status := http.StatusOK
 	if r.Status != "ready" {
 		status = http.StatusServiceUnavailable
@@ -43,9 +86,12 @@ func (h *Handlers) readyz(c echo.Context) error {
 	return c.JSON(status, r)
 }
 
-func (h *Handlers) readiness(health store.Health, err error) readiness {
-	r := readiness{Status: "ready", Database: "up", Schema: schema{health.Have, health.Want}, Warnings: []string{}}
-	r.Warnings = append(append(r.Warnings, health.Warnings...), h.doorWarnings(time.Now())...)
+func (h *Health) readiness(health store.Health, err error) readiness {
+	r := readiness{Status: "ready", Database: "up", Schema: schema{health.Have, health.Want}}
+	r.Warnings = append([]string{}, health.Warnings...)
+	for _, warnings := range h.warnings {
+		r.Warnings = append(r.Warnings, warnings(time.Now())...)
+	}
 	switch {
 	case h.stopping.Load():
 		r.Status = "stopping"
@@ -58,32 +104,4 @@ func (h *Handlers) readiness(health store.Health, err error) readiness {
 		r.Database = "down"
 	}
 	return r
-}
-
-// checkupAge is how old the answer to /readyz may be: whoever asks all the time must not wear out the database.
-const checkupAge = 100 * time.Millisecond
-
-// checkup is what the database said last of its health.
-type checkup struct {
-	mu     sync.Mutex // held by who asks
-	at     time.Time
-	health store.Health
-	err    error
-}
-
-// of asks for the health of a database unless somebody just has. Whoever comes while another asks waits for it. That it
-// went away is logged once: anybody may ask.
-func (c *checkup) of(s Store, log *slog.Logger) (store.Health, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.at) >= checkupAge {
-		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout) // it is for all who ask
-		defer cancel()
-		health, err := s.Health(ctx)
-		if err != nil && c.err == nil {
-			log.Warn("not ready", "error", err)
-		}
-		c.at, c.health, c.err = time.Now(), health, err
-	}
-	return c.health, c.err
 }

@@ -1,12 +1,10 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"mime"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -15,122 +13,90 @@ import (
 	"ackbox/store"
 )
 
-// receive takes one message: it is acked when it is committed, and never otherwise.
-func (h *Handlers) receive(c echo.Context) error {
-	started := time.Now()
-	source, err := h.source(c)
-	if err != nil {
-		return err
+// OutboundPath is where outbound messages are posted to, each source under a path of its own below it. All that is not
+// 200 there is a SOAP Fault, and there is never a redirect, an authentication challenge or compression: Salesforce takes
+// each of them for "Content is not allowed in prolog" (help 000381752).
+const OutboundPath = "/outbound"
+
+// RegisterOutbound adds the routes of outbound messages to the group of [OutboundPath], whose errors are to be answered
+// by [Handlers.OutboundErrors].
+func RegisterOutbound(group *echo.Group, h *Handlers) {
+	group.POST("/:token", func(c echo.Context) error { return h.receive(c, outbound{h.Types}) })
+	group.GET("/:token", listenerPage)
+	group.HEAD("/:token", listenerPage)
+	group.OPTIONS("/:token", optionsNotAllowed)
+}
+
+// OutboundErrors answers the error of a request below [OutboundPath] with a Fault, and counts it.
+func (h *Handlers) OutboundErrors(err error, c echo.Context) { h.answerErrors(outbound{})(err, c) }
+
+// outbound is the wire of outbound messages: SOAP 1.1.
+type outbound struct{ types *soap.Types }
+
+const (
+	xmlContentType = "text/xml; charset=utf-8"
+	// salesforceContentType is what Salesforce sends, letter for letter.
+	salesforceContentType = "text/xml; charset=UTF-8"
+)
+
+// check finds what keeps a body's bytes from being XML in UTF-8.
+func (outbound) check(header http.Header) *refusal {
+	if coding := header.Get(echo.HeaderContentEncoding); coding != "" && !strings.EqualFold(coding, "identity") {
+		return &refusal{cause: causeContentEncoding}
 	}
-	found, err := h.admit(c, source)
-	if err != nil {
-		return err
+	if header.Get(echo.HeaderContentType) == salesforceContentType {
+		return nil
 	}
-	batch, err := h.read(c, source)
-	if err != nil {
-		return err
+	mediaType, parameters, err := mime.ParseMediaType(header.Get(echo.HeaderContentType))
+	if mediaType == "application/soap+xml" {
+		return &refusal{cause: causeContentType}
 	}
-	saved, err := h.save(c, source, batch)
-	if err != nil {
-		return err
+	if charset, given := parameters["charset"]; err == nil && given && !strings.EqualFold(charset, "utf-8") {
+		return &refusal{cause: causeCharset}
 	}
-	h.report(c, found)
-	h.metrics.acked(source.Name, saved, time.Since(started))
-	h.Log.Info("message acked", "request_id", requestID(c), "source", source.Name,
-		"notifications", len(batch.Entries), "stored", saved.Stored, "revisions", saved.Revisions,
-		"duplicates", saved.Duplicates, "duration", time.Since(started))
-	return c.Blob(http.StatusOK, contentType, ack)
+	return nil
+}
+
+// decoderCauses are those of the decoder.
+var decoderCauses = map[soap.Cause]cause{
+	soap.CauseMalformed: causeMalformed,
+	soap.CauseForbidden: causeForbidden,
+	soap.CauseEncoding:  causeEncoding,
+	soap.CauseVersion:   causeVersion,
+	soap.CauseShape:     causeShape,
+	soap.CauseIdentity:  causeIdentity,
+	soap.CauseCount:     causeCount,
+	soap.CauseLimit:     causeLimit,
+}
+
+func (o outbound) decode(body []byte) (*ledger.Batch, *refusal) {
+	batch, err := soap.Decode(body, o.types)
+	if err == nil {
+		return batch, nil
+	}
+	e, ok := errors.AsType[*soap.ParseError](err)
+	if !ok {
+		return nil, &refusal{cause: causeInternal, err: err}
+	}
+	return nil, &refusal{cause: decoderCauses[e.Cause], detail: e.Problem, line: e.Line, column: e.Column}
 }
 
 var ack = []byte(soap.Ack)
 
-// source is the one that the URL's token opens. A token that opens none, was rotated away or is of a disabled source
-// goes the same way at the same pace, so that the time it takes tells them apart for nobody; and only those who ask for
-// such are throttled, so that nobody who floods from a sender's address keeps that sender out.
-func (h *Handlers) source(c echo.Context) (store.Source, error) {
-	key := store.TokenSHA256(c.Param("token"))
-	source, found := h.sources.find(key)
-	if found && source.DisabledAt == nil {
-		return source, nil
-	}
-	if h.sources.loaded() && !h.strays.Allow(h.Doors.client(c.Request()), time.Now()) {
-		return store.Source{}, refuse(causeThrottled)
-	}
-	source, found, err := h.sources.findAnew(c.Request().Context(), key)
-	switch {
-	case err != nil:
-		return store.Source{}, refuse(causeUnavailable).because(err)
-	case !found:
-		return store.Source{}, refuse(causeUnknownToken)
-	case source.DisabledAt != nil:
-		return store.Source{}, refuse(causeDisabled).of(source)
-	}
-	return source, nil
+func (outbound) accept(c echo.Context, _ store.Saved) error {
+	return c.Blob(http.StatusOK, xmlContentType, ack)
 }
 
-// read decodes the message of a request and makes sure that its organization may post to the source.
-func (h *Handlers) read(c echo.Context, source store.Source) (*ledger.Batch, error) {
-	if cause := encodingOf(c.Request().Header); cause != "" {
-		return nil, refuse(cause).of(source)
+func (outbound) refuse(c echo.Context, r *refusal) error {
+	code := soap.FaultClient
+	if r.status() == http.StatusServiceUnavailable {
+		code = soap.FaultServer
 	}
-	body, release, err := h.readBody(c)
-	defer release()
-	if err != nil {
-		return nil, err.of(source)
-	}
-	batch, parseErr := h.decode(body)
-	if parseErr != nil {
-		return nil, refuseParse(parseErr).of(source).sized(len(body))
-	}
-	if !source.Allows(batch.OrganizationID) {
-		return nil, refuse(causeOrganization).of(source).sized(len(body))
-	}
-	h.metrics.drifted(batch)
-	return batch, nil
+	return c.Blob(r.status(), xmlContentType, soap.Fault(code, r.reason()))
 }
 
-// decode decodes a body when there is room for that, which is soon: nobody who decodes waits for anything.
-func (h *Handlers) decode(body []byte) (*ledger.Batch, error) {
-	if err := h.decoding.Acquire(context.Background(), int64(len(body))); err != nil {
-		return nil, err
-	}
-	defer h.decoding.Release(int64(len(body)))
-	return soap.Decode(body, h.Types)
-}
-
-// salesforceContentType is what Salesforce sends, letter for letter.
-const salesforceContentType = "text/xml; charset=UTF-8"
-
-// encodingOf finds what keeps a body's bytes from being XML in UTF-8, by its headers alone: a cause or nothing.
-func encodingOf(header http.Header) cause {
-	if coding := header.Get(echo.HeaderContentEncoding); coding != "" && !strings.EqualFold(coding, "identity") {
-		return causeContentEncoding
-	}
-	if header.Get(echo.HeaderContentType) == salesforceContentType {
-		return ""
-	}
-	mediaType, parameters, err := mime.ParseMediaType(header.Get(echo.HeaderContentType))
-	if mediaType == "application/soap+xml" {
-		return causeContentType
-	}
-	if charset, given := parameters["charset"]; err == nil && given && !strings.EqualFold(charset, "utf-8") {
-		return causeCharset
-	}
-	return ""
-}
-
-// save stores the message, even when the sender goes away meanwhile: it will come again, and add nothing.
-func (h *Handlers) save(c echo.Context, source store.Source, batch *ledger.Batch) (store.Saved, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), h.SaveTimeout)
-	defer cancel()
-	saved, err := h.Store.Save(ctx, store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: time.Now()})
-	switch {
-	case errors.Is(err, store.ErrOverloaded):
-		return saved, refuse(causeOverloaded).of(source).because(err)
-	case errors.Is(err, store.ErrUnavailable):
-		return saved, refuse(causeUnavailable).of(source).because(err)
-	case err != nil:
-		return saved, refuse(causeInternal).of(source).because(err)
-	}
-	return saved, nil
+// optionsNotAllowed refuses OPTIONS, which Echo would answer with 204.
+func optionsNotAllowed(c echo.Context) error {
+	c.Response().Header().Set(echo.HeaderAllow, "OPTIONS, GET, HEAD, POST") // as Echo's for the other methods
+	return echo.ErrMethodNotAllowed
 }

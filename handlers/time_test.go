@@ -24,78 +24,81 @@ import (
 	"ackbox/store"
 )
 
-// ledger is a database in memory, for tests in which days pass: what others show on real ones, it takes for granted.
-type ledger struct {
+// memory is a database in memory, for tests in which days pass: what others show on real ones, it takes for granted.
+type memory struct {
 	*store.Store
 	known []store.ClientCertificate // before the process starts
 
 	mu       sync.Mutex
 	refusals int
 	counts   map[string]int64 // by day, cause and status
-	seen     []store.ClientCertificate
+	observed int
 }
 
-func (l *ledger) Sources(context.Context) ([]store.Source, error) {
+func (m *memory) Sources(context.Context) ([]store.Source, error) {
 	return []store.Source{{ID: 1, Name: "crm", Tokens: []store.Token{{SHA256: store.TokenSHA256("token")}}}}, nil
 }
 
-func (l *ledger) Save(context.Context, store.Inbound) (store.Saved, error) { return store.Saved{}, nil }
+func (m *memory) Save(context.Context, store.Inbound) (store.Saved, error) { return store.Saved{}, nil }
 
-func (l *ledger) Health(context.Context) (store.Health, error) { return store.Health{}, nil }
+func (m *memory) Health(context.Context) (store.Health, error) { return store.Health{}, nil }
 
-func (l *ledger) Refuse(context.Context, store.Refusal) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.refusals++
+func (m *memory) Refuse(context.Context, store.Refusal) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refusals++
 	return nil
 }
 
-func (l *ledger) CountRefusals(_ context.Context, _ string, totals []store.RefusalCount) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (m *memory) CountRefusals(_ context.Context, _ string, totals []store.RefusalCount) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, c := range totals {
-		l.counts[fmt.Sprintf("%s %s %d", c.Day.Format(time.DateOnly), c.Cause, c.Status)] = c.Refusals
+		m.counts[fmt.Sprintf("%s %s %d", c.Day.Format(time.DateOnly), c.Cause, c.Status)] = c.Refusals
 	}
 	return nil
 }
 
-func (l *ledger) ClientCertificates(context.Context) ([]store.ClientCertificate, error) {
-	return l.known, nil
+func (m *memory) ClientCertificates(context.Context) ([]store.ClientCertificate, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.known, nil
 }
 
-func (l *ledger) SawCertificate(_ context.Context, c store.ClientCertificate) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.seen = append(l.seen, c)
+func (m *memory) ObserveCertificate(_ context.Context, c store.ClientCertificate) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.observed++
+	m.known = append(m.known, c)
 	return nil
 }
 
-// sightings is how often a certificate was written.
-func (l *ledger) sightings() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.seen)
+// observations returns how often a certificate was written.
+func (m *memory) observations() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.observed
 }
 
 // bubble is a process in a synctest bubble.
 type bubble struct {
-	*ledger
-	public http.Handler
+	*memory
+	routes http.Handler
 	log    *lockedBuffer
 }
 
 // inBubble runs a test with a process that knows a database, and time that passes at once.
-func inBubble(t *testing.T, l *ledger, doors handlers.Doors, test func(t *testing.T, b *bubble)) {
+func inBubble(t *testing.T, m *memory, access handlers.Access, test func(t *testing.T, b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		l.counts = map[string]int64{}
+		m.counts = map[string]int64{}
 		log := &lockedBuffer{}
-		h := handlers.New(handlers.Config{Store: l, Doors: doors, Log: slog.New(slog.NewTextHandler(log, nil))})
+		h := handlers.New(handlers.Config{Store: m, Access: access, Log: slog.New(slog.NewTextHandler(log, nil))})
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { _ = h.Run(ctx) })
 		synctest.Wait()
-		test(t, &bubble{l, handlers.Public(h), log})
+		test(t, &bubble{m, newRoutes(h, handlers.NewHealth(m, h.Log, h.Warnings)), log})
 		stop()
 		running.Wait()
 	})
@@ -107,7 +110,7 @@ func (b *bubble) post(t *testing.T, body string, chain ...*x509.Certificate) int
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/outbound/token", strings.NewReader(body))
 	r.TLS = &tls.ConnectionState{PeerCertificates: chain}
 	w := httptest.NewRecorder()
-	b.public.ServeHTTP(w, r)
+	b.routes.ServeHTTP(w, r)
 	return w.Code
 }
 
@@ -115,7 +118,7 @@ func (b *bubble) post(t *testing.T, body string, chain ...*x509.Certificate) int
 func (b *bubble) ready(t *testing.T) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	b.public.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	b.routes.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
 	return w.Body.String()
 }
 
@@ -130,7 +133,7 @@ func (b *bubble) flood(t *testing.T) {
 // has its own count.
 func TestAFloodThatLastsForDays(t *testing.T) {
 	t.Parallel()
-	inBubble(t, &ledger{}, handlers.Doors{}, func(t *testing.T, b *bubble) {
+	inBubble(t, &memory{}, handlers.Access{}, func(t *testing.T, b *bubble) {
 		b.flood(t)
 		first := b.refusals
 		<-time.After(61 * time.Second)
@@ -161,26 +164,26 @@ func shown(name string, lasts time.Duration) *x509.Certificate {
 	return &x509.Certificate{Raw: []byte(name), NotAfter: time.Now().Add(lasts)}
 }
 
-// expecting has a door that reports all certificates but one.
-func expecting(t *testing.T, name string) handlers.Doors {
+// expecting returns an access control that reports all certificates but one.
+func expecting(t *testing.T, name string) handlers.Access {
 	t.Helper()
 	pin := sha256.Sum256([]byte(name))
 	clients, err := certificate.NewClients(certificate.ClientsConfig{Fingerprints: []string{hex.EncodeToString(pin[:])}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handlers.Doors{Certificates: clients, CertificatesMode: access.Report}
+	return handlers.Access{Certificates: clients, CertificatesMode: access.Report}
 }
 
-// What was seen before the process started is warned of, until the next certificate is in use.
+// A certificate that was recorded before the process started is warned of, until the next one is in use.
 func TestACertificateThatEndsIsWarnedOfAfterARestart(t *testing.T) {
 	t.Parallel()
 	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of all bubbles
-	l := &ledger{known: []store.ClientCertificate{{
+	m := &memory{known: []store.ClientCertificate{{
 		SourceID: 1, Source: "crm", SHA256: [32]byte{1}, NotAfter: began.Add(9 * 24 * time.Hour),
 		LastSeen: began.Add(-time.Hour),
 	}}}
-	inBubble(t, l, expecting(t, "next"), func(t *testing.T, b *bubble) {
+	inBubble(t, m, expecting(t, "next"), func(t *testing.T, b *bubble) {
 		if got := b.ready(t); !strings.Contains(got, "1, the first in 9 days") {
 			t.Errorf("got %s, want a warning", got)
 		}
@@ -189,6 +192,7 @@ func TestACertificateThatEndsIsWarnedOfAfterARestart(t *testing.T) {
 			t.Errorf("got %s, want a warning of one that has ended", got)
 		}
 		b.post(t, envelope("04l1"), shown("next", 365*24*time.Hour))
+		<-time.After(11 * time.Second) // as old as what is known may be
 		if got := b.ready(t); strings.Contains(got, "client certificates") {
 			t.Errorf("got %s, want no warning of one that is not in use any more", got)
 		}
@@ -199,16 +203,16 @@ func TestACertificateThatEndsIsWarnedOfAfterARestart(t *testing.T) {
 // once a minute when it comes all the time.
 func TestAFloodOfCertificates(t *testing.T) {
 	t.Parallel()
-	inBubble(t, &ledger{}, expecting(t, "own"), func(t *testing.T, b *bubble) {
+	inBubble(t, &memory{}, expecting(t, "own"), func(t *testing.T, b *bubble) {
 		for i := range 3000 {
 			b.post(t, envelope("04l1"), shown(fmt.Sprintf("another %d", i), 365*24*time.Hour))
 		}
 		<-time.After(2 * time.Second)
-		if got := b.sightings(); got > 60 {
+		if got := b.observations(); got > 60 {
 			t.Errorf("got %d writes in two seconds, want 20 a second", got)
 		}
 		<-time.After(time.Minute)
-		others := b.sightings()
+		others := b.observations()
 		if others > 1000 {
 			t.Errorf("got %d writes, want a bound", others)
 		}
@@ -216,7 +220,7 @@ func TestAFloodOfCertificates(t *testing.T) {
 			b.post(t, envelope("04l1"), shown("own", 365*24*time.Hour))
 			<-time.After(time.Second)
 		}
-		if got := b.sightings() - others; got < 9 || got > 11 {
+		if got := b.observations() - others; got < 9 || got > 11 {
 			t.Errorf("got %d writes in ten minutes, want one a minute", got)
 		}
 	})

@@ -38,11 +38,11 @@ const (
 	maxCertificateChain = 64 << 10
 )
 
-// SawCertificate records that a certificate was shown to a source at LastSeen. Of one that is known, the time, which
+// ObserveCertificate records that a certificate was shown to a source at LastSeen. Of one that is known, the time, which
 // only grows, the problem and the chain are new. Of a source the 20 that were seen last are kept, of those that are
 // accepted and of the others. Texts are cut to 1000 bytes, the chain to those certificates that fit in 64 KiB.
 // [ErrNotFound] is for the source.
-func (s *Store) SawCertificate(ctx context.Context, c ClientCertificate) error {
+func (s *Store) ObserveCertificate(ctx context.Context, c ClientCertificate) error {
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		if err := s.lockCertificates(ctx, tx, c.SourceID); err != nil {
 			return err

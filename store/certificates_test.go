@@ -30,7 +30,7 @@ func pemOf(content string) string {
 func saw(tb testing.TB, db *store.Store, certificates ...store.ClientCertificate) {
 	tb.Helper()
 	for _, c := range certificates {
-		if err := db.SawCertificate(tb.Context(), c); err != nil {
+		if err := db.ObserveCertificate(tb.Context(), c); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -68,7 +68,7 @@ func TestClientCertificatesAreKeptPerSource(t *testing.T) {
 		if diff := cmp.Diff(want[2:], clientCertificates(t, db.Store)); diff != "" {
 			t.Errorf("after a source was removed (-want +got):\n%s", diff)
 		}
-		if err := db.Store.SawCertificate(t.Context(), old); !errors.Is(err, store.ErrNotFound) {
+		if err := db.Store.ObserveCertificate(t.Context(), old); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("got %v for a source that was removed, want %v", err, store.ErrNotFound)
 		}
 	})
@@ -133,7 +133,7 @@ func sawAtOnce(tb testing.TB, db *store.Store, source store.Source, first, count
 	for i := first + 1; i <= first+count; i++ {
 		all.Go(func() {
 			c := certificate(source, fmt.Sprint(i), now.Add(time.Duration(i)*time.Second))
-			if err := db.SawCertificate(tb.Context(), c); err != nil {
+			if err := db.ObserveCertificate(tb.Context(), c); err != nil {
 				tb.Error(err)
 			}
 		})
@@ -142,7 +142,7 @@ func sawAtOnce(tb testing.TB, db *store.Store, source store.Source, first, count
 }
 
 // Whoever makes a certificate writes what it likes into it.
-func TestSawCertificateTakesAnything(t *testing.T) {
+func TestObserveCertificateTakesAnything(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
@@ -176,7 +176,7 @@ func TestStrangersCertificatesDoNotDriveOutTheAcceptedOnes(t *testing.T) {
 		saw := func(n int, problem string) {
 			c := store.ClientCertificate{SourceID: source.ID, Problem: problem, LastSeen: now.Add(time.Duration(n) * time.Hour)}
 			c.SHA256[0], c.SHA256[1] = byte(n), byte(len(problem))
-			if err := db.Store.SawCertificate(t.Context(), c); err != nil {
+			if err := db.Store.ObserveCertificate(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}
 		}

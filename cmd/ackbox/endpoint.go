@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 
 	"ackbox/handlers"
 )
@@ -19,22 +20,22 @@ type endpoint struct {
 	listener net.Listener
 }
 
-// listen opens the public port and, where one is set, that of the admin address. Only the public one has doors: the
-// other is for those who can reach it.
-func (c *serveCmd) listen(ctx context.Context, h *handlers.Handlers, doors *doors) ([]*endpoint, error) {
-	public, err := c.open(ctx, net.JoinHostPort(c.Host, strconv.Itoa(c.Public.Port)), handlers.Public(h))
+// listen opens the public port and, where one is set, that of the admin address. Only the public one has access control:
+// the other is for those who can reach it.
+func (c *serveCmd) listen(ctx context.Context, s *surfaces, a *accessControl) ([]*endpoint, error) {
+	public, err := c.open(ctx, net.JoinHostPort(c.Host, strconv.Itoa(c.Public.Port)), s.public())
 	if err != nil {
 		return nil, err
 	}
-	public.listener = doors.Connections.Listener(public.listener)
-	public.server.ConnState = doors.Connections.ConnState
-	if doors.ServerCertificate != nil {
-		public.server.TLSConfig = doors.ServerCertificate.TLS(doors.Certificates)
+	public.listener = a.connections.Listener(public.listener)
+	public.server.ConnState = a.connections.ConnState
+	if a.certificate != nil {
+		public.server.TLSConfig = a.certificate.TLS(a.Certificates)
 	}
 	if c.AdminAddr == "" {
 		return []*endpoint{public}, nil
 	}
-	admin, err := c.open(ctx, c.AdminAddr, handlers.Admin(h))
+	admin, err := c.open(ctx, c.AdminAddr, s.admin())
 	if err != nil {
 		_ = public.listener.Close() // the error that counts is the other one
 		return nil, err
@@ -51,19 +52,28 @@ func (c *serveCmd) open(ctx context.Context, addr string, routes http.Handler) (
 	case err != nil:
 		return nil, fmt.Errorf("%w\nChoose another with PORT or --admin-addr, or end what listens there", err)
 	}
-	return &endpoint{c.server(routes), l}, nil
+	return &endpoint{newServer(routes), l}, nil
 }
 
-func (c *serveCmd) server(routes http.Handler) *http.Server {
+// Bounds of a request. They are what Salesforce needs with room to spare, so no setting changes them.
+const (
+	headerLimit   = 64 << 10
+	headerTimeout = 10 * time.Second // for a request's header to arrive, TLS included
+	readTimeout   = 30 * time.Second // for a request to arrive
+	writeTimeout  = 60 * time.Second // for a request in all
+	idleTimeout   = 120 * time.Second
+)
+
+func newServer(routes http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // all that Salesforce speaks
 	return &http.Server{
 		Handler:           routes,
 		Protocols:         protocols,
-		ReadHeaderTimeout: c.HeaderTimeout,
-		ReadTimeout:       c.ReadTimeout,
-		WriteTimeout:      c.WriteTimeout,
-		IdleTimeout:       c.IdleTimeout,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerLimit,
 		// What clients do wrong with TCP is for those who look for it.
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
@@ -85,9 +95,9 @@ func (e *endpoint) serve() error {
 }
 
 // drain ends the server when the context does: no new connection, and every request that has come in is answered.
-func (e *endpoint) drain(ctx context.Context, h *handlers.Handlers) error {
+func (e *endpoint) drain(ctx context.Context, health *handlers.Health) error {
 	<-ctx.Done()
-	h.Stop()
+	health.Stop()
 	slog.Info("stopping, requests under way are answered")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

@@ -22,66 +22,74 @@ import (
 type serveCmd struct {
 	Database databaseFlags `embed:""`
 	Public   publicFlags   `embed:""`
-	Doors    doorFlags     `embed:"" group:"Who may post:"`
+	Access   accessFlags   `embed:"" group:"Who may post:"`
 
-	Host          string        `env:"ACKBOX_HOST" help:"Listen on this address only; all without it."`
-	AdminAddr     string        `env:"ACKBOX_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz there, too, without a token."`
-	MetricsToken  string        `env:"METRICS_TOKEN,ACKBOX_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics to requests with this bearer token."`
-	BodyLimit     byteSize      `env:"ACKBOX_BODY_LIMIT" default:"32MiB" help:"How large a message may be."`
-	BodiesLimit   byteSize      `env:"ACKBOX_BODIES_LIMIT" default:"64MiB" help:"How large all messages being worked on may be together."`
-	Committers    int           `env:"ACKBOX_COMMITTERS" default:"2" help:"How many transactions may save messages at once on PostgreSQL; a slow disk wants more. SQLite has one writer."`
-	QueueLimit    int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"How many messages may wait to be stored; what comes beyond is refused with 503 at once."`
-	QueueBytes    byteSize      `env:"ACKBOX_QUEUE_BYTES" default:"64MiB" help:"How much memory their notifications may take together."`
-	SaveTimeout   time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"How long a message may take to be stored before Salesforce is told to send it again."`
-	HeaderTimeout time.Duration `env:"ACKBOX_HEADER_TIMEOUT" default:"10s" help:"How long a request's header may take to arrive, TLS included."`
-	ReadTimeout   time.Duration `env:"ACKBOX_READ_TIMEOUT" default:"30s" help:"How long a request may take to arrive."`
-	WriteTimeout  time.Duration `env:"ACKBOX_WRITE_TIMEOUT" default:"60s" help:"How long a request may take in all."`
-	IdleTimeout   time.Duration `env:"ACKBOX_IDLE_TIMEOUT" default:"120s" help:"How long an idle connection is kept."`
+	Host         string        `env:"ACKBOX_HOST" help:"Listen on this address only; by default on all."`
+	AdminAddr    string        `env:"ACKBOX_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz there, too, without a token."`
+	MetricsToken string        `env:"METRICS_TOKEN,ACKBOX_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics to requests with this bearer token."`
+	BodyLimit    byteSize      `env:"ACKBOX_BODY_LIMIT" default:"32MiB" help:"Accept messages up to this size."`
+	Committers   int           `env:"ACKBOX_COMMITTERS" default:"2" help:"Run so many transactions that save messages at once on PostgreSQL; a slow disk needs more. SQLite has one writer."`
+	QueueLimit   int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"Let so many messages wait to be stored; what comes beyond is refused with 503 at once."`
+	SaveTimeout  time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"Refuse a message with 503 that is not stored in this time; Salesforce sends it again."`
 }
 
-// Bounds of the request that no setting needs to change, and of the end: a platform such as Heroku kills the process
-// 30 s after SIGTERM.
 const (
-	headerLimit  = 64 << 10
+	// drainTimeout is how long requests may take to end after SIGTERM: a platform such as Heroku kills the process 30 s
+	// after it.
 	drainTimeout = 20 * time.Second
 	flushTimeout = 2 * time.Second
+	// collectFrom is how much memory is in use, in bytes, when garbage is no longer left to double it: huge messages
+	// leave more of it than the 512 MiB of a small dyno. GOMEMLIMIT says otherwise.
+	collectFrom = 128 << 20
+	// queueBytesPerLimit is how much memory the messages that wait may take together, by the size of the largest.
+	queueBytesPerLimit = 2
 )
-
-// collectFrom is how much memory is in use, in bytes, when garbage is no longer left to double it: huge messages leave
-// more of it than the 512 MiB of a small dyno. GOMEMLIMIT says otherwise.
-const collectFrom = 128 << 20
 
 // Run implements the command: it serves until the context ends, then answers what has come in.
 func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(collectFrom)
 	}
-	types, err := soap.NewTypes(sobject.Records()...)
-	if err != nil {
-		return err
-	}
-	db, err := c.Database.open(store.Committers(c.Committers), store.Queue(c.QueueLimit, int64(c.QueueBytes)))
+	warnOldSettings()
+	db, err := c.Database.open(store.Committers(c.Committers),
+		store.Queue(c.QueueLimit, queueBytesPerLimit*int64(c.BodyLimit)))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	doors, err := c.Doors.make(db)
+	access, err := c.Access.control(db)
 	if err != nil {
 		return err
 	}
-	c.Public.TLSCert = c.Doors.TLSCert
-	h := handlers.New(handlers.Config{
-		Store: db, Doors: doors.Doors, Types: types, BodyLimit: int64(c.BodyLimit),
-		BodiesLimit: int64(max(c.BodiesLimit, c.BodyLimit)), SaveTimeout: c.SaveTimeout, MetricsToken: c.MetricsToken,
-	})
-	endpoints, err := c.listen(ctx, h, doors)
+	c.Public.TLSCert = c.Access.TLSCert
+	surfaces, err := c.surfaces(db, access)
+	if err != nil {
+		return err
+	}
+	endpoints, err := c.listen(ctx, surfaces, access)
 	if err != nil {
 		return err
 	}
 	c.Public.Port = endpoints[0].listener.Addr().(*net.TCPAddr).Port
 	slog.Info("listening", "addr", endpoints[0].listener.Addr().String(), "database", db.Driver())
-	doors.log()
-	return (&inbox{c, t, db, h, doors, endpoints}).run(ctx)
+	access.log()
+	return (&inbox{c, t, db, surfaces, access, endpoints}).run(ctx)
+}
+
+// surfaces makes what is answered, with one registry of metrics and one list of warnings for all.
+func (c *serveCmd) surfaces(db *store.Store, access *accessControl) (*surfaces, error) {
+	types, err := soap.NewTypes(sobject.Records()...)
+	if err != nil {
+		return nil, err
+	}
+	metrics := newRegistry()
+	access.register(metrics)
+	h := handlers.New(handlers.Config{
+		Store: db, Access: access.Access, Types: types, Metrics: metrics, BodyLimit: int64(c.BodyLimit),
+		SaveTimeout: c.SaveTimeout,
+	})
+	health := handlers.NewHealth(db, slog.Default(), access.warnings, h.Warnings)
+	return &surfaces{h, health, metrics, c.MetricsToken, access.Proxies}, nil
 }
 
 // inbox is what serve runs.
@@ -89,23 +97,23 @@ type inbox struct {
 	settings  *serveCmd
 	terminal  terminal
 	db        *store.Store
-	handlers  *handlers.Handlers
-	doors     *doors
+	surfaces  *surfaces
+	access    *accessControl
 	endpoints []*endpoint
 }
 
 // run runs everything until the context ends, or one part fails, and the last request is answered.
 func (in *inbox) run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return in.doors.watchCertificate(running) })
+	group.Go(func() error { return in.access.watchCertificate(running) })
 	group.Go(func() error {
 		in.settings.prepare(running, in.db, in.terminal)
-		group.Go(func() error { return in.doors.watchRanges(running) }) // whose copies are in the database
-		return in.handlers.Run(running)
+		group.Go(func() error { return in.access.watchRanges(running) }) // whose copies are in the database
+		return in.surfaces.handlers.Run(running)
 	})
 	for _, e := range in.endpoints {
 		group.Go(e.serve)
-		group.Go(func() error { return e.drain(running, in.handlers) })
+		group.Go(func() error { return e.drain(running, in.surfaces.health) })
 	}
 	err := group.Wait()
 	in.flush(context.WithoutCancel(ctx))
@@ -117,7 +125,7 @@ func (in *inbox) run(ctx context.Context) error {
 func (in *inbox) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	if err := in.handlers.Flush(ctx); err != nil {
+	if err := in.surfaces.handlers.Flush(ctx); err != nil {
 		slog.Warn("the last counts of refusals are not written", "error", err)
 	}
 }

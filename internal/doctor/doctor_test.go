@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 
 	"ackbox/handlers"
 	"ackbox/internal/doctor"
+	"ackbox/internal/web"
 	"ackbox/simulate"
 	"ackbox/store"
 	"ackbox/store/storetest"
@@ -28,7 +30,7 @@ func TestAckboxPasses(t *testing.T) {
 			t.Parallel()
 			db := storetest.New(t, storetest.SQLite)
 			token := addSource(t, db.Store)
-			o := public(listen(t, handlers.Public(newHandlers(t, db.Store)), config))
+			o := public(listen(t, newRoutes(t, db.Store), config))
 			o.URL = "https://" + host + "/outbound/" + token
 			want := []problem(nil)
 			if config == nil {
@@ -62,7 +64,8 @@ func TestAckboxPasses(t *testing.T) {
 	}
 }
 
-func newHandlers(tb testing.TB, s *store.Store) *handlers.Handlers {
+// newRoutes returns what ackbox answers under /outbound.
+func newRoutes(tb testing.TB, s *store.Store) http.Handler {
 	tb.Helper()
 	h := handlers.New(handlers.Config{Store: s, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -75,7 +78,9 @@ func newHandlers(tb testing.TB, s *store.Store) *handlers.Handlers {
 		cancel()
 		<-ended
 	})
-	return h
+	w := web.New(h.Log, h.Access.Proxies.Remote)
+	handlers.RegisterOutbound(w.Surface(handlers.OutboundPath, h.OutboundErrors), h)
+	return w
 }
 
 func addSource(tb testing.TB, s *store.Store) (token string) {

@@ -72,7 +72,7 @@ func seed(tb testing.TB, database, source string, certificates ...store.ClientCe
 	}
 	for _, c := range certificates {
 		c.SourceID = sources[0].ID
-		if err := db.SawCertificate(tb.Context(), c); err != nil {
+		if err := db.ObserveCertificate(tb.Context(), c); err != nil {
 			tb.Fatal(err)
 		}
 	}

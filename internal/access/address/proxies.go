@@ -130,6 +130,16 @@ func (p *Proxies) Client(r *http.Request) netip.Addr {
 	return addr
 }
 
+// Remote returns the address to log a request under: the client's, or the peer's when a proxy does
+// not say whose it passes on.
+func (p *Proxies) Remote(r *http.Request) string {
+	addr := p.Client(r)
+	if !addr.IsValid() {
+		addr = Peer(r)
+	}
+	return addr.String()
+}
+
 // backward returns an iterator over the entries of a header's lines, the last one first. It splits
 // lazily: a client may send many entries, but only those that proxies added are read.
 func backward(lines []string) iter.Seq[string] {

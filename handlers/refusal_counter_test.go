@@ -112,7 +112,7 @@ func (q querying) Sources(ctx context.Context) ([]store.Source, error) {
 	return q.Store.Sources(ctx)
 }
 
-func (in *inbox) knock(t *testing.T, token string) answer {
+func (in *inbox) postTo(t *testing.T, token string) answer {
 	t.Helper()
 	return in.do(t, http.MethodPost, in.URL+"/outbound/"+token, strings.NewReader(envelope("04l1")))
 }
@@ -126,7 +126,7 @@ func TestUnknownTokensAreThrottledAndKnownOnesAreNot(t *testing.T) {
 	got := map[int]int{}
 	before := time.Now()
 	for range 200 {
-		got[in.knock(t, strings.Repeat("x", 43)).status]++
+		got[in.postTo(t, strings.Repeat("x", 43)).status]++
 		if a := in.post(t, envelope("04l1")); !a.isAck() {
 			t.Fatalf("a known token got %d %s", a.status, a.body)
 		}
@@ -135,7 +135,7 @@ func TestUnknownTokensAreThrottledAndKnownOnesAreNot(t *testing.T) {
 	if got[404] == 0 || got[404] > allowed || got[429] != 200-got[404] {
 		t.Errorf("got %v, want at most %d times 404 and then 429", got, allowed)
 	}
-	a := in.knock(t, "another")
+	a := in.postTo(t, "another")
 	if code, _ := a.fault(t); a.status != 429 || code != "soapenv:Client" || !a.closed {
 		t.Errorf("got %d %s, connection closed %v", a.status, code, a.closed)
 	}
@@ -171,11 +171,11 @@ func TestTokensThatAreNotValidAreToldApartByNothing(t *testing.T) {
 			t.Parallel()
 			db, reads := storetest.New(t, storetest.SQLite), make(chan struct{}, 10_000)
 			in := newInbox(t, db.Store, func(c *handlers.Config) { c.Store = querying{db.Store, reads} })
-			never := in.knock(t, "never")
+			never := in.postTo(t, "never")
 			token := spoil(t, db.Store, in.token)
 			var a answer
 			eventually(t, "it is refused", func() bool {
-				a = in.knock(t, token)
+				a = in.postTo(t, token)
 				return a.status == 404
 			})
 			if a.body != never.body {
@@ -183,7 +183,7 @@ func TestTokensThatAreNotValidAreToldApartByNothing(t *testing.T) {
 			}
 			eventually(t, "it makes the sources be read", func() bool {
 				drain(reads)
-				return in.knock(t, token).status == 404 && len(reads) > 0
+				return in.postTo(t, token).status == 404 && len(reads) > 0
 			})
 		})
 	}
@@ -202,9 +202,9 @@ func TestAnExpiredTokenIsRefusedThoughTheSnapshotHasIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "both work", func() bool { return in.knock(t, fresh).isAck() && in.post(t, envelope("04l1")).isAck() })
+		eventually(t, "both work", func() bool { return in.postTo(t, fresh).isAck() && in.post(t, envelope("04l1")).isAck() })
 		eventually(t, "the old one ends", func() bool { return in.post(t, envelope("04l1")).status == 404 })
-		if a := in.knock(t, fresh); !a.isAck() {
+		if a := in.postTo(t, fresh); !a.isAck() {
 			t.Errorf("the new one got %d", a.status)
 		}
 	})

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -8,31 +9,22 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"ackbox/soap"
 	"ackbox/store"
 )
 
-const contentType = "text/xml; charset=utf-8"
+// refusalRecorder records a refusal, for an operator to list.
+type refusalRecorder interface {
+	Refuse(ctx context.Context, r store.Refusal) error
+}
 
 // recordTimeout is how long a refusal may take to be recorded: its answer does not depend on it.
 const recordTimeout = 2 * time.Second
 
-// fault answers a request with a Fault.
-func (h *Handlers) fault(c echo.Context, r *refusal) error {
-	answer := answers[r.cause]
-	h.metrics.refused(r.cause)
-	h.note(c, r, answer.status)
-	if r.cause == causeThrottled {
-		c.Response().Header().Set(echo.HeaderConnection, "close") // the next one has to come by a new connection
-	}
-	return c.Blob(answer.status, contentType, soap.Fault(answer.code(), r.reason()))
-}
-
-// note counts a refusal under the status of its answer, 200 for a message that is taken all the same; a sample of many
+// note counts a refusal under the status of its answer, 200 for a message that is taken all the same. Of many, a sample
 // is logged, and recorded for its source.
 func (h *Handlers) note(c echo.Context, r *refusal, status int) {
 	now := time.Now()
-	if !h.tally.add(event{r.source.Name, r.cause, status}, now) {
+	if sample := h.refusals.add(refusalKey{r.source.Name, r.cause, status}, now); !sample {
 		return
 	}
 	h.logRefusal(c, r, status)
@@ -44,9 +36,9 @@ func (h *Handlers) note(c echo.Context, r *refusal, status int) {
 func (h *Handlers) logRefusal(c echo.Context, r *refusal, status int) {
 	attrs := []slog.Attr{
 		slog.String("request_id", requestID(c)), slog.String("source", r.source.Name),
-		slog.String("cause", string(r.cause)), slog.Int("status", status), slog.String("remote_addr", c.RealIP()),
+		slog.String("cause", r.cause.String()), slog.Int("status", status), slog.String("remote_addr", c.RealIP()),
 	}
-	if detail := r.detail(); detail != "" {
+	if detail := r.placedDetail(); detail != "" {
 		attrs = append(attrs, slog.String("detail", detail))
 	}
 	if r.err != nil {
@@ -63,18 +55,18 @@ func (h *Handlers) logRefusal(c echo.Context, r *refusal, status int) {
 	}
 }
 
-// record adds the refusal to those that an operator can list. When that is not possible now, the log has it.
+// record adds the refusal to those that an operator can list. If that is not possible now, the log has it.
 func (h *Handlers) record(c echo.Context, r *refusal, status int, now time.Time) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), recordTimeout)
 	defer cancel()
-	refused := store.Refusal{
-		SourceID: r.source.ID, Cause: string(r.cause), Status: status, Detail: r.reason(), Size: int64(r.size),
-		RequestID: requestID(c), RemoteAddr: c.RealIP(), At: now,
-	}
-	if r.parse != nil {
-		refused.Detail, refused.Line, refused.Column = r.parse.Problem, r.parse.Line, r.parse.Column
-	}
-	if err := h.Store.Refuse(ctx, refused); err != nil {
+	err := h.Store.Refuse(ctx, store.Refusal{
+		SourceID: r.source.ID, Cause: r.cause.String(), Status: status, Detail: cmp.Or(r.detail, answers[r.cause].reason),
+		Line: r.line, Column: r.column, Size: int64(r.size), RequestID: requestID(c), RemoteAddr: c.RealIP(), At: now,
+	})
+	if err != nil {
 		h.Log.Error("refusal not recorded", "request_id", requestID(c), "error", err)
 	}
 }
+
+// requestID returns the id of the request that is being answered.
+func requestID(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }

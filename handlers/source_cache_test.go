@@ -29,12 +29,12 @@ func TestADatabaseThatDoesNotAnswerKeepsNobodyWaitingInLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := handlers.New(handlers.Config{Store: silent{}, Log: slog.New(slog.DiscardHandler)})
-		public, started := handlers.Public(h), time.Now()
+		routes, started := newRoutes(h, handlers.NewHealth(silent{}, h.Log)), time.Now()
 		var waiting sync.WaitGroup
 		for range 100 {
 			waiting.Go(func() {
 				w := httptest.NewRecorder()
-				public.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost,
+				routes.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost,
 					"/outbound/"+strings.Repeat("x", 43), strings.NewReader(envelope("04l1"))))
 				if w.Code != http.StatusServiceUnavailable {
 					t.Errorf("got %d, want 503", w.Code)

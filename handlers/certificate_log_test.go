@@ -18,15 +18,15 @@ import (
 	"ackbox/store/storetest"
 )
 
-// seeing hands on the certificates that are recorded, too.
-type seeing struct {
+// observing hands on the certificates that are recorded, too.
+type observing struct {
 	*store.Store
-	saw chan store.ClientCertificate
+	observed chan store.ClientCertificate
 }
 
-func (s seeing) SawCertificate(ctx context.Context, c store.ClientCertificate) error {
-	s.saw <- c
-	return s.Store.SawCertificate(ctx, c)
+func (s observing) ObserveCertificate(ctx context.Context, c store.ClientCertificate) error {
+	s.observed <- c
+	return s.Store.ObserveCertificate(ctx, c)
 }
 
 // Whoever knows a URL may show as many certificates as are remembered, and a handshake takes a quarter of a megabyte of
@@ -38,9 +38,9 @@ func TestOfHugeCertificatesLittleIsRemembered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		saw := make(chan store.ClientCertificate, 100)
+		observed := make(chan store.ClientCertificate, 100)
 		in := newInbox(t, db.Store, func(c *handlers.Config) {
-			c.Store, c.Doors.Certificates, c.Doors.CertificatesMode = seeing{db.Store, saw}, clients, access.Report
+			c.Store, c.Access.Certificates, c.Access.CertificatesMode = observing{db.Store, observed}, clients, access.Report
 		})
 		eventually(t, "the source is known", func() bool { return in.post(t, envelope("04l1")).isAck() })
 		small, huge := ofSize("small", 10), ofSize("huge", 60_000)
@@ -48,13 +48,13 @@ func TestOfHugeCertificatesLittleIsRemembered(t *testing.T) {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, in.url(), strings.NewReader(envelope("04l1")))
 			r.TLS = &tls.ConnectionState{PeerCertificates: chain}
 			w := httptest.NewRecorder()
-			handlers.Public(in.h).ServeHTTP(w, r)
+			in.routes.ServeHTTP(w, r)
 			if w.Code != http.StatusOK {
 				t.Fatalf("got %d %s", w.Code, w.Body)
 			}
 		}
 		for range 2 {
-			c := <-saw
+			c := <-observed
 			if len(c.Subject)+len(c.Issuer) > 2000 || len(c.Chain) > 32<<10 {
 				t.Errorf("got names of %d and %d bytes and a chain of %d", len(c.Subject), len(c.Issuer), len(c.Chain))
 			}

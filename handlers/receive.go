@@ -1,0 +1,152 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"ackbox/ledger"
+	"ackbox/store"
+)
+
+// wire is how an intake speaks over HTTP. Whatever is the same for all of them, from the source to the commit, is here.
+type wire interface {
+	// check returns why a request cannot be read, by its headers alone, or nil.
+	check(header http.Header) *refusal
+	// decode reads a body.
+	decode(body []byte) (*ledger.Batch, *refusal)
+	// accept answers a batch that was committed.
+	accept(c echo.Context, saved store.Saved) error
+	// refuse answers a request that was refused.
+	refuse(c echo.Context, r *refusal) error
+}
+
+// batchSaver stores a batch, and returns when it is committed.
+type batchSaver interface {
+	Save(ctx context.Context, in store.Inbound) (store.Saved, error)
+}
+
+// receive takes one request: it is accepted when it is committed, and never otherwise.
+func (h *Handlers) receive(c echo.Context, w wire) error {
+	started := time.Now()
+	source, refused := h.source(c)
+	var saved store.Saved
+	if refused == nil {
+		saved, refused = h.take(c, w, source)
+	}
+	if refused != nil {
+		refused.source = source
+		return refused
+	}
+	took := time.Since(started)
+	h.metrics.accepted(source.Name, saved, took)
+	h.Log.Info("message acked", "request_id", requestID(c), "source", source.Name,
+		"notifications", saved.Stored+saved.Revisions+saved.Duplicates, "stored", saved.Stored,
+		"revisions", saved.Revisions, "duplicates", saved.Duplicates, "duration", took)
+	return w.accept(c, saved)
+}
+
+// answerErrors returns the handler of a wire's errors, which all requests that are not accepted end in.
+func (h *Handlers) answerErrors(w wire) echo.HTTPErrorHandler {
+	return func(err error, c echo.Context) {
+		r := refusalOf(err)
+		h.note(c, r, r.status())
+		if r.cause == causeThrottled {
+			c.Response().Header().Set(echo.HeaderConnection, "close") // the next one has to come by a new connection
+		}
+		if err := w.refuse(c, r); err != nil {
+			h.Log.Debug("answer not sent", "request_id", requestID(c), "error", err)
+		}
+	}
+}
+
+// source returns the source of the URL's token. A token that was never valid, was rotated or is of a disabled source
+// takes the same way at the same pace, so that the time tells them apart for nobody. Only those who ask for such are
+// throttled, so that nobody who floods from a sender's address keeps that sender out.
+func (h *Handlers) source(c echo.Context) (store.Source, *refusal) {
+	key := store.TokenSHA256(c.Param("token"))
+	source, found := h.sources.find(key)
+	if found && source.DisabledAt == nil {
+		return source, nil
+	}
+	if h.sources.loaded() && !h.unknownTokens.Allow(h.Access.Proxies.Client(c.Request()), time.Now()) {
+		return store.Source{}, &refusal{cause: causeThrottled}
+	}
+	source, found, err := h.sources.findFresh(c.Request().Context(), key)
+	switch {
+	case err != nil:
+		return store.Source{}, &refusal{cause: causeUnavailable, err: err}
+	case !found:
+		return store.Source{}, &refusal{cause: causeUnknownToken}
+	case source.DisabledAt != nil:
+		return source, &refusal{cause: causeDisabled}
+	}
+	return source, nil
+}
+
+// take stores what is posted to a source, if its sender may post there.
+func (h *Handlers) take(c echo.Context, w wire, source store.Source) (store.Saved, *refusal) {
+	found, refused := h.admit(c, source)
+	if refused != nil {
+		return store.Saved{}, refused
+	}
+	batch, refused := h.read(c, w, source)
+	if refused != nil {
+		return store.Saved{}, refused
+	}
+	saved, refused := h.save(c, source, batch)
+	if refused == nil {
+		h.report(c, source, found)
+	}
+	return saved, refused
+}
+
+// read decodes a request and makes sure that its organization may post to the source.
+func (h *Handlers) read(c echo.Context, w wire, source store.Source) (*ledger.Batch, *refusal) {
+	if refused := w.check(c.Request().Header); refused != nil {
+		return nil, refused
+	}
+	body, release, refused := h.readBody(c)
+	defer release()
+	if refused != nil {
+		return nil, refused
+	}
+	batch, refused := h.decode(w, body)
+	if refused == nil && !source.Allows(batch.OrganizationID) {
+		refused = &refusal{cause: causeOrganization}
+	}
+	if refused != nil {
+		refused.size = len(body)
+		return nil, refused
+	}
+	h.metrics.drifted(batch)
+	return batch, nil
+}
+
+// decode decodes a body when there is room for that, which is soon: nobody who decodes waits for anything.
+func (h *Handlers) decode(w wire, body []byte) (*ledger.Batch, *refusal) {
+	if err := h.decoding.Acquire(context.Background(), int64(len(body))); err != nil {
+		return nil, &refusal{cause: causeInternal, err: err}
+	}
+	defer h.decoding.Release(int64(len(body)))
+	return w.decode(body)
+}
+
+// save stores the batch, even when the sender goes away meanwhile: it will come again, and add nothing.
+func (h *Handlers) save(c echo.Context, source store.Source, batch *ledger.Batch) (store.Saved, *refusal) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), h.SaveTimeout)
+	defer cancel()
+	saved, err := h.Store.Save(ctx, store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: time.Now()})
+	switch {
+	case errors.Is(err, store.ErrOverloaded):
+		return saved, &refusal{cause: causeOverloaded, err: err}
+	case errors.Is(err, store.ErrUnavailable):
+		return saved, &refusal{cause: causeUnavailable, err: err}
+	case err != nil:
+		return saved, &refusal{cause: causeInternal, err: err}
+	}
+	return saved, nil
+}
