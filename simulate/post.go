@@ -211,14 +211,26 @@ func connectionFailure(err error, status int) *Failure {
 			failure.Err.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		failure.Reason, failure.Detail = ReasonRefused, "check that the listener runs, and its port"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF),
-		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
+	case IsClosed(err):
 		failure.Reason, failure.Detail = ReasonReset, "the listener closed the connection; see its log. "+
 			"A listener that requires a client certificate may do so too"
 	default:
 		failure.Detail = failure.Err.Error()
 	}
 	return failure
+}
+
+// IsClosed reports whether err means that the peer closed the connection before it had answered.
+// net/http itself closes a connection whose peer does so while it is sending: [net.ErrClosed].
+func IsClosed(err error) bool {
+	for _, closed := range []error{
+		io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE,
+	} {
+		if errors.Is(err, closed) {
+			return true
+		}
+	}
+	return false
 }
 
 // isAlert reports whether a TLS alert, of either side, caused err. crypto/tls reveals that only by

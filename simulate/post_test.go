@@ -9,12 +9,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -278,5 +280,22 @@ func TestInterruptedPostUnwrapsToCanceled(t *testing.T) {
 	err := newClient(t, server.URL, simulate.ClientOptions{}).Post(ctx, []byte("<a/>"))
 	if !errors.Is(err, context.Canceled) || reasonOf(t, err) != simulate.ReasonConnection {
 		t.Errorf("got %v, want a Failure of context.Canceled", err)
+	}
+}
+
+func TestIsClosedKnowsEveryWayAConnectionCloses(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE,
+		&net.OpError{Op: "write", Err: net.ErrClosed},
+	} {
+		if !simulate.IsClosed(fmt.Errorf("post: %w", err)) {
+			t.Errorf("%v does not close a connection", err)
+		}
+	}
+	for _, err := range []error{nil, context.Canceled, syscall.ECONNREFUSED, errors.New("other")} {
+		if simulate.IsClosed(err) {
+			t.Errorf("%v closes a connection", err)
+		}
 	}
 }

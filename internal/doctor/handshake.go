@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"strings"
 	"sync"
-	"syscall"
 
 	"ackbox/simulate"
 )
@@ -92,7 +90,7 @@ func (e *examination) noTLS(tried []handshake, old []string) Check {
 		check.Found, check.Salesforce = "the listener ends the handshake: "+alertOf(h.err), reasonAlert
 		check.Todo = "check its certificate, key and cipher suites, and its log; it may also reject " +
 			"this host name (SNI)"
-	case isClosed(h.err):
+	case simulate.IsClosed(h.err):
 		check.Found, check.Salesforce = "the listener closes the connection during the handshake",
 			reasonTerminated
 		check.Todo = "check that the port is the one that speaks TLS, and that the listener has a " +
@@ -170,12 +168,6 @@ func alertOf(err error) string {
 		return operation.Err.Error()
 	}
 	return ""
-}
-
-func isClosed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, io.ErrClosedPipe) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // speaksTLS reports whether a port to which plain HTTP was sent speaks TLS.

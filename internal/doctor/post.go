@@ -105,7 +105,7 @@ func (e *examination) failed(a *answer) Check {
 	case alertOf(err) != "":
 		check.Found, check.Salesforce = "the listener ends the connection: "+alertOf(err), reasonAlert
 		check.Todo = "see the listener's log; it may reject the client certificate"
-	case isClosed(err):
+	case simulate.IsClosed(err):
 		check.Found, check.Salesforce = "the connection was closed before the answer was complete",
 			simulate.ReasonReset
 		check.Todo = "see the log of the listener, and of the proxy in front of it"
