@@ -59,7 +59,9 @@ func runGowsdl(ctx context.Context, s *source, tmp string) ([]byte, error) {
 	}
 	cmd := exec.CommandContext(ctx, "go", "tool", "gowsdl", "-d", dir, "-p", "made", "-o", "made.go",
 		file)
-	cmd.Env = append(os.Environ(), "TMPDIR="+tmp) // it leaves a folder there
+	// It leaves a folder in TMPDIR, and it writes a map from two goroutines: on more than one
+	// processor it crashes now and then ("concurrent map writes").
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "GOMAXPROCS=1")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, lastLine(output))
 	}
