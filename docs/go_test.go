@@ -54,8 +54,8 @@ func writeExample(tb testing.TB, dir, text string) {
 	writeFile(tb, filepath.Join(dir, path[1]), text)
 }
 
-// writeModule writes go.mod with the path of this repository, and with what go mod tidy would add to
-// it and to go.sum. The versions are this repository's, so its module cache has them.
+// writeModule writes go.mod with the path of this repository, and with what go mod tidy would add
+// to it and to go.sum. The versions are this repository's, so its module cache has them.
 func writeModule(tb testing.TB, dir, text string) {
 	tb.Helper()
 	root, err := filepath.Abs("..")

@@ -12,15 +12,16 @@ import (
 	"ackbox/store"
 )
 
-// Access is what controls who may post, beside the secret in the URL and the organizations of a source. The zero value
-// lets everybody post who has these.
+// Access is what controls who may post, beside the secret in the URL and the organizations of a
+// source. The zero value lets everybody post who has these.
 type Access struct {
 	// Proxies say where a request comes from; nil takes the address of its connection.
 	Proxies *address.Proxies
 	// Ranges are the addresses that may post. They are required unless RangesMode is off.
 	Ranges     *address.Ranges
 	RangesMode access.Mode
-	// Certificates are the client certificates that are expected. They are required unless CertificatesMode is off.
+	// Certificates are the client certificates that are expected. They are required unless
+	// CertificatesMode is off.
 	Certificates     *certificate.Clients
 	CertificatesMode access.Mode
 }
@@ -34,8 +35,8 @@ const (
 // findings are the refusals of checks in report mode, for when the message is taken all the same.
 type findings []*refusal
 
-// admit checks whether the sender of a request may post to a source, beside knowing its URL, and returns what is to be
-// reported if the message is taken.
+// admit checks whether the sender of a request may post to a source, beside knowing its URL, and
+// returns what is to be reported if the message is taken.
 func (h *Handlers) admit(c echo.Context, source store.Source) (found findings, refused *refusal) {
 	if r := h.checkAddress(c); r != nil {
 		if h.Access.RangesMode == access.Enforce {

@@ -21,8 +21,9 @@ func reporting(t *testing.T) func(*handlers.Config) {
 	return func(c *handlers.Config) { c.Access.Ranges, c.Access.RangesMode = ranges, access.Report }
 }
 
-// What a check in report mode would have refused is reported of messages that are taken only: of one that is refused for
-// another reason, "taken" would be a lie, and whoever decides on enforce by it would see more than there is to lose.
+// What a check in report mode would have refused is reported of messages that are taken only: of
+// one that is refused for another reason, "taken" would be a lie, and whoever decides on enforce by
+// it would see more than there is to lose.
 func TestOnlyMessagesThatAreTakenAreReported(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {

@@ -20,8 +20,9 @@ const (
 // buffers are those that wait for the next body.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// readBody reads the body. Its room comes out of what all bodies share and grows with what has arrived, so that nobody
-// takes room by announcing a size. release gives it back, and the body with it; it is never nil.
+// readBody reads the body. Its room comes out of what all bodies share and grows with what has
+// arrived, so that nobody takes room by announcing a size. release gives it back, and the body with
+// it; it is never nil.
 func (h *Handlers) readBody(c echo.Context) (body []byte, release func(), refused *refusal) {
 	r := c.Request()
 	var taken int64
@@ -72,8 +73,9 @@ func fill(buffer *[]byte, body io.Reader) (ended bool, err error) {
 	return false, nil
 }
 
-// unquoted is an error of reading without what it quotes. Of a trailer that is none net/http repeats the text, which
-// may be anything: part of a record, or the request of another, with its token.
+// unquoted is an error of reading without what it quotes. Of a trailer that is none net/http
+// repeats the text, which may be anything: part of a record, or the request of another, with its
+// token.
 func unquoted(err error) error {
 	text, _, quotes := strings.Cut(err.Error(), `"`)
 	if !quotes {

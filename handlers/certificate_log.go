@@ -21,12 +21,13 @@ import (
 const (
 	// rewriteEvery is how often the record of a certificate that is shown all the time is written.
 	rewriteEvery = time.Minute
-	// maxWrites is how many certificates that are not accepted are written in a second, and maxRecent how many are
-	// remembered as written: whoever shows another one each time keeps the database from nothing else.
+	// maxWrites is how many certificates that are not accepted are written in a second, and maxRecent
+	// how many are remembered as written: whoever shows another one each time keeps the database from
+	// nothing else.
 	maxWrites = 20
 	maxRecent = 1000
-	// maxChain and maxName bound what is written of each, in bytes: a handshake may bring 256 KiB of certificates, and
-	// whoever makes one chooses its names.
+	// maxChain and maxName bound what is written of each, in bytes: a handshake may bring 256 KiB of
+	// certificates, and whoever makes one chooses its names.
 	maxChain = 16 << 10
 	maxName  = 1000
 	// recordsAge is how old the records may be that warnings and metrics are made of.
@@ -41,8 +42,8 @@ type certificateStore interface {
 	ClientCertificates(ctx context.Context) ([]store.ClientCertificate, error)
 }
 
-// certificateLog records for the operator which client certificates were shown for which source, and when they end. One
-// that could not be written is written when it is shown again.
+// certificateLog records for the operator which client certificates were shown for which source,
+// and when they end. One that could not be written is written when it is shown again.
 type certificateLog struct {
 	store   certificateStore
 	log     *slog.Logger
@@ -78,8 +79,8 @@ func newCertificateLog(s certificateStore, log *slog.Logger) *certificateLog {
 	}
 }
 
-// observe records a chain that was shown for a source, the client's own certificate first, unless it was a moment ago.
-// Problem is "" when it is accepted. It does not wait for the database.
+// observe records a chain that was shown for a source, the client's own certificate first, unless
+// it was a moment ago. Problem is "" when it is accepted. It does not wait for the database.
 func (l *certificateLog) observe(source store.Source, chain []*x509.Certificate, problem string, now time.Time) {
 	key := certificateKey{source.ID, sha256.Sum256(chain[0].Raw)}
 	if !l.isDue(key, observation{now, problem}) {
@@ -110,7 +111,8 @@ func (l *certificateLog) isDue(key certificateKey, o observation) bool {
 	return true
 }
 
-// forget drops the observations that would be written again anyway, and reports whether there were any.
+// forget drops the observations that would be written again anyway, and reports whether there were
+// any.
 func (l *certificateLog) forget(now time.Time) bool {
 	before := len(l.recent)
 	for key, o := range l.recent {
@@ -166,8 +168,8 @@ func fitting(chain []*x509.Certificate) []*x509.Certificate {
 	return chain
 }
 
-// current returns the accepted certificates that were shown last, by source. While the database does not answer they
-// are as they were known last.
+// current returns the accepted certificates that were shown last, by source. While the database
+// does not answer they are as they were known last.
 func (l *certificateLog) current() map[string]store.ClientCertificate {
 	records, err := l.records.get(context.Background(), recordsAge)
 	if err != nil {

@@ -29,8 +29,9 @@ func (s observing) ObserveCertificate(ctx context.Context, c store.ClientCertifi
 	return s.Store.ObserveCertificate(ctx, c)
 }
 
-// Whoever knows a URL may show as many certificates as are remembered, and a handshake takes a quarter of a megabyte of
-// them: what is remembered of each is bounded, or the process would run out of memory.
+// Whoever knows a URL may show as many certificates as are remembered, and a handshake takes a
+// quarter of a megabyte of them: what is remembered of each is bounded, or the process would run
+// out of memory.
 func TestOfHugeCertificatesLittleIsRemembered(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {

@@ -1,7 +1,7 @@
-// Package handlers has the intakes that senders post to: who may post, how much, what is answered and what is counted.
-// What a body means is for the packages of the wires, what is stored how for store. An intake is a wire (outbound.go)
-// behind one way of a request (receive.go); why a request is refused, and with which status and words, stands in one
-// table (refusal.go).
+// Package handlers has the intakes that senders post to: who may post, how much, what is answered
+// and what is counted. What a body means is for the packages of the wires, what is stored how for
+// store. An intake is a wire (outbound.go) behind one way of a request (receive.go); why a request
+// is refused, and with which status and words, stands in one table (refusal.go).
 package handlers
 
 import (
@@ -35,17 +35,19 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics is where the handlers register what they count; nil for nowhere.
 	Metrics prometheus.Registerer
-	// BodyLimit is how large a body may be, in bytes; 32 MiB when 0. All bodies that are worked on at once may be twice
-	// as large together.
+	// BodyLimit is how large a body may be, in bytes; 32 MiB when 0. All bodies that are worked on at
+	// once may be twice as large together.
 	BodyLimit int64
-	// SaveTimeout is how long a message may take to be stored; 10 s when 0. Salesforce waits 20 s at least.
+	// SaveTimeout is how long a message may take to be stored; 10 s when 0. Salesforce waits 20 s at
+	// least.
 	SaveTimeout time.Duration
 	// Access controls who may post.
 	Access Access
 }
 
 const (
-	// defaultBodyLimit takes 100 notifications with two full long text areas each: Salesforce documents no limit.
+	// defaultBodyLimit takes 100 notifications with two full long text areas each: Salesforce
+	// documents no limit.
 	defaultBodyLimit   = 32 << 20
 	defaultSaveTimeout = 10 * time.Second
 	// bodiesPerLimit is how large all bodies may be together, by the size of the largest.
@@ -81,7 +83,8 @@ func New(c Config) *Handlers {
 		sources:       newSourceCache(c.Store, c.Log),
 		unknownTokens: access.NewRateLimiter(unknownTokenRate, unknownTokenBurst),
 		bodies:        semaphore.NewWeighted(bodiesPerLimit * c.BodyLimit),
-		// Decoding takes several times a body's room for a moment: of the largest bodies one at a time is decoded.
+		// Decoding takes several times a body's room for a moment: of the largest bodies one at a time is
+		// decoded.
 		decoding:     semaphore.NewWeighted(c.BodyLimit),
 		metrics:      newMetrics(),
 		refusals:     newRefusalCounter(c.Store, c.Log),
@@ -94,8 +97,8 @@ func New(c Config) *Handlers {
 	return h
 }
 
-// Run keeps what the handlers know of the sources up to date, and writes what the operator may ask for, until the
-// context ends.
+// Run keeps what the handlers know of the sources up to date, and writes what the operator may ask
+// for, until the context ends.
 func (h *Handlers) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { h.sources.run(ctx) })
@@ -105,7 +108,8 @@ func (h *Handlers) Run(ctx context.Context) error {
 	return nil
 }
 
-// Flush writes what was counted since [Handlers.Run] has ended, when the last request has been answered.
+// Flush writes what was counted since [Handlers.Run] has ended, when the last request has been
+// answered.
 func (h *Handlers) Flush(ctx context.Context) error {
 	h.refusals.logUnlogged()
 	h.certificates.wait()

@@ -68,7 +68,8 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// newInbox serves a database with the source "crm"; configure may change the handlers' configuration.
+// newInbox serves a database with the source "crm"; configure may change the handlers'
+// configuration.
 func newInbox(t *testing.T, db *store.Store, configure func(*handlers.Config)) *inbox {
 	t.Helper()
 	_, token, err := db.AddSource(t.Context(), "crm", []string{organization}, time.Now())

@@ -19,7 +19,8 @@ const (
 	readyAge = 100 * time.Millisecond
 )
 
-// Warnings returns sentences for the operator. They name nothing that only an operator may know: /readyz is public.
+// Warnings returns sentences for the operator. They name nothing that only an operator may know:
+// /readyz is public.
 type Warnings func(now time.Time) []string
 
 // healthReader asks the database how it is.
@@ -56,7 +57,8 @@ func RegisterHealth(group *echo.Group, h *Health) {
 	group.GET("/readyz", h.readyz)
 }
 
-// Stop makes /readyz say that the process is going away. Messages are still taken: whoever has a connection is served.
+// Stop makes /readyz say that the process is going away. Messages are still taken: whoever has a
+// connection is served.
 func (h *Health) Stop() { h.stopping.Store(true) }
 
 // healthz answers that the process is alive, which says nothing of the database.

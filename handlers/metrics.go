@@ -9,7 +9,8 @@ import (
 	"ackbox/store"
 )
 
-// metrics counts what is accepted; refusalCounter counts the rest. No label has a value that a sender chooses freely.
+// metrics counts what is accepted; refusalCounter counts the rest. No label has a value that a
+// sender chooses freely.
 type metrics struct {
 	messages      *prometheus.CounterVec
 	notifications *prometheus.CounterVec

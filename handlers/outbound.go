@@ -13,13 +13,14 @@ import (
 	"ackbox/store"
 )
 
-// OutboundPath is where outbound messages are posted to, each source under a path of its own below it. All that is not
-// 200 there is a SOAP Fault, and there is never a redirect, an authentication challenge or compression: Salesforce takes
-// each of them for "Content is not allowed in prolog" (help 000381752).
+// OutboundPath is where outbound messages are posted to, each source under a path of its own below
+// it. All that is not 200 there is a SOAP Fault, and there is never a redirect, an authentication
+// challenge or compression: Salesforce takes each of them for "Content is not allowed in prolog"
+// (help 000381752).
 const OutboundPath = "/outbound"
 
-// RegisterOutbound adds the routes of outbound messages to the group of [OutboundPath], whose errors are to be answered
-// by [Handlers.OutboundErrors].
+// RegisterOutbound adds the routes of outbound messages to the group of [OutboundPath], whose
+// errors are to be answered by [Handlers.OutboundErrors].
 func RegisterOutbound(group *echo.Group, h *Handlers) {
 	group.POST("/:token", func(c echo.Context) error { return h.receive(c, outbound{h.Types}) })
 	group.GET("/:token", listenerPage)

@@ -178,7 +178,8 @@ func TestANewSourceWorksAtOnce(t *testing.T) {
 	})
 }
 
-// eventually waits for something that the contract gives a second; on a busy machine it may take longer.
+// eventually waits for something that the contract gives a second; on a busy machine it may take
+// longer.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(20 * time.Millisecond)

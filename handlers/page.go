@@ -10,8 +10,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// listenerHTML is for the admin who opens the URL in a browser. It is the same for every URL: it does not tell whether a
-// token is known.
+// listenerHTML is for the admin who opens the URL in a browser. It is the same for every URL: it
+// does not tell whether a token is known.
 //
 //go:embed listener.html
 var listenerHTML string
@@ -21,7 +21,8 @@ var (
 	listenerPolicy = []string{"default-src 'none'; frame-ancestors 'none'; style-src " + styleHash(listenerHTML)}
 )
 
-// styleHash returns the source expression that allows a page the one style that it has, and no other.
+// styleHash returns the source expression that allows a page the one style that it has, and no
+// other.
 func styleHash(page string) string {
 	_, style, _ := strings.Cut(page, "<style>")
 	style, _, _ = strings.Cut(style, "</style>")

@@ -9,7 +9,8 @@ import (
 type periodic struct {
 	every time.Duration
 	do    func(ctx context.Context) error
-	// changed is called when the work begins to fail, with the error, and when it works again, with nil: not each time.
+	// changed is called when the work begins to fail, with the error, and when it works again, with
+	// nil: not each time.
 	changed func(err error)
 }
 

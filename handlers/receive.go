@@ -12,7 +12,8 @@ import (
 	"ackbox/store"
 )
 
-// wire is how an intake speaks over HTTP. Whatever is the same for all of them, from the source to the commit, is here.
+// wire is how an intake speaks over HTTP. Whatever is the same for all of them, from the source to
+// the commit, is here.
 type wire interface {
 	// check returns why a request cannot be read, by its headers alone, or nil.
 	check(header http.Header) *refusal
@@ -49,7 +50,8 @@ func (h *Handlers) receive(c echo.Context, w wire) error {
 	return w.accept(c, saved)
 }
 
-// answerErrors returns the handler of a wire's errors, which all requests that are not accepted end in.
+// answerErrors returns the handler of a wire's errors, which all requests that are not accepted end
+// in.
 func (h *Handlers) answerErrors(w wire) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		r := refusalOf(err)
@@ -63,9 +65,10 @@ func (h *Handlers) answerErrors(w wire) echo.HTTPErrorHandler {
 	}
 }
 
-// source returns the source of the URL's token. A token that was never valid, was rotated or is of a disabled source
-// takes the same way at the same pace, so that the time tells them apart for nobody. Only those who ask for such are
-// throttled, so that nobody who floods from a sender's address keeps that sender out.
+// source returns the source of the URL's token. A token that was never valid, was rotated or is of
+// a disabled source takes the same way at the same pace, so that the time tells them apart for
+// nobody. Only those who ask for such are throttled, so that nobody who floods from a sender's
+// address keeps that sender out.
 func (h *Handlers) source(c echo.Context) (store.Source, *refusal) {
 	key := store.TokenSHA256(c.Param("token"))
 	source, found := h.sources.find(key)
@@ -126,7 +129,8 @@ func (h *Handlers) read(c echo.Context, w wire, source store.Source) (*ledger.Ba
 	return batch, nil
 }
 
-// decode decodes a body when there is room for that, which is soon: nobody who decodes waits for anything.
+// decode decodes a body when there is room for that, which is soon: nobody who decodes waits for
+// anything.
 func (h *Handlers) decode(w wire, body []byte) (*ledger.Batch, *refusal) {
 	if err := h.decoding.Acquire(context.Background(), int64(len(body))); err != nil {
 		return nil, &refusal{cause: causeInternal, err: err}
@@ -135,7 +139,8 @@ func (h *Handlers) decode(w wire, body []byte) (*ledger.Batch, *refusal) {
 	return w.decode(body)
 }
 
-// save stores the batch, even when the sender goes away meanwhile: it will come again, and add nothing.
+// save stores the batch, even when the sender goes away meanwhile: it will come again, and add
+// nothing.
 func (h *Handlers) save(c echo.Context, source store.Source, batch *ledger.Batch) (store.Saved, *refusal) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), h.SaveTimeout)
 	defer cancel()

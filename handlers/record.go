@@ -20,8 +20,8 @@ type refusalRecorder interface {
 // recordTimeout is how long a refusal may take to be recorded: its answer does not depend on it.
 const recordTimeout = 2 * time.Second
 
-// note counts a refusal under the status of its answer, 200 for a message that is taken all the same. Of many, a sample
-// is logged, and recorded for its source.
+// note counts a refusal under the status of its answer, 200 for a message that is taken all the
+// same. Of many, a sample is logged, and recorded for its source.
 func (h *Handlers) note(c echo.Context, r *refusal, status int) {
 	now := time.Now()
 	if sample := h.refusals.add(refusalKey{r.source.Name, r.cause, status}, now); !sample {
@@ -55,7 +55,8 @@ func (h *Handlers) logRefusal(c echo.Context, r *refusal, status int) {
 	}
 }
 
-// record adds the refusal to those that an operator can list. If that is not possible now, the log has it.
+// record adds the refusal to those that an operator can list. If that is not possible now, the log
+// has it.
 func (h *Handlers) record(c echo.Context, r *refusal, status int, now time.Time) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), recordTimeout)
 	defer cancel()

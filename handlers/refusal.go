@@ -11,7 +11,8 @@ import (
 	"ackbox/store"
 )
 
-// cause is why a request is refused. Its name is a label of the metrics and a column of the refusals.
+// cause is why a request is refused. Its name is a label of the metrics and a column of the
+// refusals.
 type cause int
 
 // The causes. A new one needs a row in answers, and nothing else.
@@ -104,7 +105,8 @@ type refusal struct {
 	err          error        // what went wrong on our side; for the log alone
 }
 
-// refusalOf returns the refusal that an error is, or one of its kind: of Echo's own for an unknown path or method.
+// refusalOf returns the refusal that an error is, or one of its kind: of Echo's own for an unknown
+// path or method.
 func refusalOf(err error) *refusal {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// sampleWindow and samples bound what is recorded and logged one by one: of each source and cause so many in a
-	// window. All are counted.
+	// sampleWindow and samples bound what is recorded and logged one by one: of each source and cause
+	// so many in a window. All are counted.
 	sampleWindow = 10 * time.Minute
 	samples      = 100
 
@@ -29,8 +29,9 @@ type refusalCountWriter interface {
 	CountRefusals(ctx context.Context, process string, totals []store.RefusalCount) error
 }
 
-// refusalKey is what refusals are counted by. There are only so many: a sender chooses none of it freely. The status 200
-// is that of a message which was taken, though enforce would have refused it.
+// refusalKey is what refusals are counted by. There are only so many: a sender chooses none of it
+// freely. The status 200 is that of a message which was taken, though enforce would have refused
+// it.
 type refusalKey struct {
 	source string
 	cause  cause
@@ -53,8 +54,9 @@ type window struct {
 	unlogged int // of those that are no samples
 }
 
-// refusalCounter counts exactly what is refused or reported, for the database and the metrics, and picks what is
-// recorded and logged one by one: a flood of bad requests fills neither the disk nor the log.
+// refusalCounter counts exactly what is refused or reported, for the database and the metrics, and
+// picks what is recorded and logged one by one: a flood of bad requests fills neither the disk nor
+// the log.
 type refusalCounter struct {
 	store   refusalCountWriter
 	log     *slog.Logger
@@ -102,7 +104,8 @@ func (c *refusalCounter) add(key refusalKey, now time.Time) (sample bool) {
 	return w.refusals <= samples
 }
 
-// runWrites writes the totals once a second, until the context ends. What is counted later is for [Handlers.Flush].
+// runWrites writes the totals once a second, until the context ends. What is counted later is for
+// [Handlers.Flush].
 func (c *refusalCounter) runWrites(ctx context.Context) {
 	periodic{writeEvery, c.flush, func(err error) {
 		if err != nil {
@@ -167,7 +170,8 @@ func (c *refusalCounter) changed() map[dayKey]int64 {
 	return changed
 }
 
-// wrote notes what the database knows, and forgets the days that are long over: a clock may be set back a little.
+// wrote notes what the database knows, and forgets the days that are long over: a clock may be set
+// back a little.
 func (c *refusalCounter) wrote(totals map[dayKey]int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -196,8 +200,8 @@ func (c *refusalCounter) Describe(to chan<- *prometheus.Desc) {
 	to <- reportsTotal
 }
 
-// Collect implements [prometheus.Collector]. Each cause has its series before its first refusal: one that is not there
-// cannot be alerted on.
+// Collect implements [prometheus.Collector]. Each cause has its series before its first refusal:
+// one that is not there cannot be alerted on.
 func (c *refusalCounter) Collect(to chan<- prometheus.Metric) {
 	c.mu.Lock()
 	refused, reported := c.refused, c.reported

@@ -117,7 +117,8 @@ func (in *inbox) postTo(t *testing.T, token string) answer {
 	return in.do(t, http.MethodPost, in.URL+"/outbound/"+token, strings.NewReader(envelope("04l1")))
 }
 
-// Whoever floods URLs that do not exist is throttled; whoever posts from the same address to one that does is not.
+// Whoever floods URLs that do not exist is throttled; whoever posts from the same address to one
+// that does is not.
 func TestUnknownTokensAreThrottledAndKnownOnesAreNot(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t, storetest.SQLite)
@@ -162,8 +163,9 @@ var invalid = map[string]func(t *testing.T, db *store.Store, crm string) string{
 	},
 }
 
-// The time that an answer takes must not tell a token that was valid, or is of a disabled source, from one that never
-// was: all of them make the same way, through the same reads, to the same words.
+// The time that an answer takes must not tell a token that was valid, or is of a disabled source,
+// from one that never was: all of them make the same way, through the same reads, to the same
+// words.
 func TestTokensThatAreNotValidAreToldApartByNothing(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range invalid {

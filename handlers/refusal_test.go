@@ -39,7 +39,8 @@ func decodes(c cause) bool {
 	return false
 }
 
-// Of a cause that the decoder has and this package does not know, the sender would be told to send it again for ever.
+// Of a cause that the decoder has and this package does not know, the sender would be told to send
+// it again for ever.
 func TestEveryCauseOfTheDecoderIsKnown(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "../soap/parse_error.go", nil, 0)

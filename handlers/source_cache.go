@@ -8,8 +8,8 @@ import (
 	"ackbox/store"
 )
 
-// How old the cache may be: what an operator changes acts within a second, and an unknown token is looked for again
-// when the cache is a tenth old, so that a URL works as soon as it was printed.
+// How old the cache may be: what an operator changes acts within a second, and an unknown token is
+// looked for again when the cache is a tenth old, so that a URL works as soon as it was printed.
 const (
 	refreshEvery    = 500 * time.Millisecond
 	refreshForToken = 100 * time.Millisecond
@@ -21,8 +21,8 @@ type sourceReader interface {
 	Sources(ctx context.Context) ([]store.Source, error)
 }
 
-// sourceCache knows the source of each token, without a query for each request. While the database is down it knows what
-// it knew.
+// sourceCache knows the source of each token, without a query for each request. While the database
+// is down it knows what it knew.
 type sourceCache struct {
 	sources *cached[tokens]
 	log     *slog.Logger
@@ -79,8 +79,8 @@ func (s *sourceCache) find(key [32]byte) (source store.Source, found bool) {
 	return known.find(key)
 }
 
-// findFresh does so after the sources were read again, unless they just were: the token may be new. An error says that
-// it cannot be told.
+// findFresh does so after the sources were read again, unless they just were: the token may be new.
+// An error says that it cannot be told.
 func (s *sourceCache) findFresh(ctx context.Context, key [32]byte) (source store.Source, found bool, err error) {
 	if _, err := s.sources.get(context.WithoutCancel(ctx), refreshForToken); err != nil && !s.loaded() {
 		return store.Source{}, false, err

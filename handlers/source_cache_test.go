@@ -23,8 +23,9 @@ func (silent) Sources(ctx context.Context) ([]store.Source, error) {
 	return nil, context.Cause(ctx)
 }
 
-// Those who come while the database does not answer wait for it together: one after the other, a few hundred would
-// hold connections for an hour, and a URL would not work for as long after the database is back.
+// Those who come while the database does not answer wait for it together: one after the other, a
+// few hundred would hold connections for an hour, and a URL would not work for as long after the
+// database is back.
 func TestADatabaseThatDoesNotAnswerKeepsNobodyWaitingInLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -24,7 +24,8 @@ import (
 	"ackbox/store"
 )
 
-// memory is a database in memory, for tests in which days pass: what others show on real ones, it takes for granted.
+// memory is a database in memory, for tests in which days pass: what others show on real ones, it
+// takes for granted.
 type memory struct {
 	*store.Store
 	known []store.ClientCertificate // before the process starts
@@ -129,8 +130,8 @@ func (b *bubble) flood(t *testing.T) {
 	}
 }
 
-// A flood that goes on for days is sampled again and again, the log says each minute what it leaves out, and each day
-// has its own count.
+// A flood that goes on for days is sampled again and again, the log says each minute what it leaves
+// out, and each day has its own count.
 func TestAFloodThatLastsForDays(t *testing.T) {
 	t.Parallel()
 	inBubble(t, &memory{}, handlers.Access{}, func(t *testing.T, b *bubble) {
@@ -175,7 +176,8 @@ func expecting(t *testing.T, name string) handlers.Access {
 	return handlers.Access{Certificates: clients, CertificatesMode: access.Report}
 }
 
-// A certificate that was recorded before the process started is warned of, until the next one is in use.
+// A certificate that was recorded before the process started is warned of, until the next one is in
+// use.
 func TestACertificateThatEndsIsWarnedOfAfterARestart(t *testing.T) {
 	t.Parallel()
 	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of all bubbles
@@ -199,8 +201,8 @@ func TestACertificateThatEndsIsWarnedOfAfterARestart(t *testing.T) {
 	})
 }
 
-// A flood of certificates is written up to a bound, and does not keep out the one that is expected, which is written
-// once a minute when it comes all the time.
+// A flood of certificates is written up to a bound, and does not keep out the one that is expected,
+// which is written once a minute when it comes all the time.
 func TestAFloodOfCertificates(t *testing.T) {
 	t.Parallel()
 	inBubble(t, &memory{}, expecting(t, "own"), func(t *testing.T, b *bubble) {

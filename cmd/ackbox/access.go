@@ -20,7 +20,8 @@ import (
 	"ackbox/store"
 )
 
-// accessFlags say who may post, beside the secret in the URL and the organizations of a source. All are optional.
+// accessFlags say who may post, beside the secret in the URL and the organizations of a source. All
+// are optional.
 type accessFlags struct {
 	TLSCert string `name:"tls-cert" env:"TLS_CERT,ACKBOX_TLS_CERT" placeholder:"FILE" help:"Speak TLS with this certificate: PEM, then those that signed it, without the root. It is read again when it changes."`
 	TLSKey  string `name:"tls-key" env:"TLS_KEY,ACKBOX_TLS_KEY" placeholder:"FILE" help:"The certificate's key, PEM; by default in the same file."`
@@ -51,8 +52,8 @@ type accessControl struct {
 	connections *access.Connections
 }
 
-// control makes the access control of the settings, whose errors it returns. The database keeps copies of lists of
-// ranges.
+// control makes the access control of the settings, whose errors it returns. The database keeps
+// copies of lists of ranges.
 func (f *accessFlags) control(db *store.Store) (*accessControl, error) {
 	for _, list := range [][]string{f.TrustedProxies, f.AllowedRanges, f.ClientFingerprint, f.ClientSubject} {
 		trim(list)

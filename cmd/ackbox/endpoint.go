@@ -20,8 +20,8 @@ type endpoint struct {
 	listener net.Listener
 }
 
-// listen opens the public port and, where one is set, that of the admin address. Only the public one has access control:
-// the other is for those who can reach it.
+// listen opens the public port and, where one is set, that of the admin address. Only the public
+// one has access control: the other is for those who can reach it.
 func (c *serveCmd) listen(ctx context.Context, s *surfaces, a *accessControl) ([]*endpoint, error) {
 	public, err := c.open(ctx, net.JoinHostPort(c.Host, strconv.Itoa(c.Public.Port)), s.public())
 	if err != nil {
@@ -55,7 +55,8 @@ func (c *serveCmd) open(ctx context.Context, addr string, routes http.Handler) (
 	return &endpoint{newServer(routes), l}, nil
 }
 
-// Bounds of a request. They are what Salesforce needs with room to spare, so no setting changes them.
+// Bounds of a request. They are what Salesforce needs with room to spare, so no setting changes
+// them.
 const (
 	headerLimit   = 64 << 10
 	headerTimeout = 10 * time.Second // for a request's header to arrive, TLS included
@@ -94,7 +95,8 @@ func (e *endpoint) serve() error {
 	return nil
 }
 
-// drain ends the server when the context does: no new connection, and every request that has come in is answered.
+// drain ends the server when the context does: no new connection, and every request that has come
+// in is answered.
 func (e *endpoint) drain(ctx context.Context, health *handlers.Health) error {
 	<-ctx.Done()
 	health.Stop()

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// oldSettings are the variables that have another name by now, under which they still work, or "" for those that have no
-// effect any more.
+// oldSettings are the variables that have another name by now, under which they still work, or ""
+// for those that have no effect any more.
 var oldSettings = map[string]string{
 	"ACKBOX_RANGES":         "ACKBOX_ALLOWED_RANGES",
 	"ACKBOX_RANGES_MODE":    "ACKBOX_ALLOWED_RANGES_MODE",

@@ -56,8 +56,8 @@ func (s *surfaces) metricsPage() echo.HandlerFunc {
 	return echo.WrapHandler(promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
 }
 
-// requireMetricsToken is the middleware that lets only requests with the token see the metrics. Without a token there
-// are none at the public address.
+// requireMetricsToken is the middleware that lets only requests with the token see the metrics.
+// Without a token there are none at the public address.
 func (s *surfaces) requireMetricsToken(next echo.HandlerFunc) echo.HandlerFunc {
 	want := sha256.Sum256([]byte(s.metricsToken))
 	return func(c echo.Context) error {

@@ -34,14 +34,15 @@ type serveCmd struct {
 }
 
 const (
-	// drainTimeout is how long requests may take to end after SIGTERM: a platform such as Heroku kills the process 30 s
-	// after it.
+	// drainTimeout is how long requests may take to end after SIGTERM: a platform such as Heroku kills
+	// the process 30 s after it.
 	drainTimeout = 20 * time.Second
 	flushTimeout = 2 * time.Second
-	// collectFrom is how much memory is in use, in bytes, when garbage is no longer left to double it: huge messages
-	// leave more of it than the 512 MiB of a small dyno. GOMEMLIMIT says otherwise.
+	// collectFrom is how much memory is in use, in bytes, when garbage is no longer left to double it:
+	// huge messages leave more of it than the 512 MiB of a small dyno. GOMEMLIMIT says otherwise.
 	collectFrom = 128 << 20
-	// queueBytesPerLimit is how much memory the messages that wait may take together, by the size of the largest.
+	// queueBytesPerLimit is how much memory the messages that wait may take together, by the size of
+	// the largest.
 	queueBytesPerLimit = 2
 )
 
@@ -133,8 +134,8 @@ func (in *inbox) flush(ctx context.Context) {
 // migrateAgain is how long a database that does not answer at the start is left alone.
 const migrateAgain = time.Second
 
-// prepare brings the schema up to date as soon as the database answers, and says which sources there are. It tries
-// until then or until the context ends: messages are refused meanwhile.
+// prepare brings the schema up to date as soon as the database answers, and says which sources
+// there are. It tries until then or until the context ends: messages are refused meanwhile.
 func (c *serveCmd) prepare(ctx context.Context, db *store.Store, t terminal) {
 	var last string
 	for {
@@ -157,7 +158,8 @@ func (c *serveCmd) prepare(ctx context.Context, db *store.Store, t terminal) {
 	}
 }
 
-// greet says how to go on: on a new embedded database with a source that it makes, elsewhere with a command.
+// greet says how to go on: on a new embedded database with a source that it makes, elsewhere with a
+// command.
 func (c *serveCmd) greet(ctx context.Context, db *store.Store, t terminal) error {
 	sources, err := db.Sources(ctx)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 // maxRequestID bounds the id that a proxy may give a request.
 const maxRequestID = 64
 
-// requestIDs is the middleware that gives each request an id: the one from a proxy such as Heroku's router, if it can be
-// logged as it is, or a new one. The answer carries it as well.
+// requestIDs is the middleware that gives each request an id: the one from a proxy such as Heroku's
+// router, if it can be logged as it is, or a new one. The answer carries it as well.
 func requestIDs(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := c.Request().Header.Get(echo.HeaderXRequestID)
@@ -37,8 +37,8 @@ func isRequestID(id string) bool {
 	return 0 < len(id) && len(id) <= maxRequestID
 }
 
-// recoverPanics is the middleware that makes an error of a panic, so that the sender gets an answer and the process goes
-// on.
+// recoverPanics is the middleware that makes an error of a panic, so that the sender gets an answer
+// and the process goes on.
 func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
@@ -50,12 +50,14 @@ func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// unreadTimeout is how long the rest of a body may take that nobody reads. A refusal is recorded within it.
+// unreadTimeout is how long the rest of a body may take that nobody reads. A refusal is recorded
+// within it.
 const unreadTimeout = 3 * time.Second
 
-// limitUnreadBody is the middleware that limits how long a sender may go on sending a body after its request was
-// decided, as one to an unknown URL is. net/http reads some of what is left, so that the sender gets to read the answer:
-// it would do so for as long as a good message may take, and whoever has no token could keep connections busy.
+// limitUnreadBody is the middleware that limits how long a sender may go on sending a body after
+// its request was decided, as one to an unknown URL is. net/http reads some of what is left, so
+// that the sender gets to read the answer: it would do so for as long as a good message may take,
+// and whoever has no token could keep connections busy.
 func limitUnreadBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)

@@ -1,6 +1,6 @@
-// Package web makes the Echo that all surfaces are registered on. It has what holds for every request, whoever answers
-// it: a request id, the headers of the answer, and an answer to whatever fails. What fails below the path of a surface
-// is answered by the surface, in its own form.
+// Package web makes the Echo that all surfaces are registered on. It has what holds for every
+// request, whoever answers it: a request id, the headers of the answer, and an answer to whatever
+// fails. What fails below the path of a surface is answered by the surface, in its own form.
 package web
 
 import (
@@ -24,7 +24,8 @@ type surface struct {
 	onError echo.HTTPErrorHandler
 }
 
-// New returns a Server without any route. RemoteAddr tells where a request comes from, for logs and records.
+// New returns a Server without any route. RemoteAddr tells where a request comes from, for logs and
+// records.
 func New(log *slog.Logger, remoteAddr func(*http.Request) string) *Server {
 	s := &Server{Echo: echo.New(), log: log}
 	s.HideBanner, s.HidePort = true, true
@@ -34,8 +35,8 @@ func New(log *slog.Logger, remoteAddr func(*http.Request) string) *Server {
 	return s
 }
 
-// Surface returns the group of the routes below a path, such as "/outbound". Every error below it is answered by
-// onError, that of an unknown path or method as well.
+// Surface returns the group of the routes below a path, such as "/outbound". Every error below it
+// is answered by onError, that of an unknown path or method as well.
 func (s *Server) Surface(path string, onError echo.HTTPErrorHandler) *echo.Group {
 	s.surfaces = append(s.surfaces, surface{path, onError})
 	return s.Group(path)

@@ -19,7 +19,8 @@ import (
 	"ackbox/internal/web"
 )
 
-// newServer returns a Server with a surface at /inbox that answers errors with "inbox: STATUS", and its log.
+// newServer returns a Server with a surface at /inbox that answers errors with "inbox: STATUS", and
+// its log.
 func newServer(tb testing.TB) (*web.Server, *bytes.Buffer) {
 	tb.Helper()
 	log := new(bytes.Buffer)
@@ -150,7 +151,8 @@ func TestEveryRequestHasAnID(t *testing.T) {
 	}
 }
 
-// After a request whose end a proxy may see elsewhere nothing more is read; a good connection is kept.
+// After a request whose end a proxy may see elsewhere nothing more is read; a good connection is
+// kept.
 func TestConnectionsEndAfterARequestThatMayHideAnother(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
