@@ -73,7 +73,6 @@ func besiege(t *testing.T, database string) *siege {
 	in := install(t, "DATABASE_URL="+database, "ACKBOX_CLIENT_CERT_MODE=enforce",
 		"ACKBOX_CLIENT_FINGERPRINT="+s.sender.Fingerprint()+","+s.ended.Fingerprint(),
 		"ACKBOX_RANGES="+attackRange, "ACKBOX_RANGES_MODE=enforce", fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", s.limit),
-		"ACKBOX_HEADER_TIMEOUT=3s", "ACKBOX_READ_TIMEOUT=4s", "ACKBOX_WRITE_TIMEOUT=20s",
 		fmt.Sprintf("ACKBOX_BODY_LIMIT=%dB", bodyLimit), "METRICS_TOKEN="+metricsToken, "ACKBOX_ADMIN_ADDR="+freeAddr(t))
 	in.secure()
 	s.tokens = []string{in.add("crm", "--org", organization).Token, in.add("off").Token}

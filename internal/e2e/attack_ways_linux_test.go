@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"time"
 )
@@ -129,16 +128,12 @@ func (s *siege) showingEach(from string, request string, shown ...*tls.Certifica
 	}
 }
 
-// clientHello is how a client begins to speak TLS, up to a version.
-func clientHello(version uint16) string {
-	ours, theirs := net.Pipe()
-	config := &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS10, MaxVersion: version}
-	go func() { _ = tls.Client(ours, config).Handshake() }() // until nobody answers
-	var hello strings.Builder
-	head := make([]byte, 5) // of a record: type, version, length; see RFC 8446, section 5.1
-	_, _ = io.ReadFull(theirs, head)
-	hello.Write(head)
-	_, _ = io.CopyN(&hello, theirs, int64(head[3])<<8|int64(head[4]))
-	theirs.Close()
-	return hello.String()
+// givingUp talks for a time, and then ends its side of the connection.
+func givingUp(after time.Duration, talk talk) talk {
+	return func(ctx context.Context, conn net.Conn) {
+		ctx, cancel := context.WithTimeout(ctx, after)
+		defer cancel()
+		talk(ctx, conn)
+		_ = conn.(interface{ CloseWrite() error }).CloseWrite() // it may be closed already
+	}
 }

@@ -1,13 +1,9 @@
 package e2e_test
 
 import (
-	"errors"
-	"io"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
-	"time"
 
 	"ackbox/simulate"
 	"ackbox/soap"
@@ -26,7 +22,6 @@ var badNetworks = []badNetwork{
 			s.abandon(t)
 		}
 	}},
-	{"half-open connections", halfOpen},
 	{"bodies that stop", func(t *testing.T, s *server, load *tally) {
 		for range times(20, 200) {
 			checkFault(t, s.interrupted(t, "stopped"), http.StatusBadRequest, soap.FaultClient)
@@ -42,7 +37,7 @@ func TestFaultNetwork(t *testing.T) {
 	eachDriver(t, func(t *testing.T, driver string) {
 		for _, n := range badNetworks {
 			t.Run(n.fault, func(t *testing.T) {
-				s := startWith(t, storetest.URL(t, driver), "crm", "ACKBOX_READ_TIMEOUT=1s", "ACKBOX_IDLE_TIMEOUT=1s")
+				s := startWith(t, storetest.URL(t, driver), "crm")
 				calm := troubles
 				calm.Rate = 100
 				load := s.storm(calm)
@@ -72,34 +67,6 @@ func (s *server) postAndReset(t *testing.T, body []byte, size int) {
 		t.Error(err)
 	}
 	conn.Close()
-}
-
-// halfOpen leaves connections whose sender has vanished without a word, some within a body and some after an Ack: the
-// server must give them up by itself.
-func halfOpen(t *testing.T, s *server, load *tally) {
-	body := load.message(t, 1)
-	var open []net.Conn
-	for i := range times(20, 200) {
-		conn := s.dial(t)
-		open = append(open, conn)
-		if i%2 == 0 {
-			s.write(t, conn, "vanished", len(body), body[:len(body)/2])
-			continue
-		}
-		s.write(t, conn, "idle", len(body), body)
-	}
-	started := time.Now()
-	for _, conn := range open {
-		if _, err := io.Copy(io.Discard, conn); errors.Is(err, net.ErrClosed) || isTimeout(err) {
-			t.Fatalf("still open after %s: %v", time.Since(started), err)
-		}
-	}
-	requireAck(t, post(t, s.url("crm"), body))
-}
-
-func isTimeout(err error) bool {
-	e, ok := errors.AsType[net.Error](err)
-	return ok && e.Timeout()
 }
 
 // ackNeverArrives posts messages whose sender is gone before the answer, and again as Salesforce does.

@@ -28,7 +28,7 @@ func TestSoak(t *testing.T) {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
 			s := startWith(t, storetest.URL(t, driver), "crm", "ACKBOX_ADMIN_ADDR="+freeAddr(t),
-				"ACKBOX_READ_TIMEOUT=2s", fmt.Sprintf("ACKBOX_BODY_LIMIT=%dB", bodyLimit))
+				fmt.Sprintf("ACKBOX_BODY_LIMIT=%dB", bodyLimit))
 			mixed := troubles
 			mixed.Rate, mixed.Deleted = 30, .01
 			load := s.storm(mixed)

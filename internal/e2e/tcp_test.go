@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -13,7 +15,8 @@ import (
 // dial connects to the server, for requests that no HTTP client makes.
 func (s *server) dial(t *testing.T) *net.TCPConn {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.base(), "http://"))
+	_, addr, _ := strings.Cut(s.base(), "://")
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,4 +63,18 @@ func (s *server) announced(t *testing.T, id string, length int) answer {
 	conn := s.dial(t)
 	s.write(t, conn, id, length, unchanged())
 	return readAnswer(t, conn)
+}
+
+// clientHello returns the first record of a TLS handshake, for the versions up to one.
+func clientHello(version uint16) string {
+	ours, theirs := net.Pipe()
+	config := &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS10, MaxVersion: version}
+	go func() { _ = tls.Client(ours, config).Handshake() }() // until nobody answers
+	var hello strings.Builder
+	head := make([]byte, 5) // of a record: type, version, length; see RFC 8446, section 5.1
+	_, _ = io.ReadFull(theirs, head)
+	hello.Write(head)
+	_, _ = io.CopyN(&hello, theirs, int64(head[3])<<8|int64(head[4]))
+	theirs.Close()
+	return hello.String()
 }
