@@ -14,8 +14,8 @@ import (
 	"ackbox/simulate"
 )
 
-// measures are what an attack could make grow.
-type measures struct {
+// measurements are what an attack could make grow.
+type measurements struct {
 	goroutines int
 	database   int64            // in bytes, without the notifications
 	log        int              // in bytes
@@ -27,7 +27,7 @@ type measures struct {
 	peak       int64 // of memory, in bytes
 }
 
-func (m measures) refusals() (all int64) {
+func (m measurements) refusals() (all int64) {
 	for _, n := range m.counts {
 		all += n
 	}
@@ -35,27 +35,27 @@ func (m measures) refusals() (all int64) {
 }
 
 // measured is how things are before the attack.
-func (s *siege) measured(t *testing.T) measures {
+func (s *target) measure(t *testing.T) measurements {
 	t.Helper()
-	return measures{
-		goroutines: s.sample(t).goroutines, database: beside(t, s.database), log: len(s.stderr.String()),
+	return measurements{
+		goroutines: s.sample(t).goroutines, database: sizeWithoutNotifications(t, s.database), log: len(s.stderr.String()),
 	}
 }
 
-// checkFull makes sure that there are as many connections as may be, and no more.
-func (s *siege) checkFull(t *testing.T) {
+// checkConnectionLimit makes sure that there are as many connections as may be, and no more.
+func (s *target) checkConnectionLimit(t *testing.T) {
 	t.Helper()
 	if got := s.metric(t, "ackbox_connections"); got > s.limit || s.metric(t, "ackbox_connections_shed_total") == 0 {
 		t.Errorf("got %d connections under attack, want %d, and some closed to make room", got, s.limit)
 	}
 }
 
-// checkCalm makes sure that nothing of the attack goes on when it is over, and that the inbox is well.
-func (s *siege) checkCalm(t *testing.T, before measures) {
+// checkRecovered makes sure that nothing of the attack goes on when it is over, and that the inbox is well.
+func (s *target) checkRecovered(t *testing.T, before measurements) {
 	t.Helper()
 	const kept = 1 // the connection that asks for /readyz
-	eventually(t, patience, "all connections end", func() bool { return s.metric(t, "ackbox_connections") <= kept })
-	eventually(t, patience, "all goroutines end", func() bool {
+	eventually(t, testTimeout, "all connections end", func() bool { return s.metric(t, "ackbox_connections") <= kept })
+	eventually(t, testTimeout, "all goroutines end", func() bool {
 		return s.metric(t, "go_goroutines") <= before.goroutines+kept
 	})
 	if got := get(t, s.base()+"/readyz"); got.status != 200 {
@@ -64,7 +64,7 @@ func (s *siege) checkCalm(t *testing.T, before measures) {
 }
 
 // checkOnlyGood makes sure that nothing is stored but what the sender sent, and that nobody refused any of that.
-func (s *siege) checkOnlyGood(t *testing.T, load *tally, sent simulate.Stats) {
+func (s *target) checkOnlyGood(t *testing.T, load *faultLoad, sent simulate.Stats) {
 	t.Helper()
 	for _, l := range s.export() {
 		if !load.ackedIDs[l.NotificationID] {
@@ -79,17 +79,17 @@ func (s *siege) checkOnlyGood(t *testing.T, load *tally, sent simulate.Stats) {
 	}
 }
 
-// stopped ends the inbox and measures what is left.
-func (s *siege) stopped(t *testing.T) measures {
+// stopAndMeasure ends the inbox and measures what is left.
+func (s *target) stopAndMeasure(t *testing.T) measurements {
 	t.Helper()
-	after := measures{
+	after := measurements{
 		acked: s.metric(t, `ackbox_messages_total{source="crm"}`), shed: s.metric(t, "ackbox_connections_shed_total"),
 		peak: s.peakMemory(), counts: s.refusalMetrics(t),
 	}
-	if code, took := s.term(); code != 0 || took > patience {
+	if code, took := s.term(); code != 0 || took > testTimeout {
 		t.Errorf("SIGTERM: got exit code %d after %s", code, took)
 	}
-	after.database, after.log = beside(t, s.database), len(s.stderr.String())
+	after.database, after.log = sizeWithoutNotifications(t, s.database), len(s.stderr.String())
 	listed := map[string]int{}
 	for _, r := range s.refusals() {
 		listed[r.Cause]++
@@ -108,14 +108,14 @@ type countedRefusals struct {
 	Refusals int64  `json:"refusals"`
 }
 
-// doorCauses are what each door refuses for. Each has an attack of its own, so that they come up however slow the
+// accessCauses are what each access check refuses for. Each has an attack of its own, so that they come up however slow the
 // machine is.
-var doorCauses = []string{
+var accessCauses = []string{
 	"unknown_token", "throttled", "address", "client_certificate", "organization", "too_large", "interrupted",
 }
 
 // checkCounts makes sure that every refusal was counted, in the metrics as in the database, and none was made up.
-func (s *siege) checkCounts(t *testing.T, load *tally, after measures) {
+func (s *target) checkCounts(t *testing.T, load *faultLoad, after measurements) {
 	t.Helper()
 	counted := map[string]int64{}
 	for _, c := range decodeLines[countedRefusals](t, s.ok("refusals", "--counts", "--json")) {
@@ -124,42 +124,42 @@ func (s *siege) checkCounts(t *testing.T, load *tally, after measures) {
 	if diff := cmp.Diff(after.counts, counted); diff != "" {
 		t.Errorf("counts in the database (-metrics +database):\n%s", diff)
 	}
-	for _, cause := range doorCauses {
+	for _, cause := range accessCauses {
 		if counted[cause] == 0 {
 			t.Errorf("nothing was refused for %s", cause)
 		}
 	}
-	if got, heard := after.refusals(), int64(s.book.faults+load.refused); got < heard {
-		t.Errorf("got %d refusals counted, want the %d that were answered at least", got, heard)
+	if got, answered := after.refusals(), int64(s.results.faults+load.refused); got < answered {
+		t.Errorf("got %d refusals counted, want the %d that were answered at least", got, answered)
 	}
 }
 
 // Bounds of what may grow.
 const (
-	sampled     = 100              // refusals of one source and cause that are logged and recorded…
-	sampledIn   = 10 * time.Minute // …in this time
-	recorded    = 1000             // refusals of one source and cause that are kept
-	lineSize    = 400              // bytes that a line of the log has at most
-	logASecond  = 1 << 10          // bytes, for what is told now and then
-	besideLimit = 4 << 20          // bytes of the database in that time, for samples, counts and certificates
+	maxSamples        = 100              // refusals of one source and cause that are logged and recorded…
+	sampleWindow      = 10 * time.Minute // …in this time
+	maxRecorded       = 1000             // refusals of one source and cause that are kept
+	maxLineSize       = 400              // bytes that a line of the log has at most
+	maxLogPerSecond   = 1 << 10          // bytes, for what is told now and then
+	maxDatabaseGrowth = 4 << 20          // bytes of the database in that time, for samples, counts and certificates
 )
 
 // checkBounds makes sure that the log and the database do not grow with the attack. Each cause is of one source here.
-func (s *siege) checkBounds(t *testing.T, before, after measures) {
+func (s *target) checkBounds(t *testing.T, before, after measurements) {
 	t.Helper()
-	windows := 1 + int(s.lasts/sampledIn)
-	samples, lines := sampled*windows, after.acked
+	windows := 1 + int(s.duration/sampleWindow)
+	samples, lines := maxSamples*windows, after.acked
 	for _, n := range after.counts {
 		lines += min(int(n), samples)
 	}
-	if limit := min(samples, recorded); after.most > limit {
+	if limit := min(samples, maxRecorded); after.most > limit {
 		t.Errorf("got %d refusals of one cause on record, want %d at most", after.most, limit)
 	}
-	limit := lineSize*lines + logASecond*int(s.lasts.Seconds())
+	limit := maxLineSize*lines + maxLogPerSecond*int(s.duration.Seconds())
 	if got := after.log - before.log; got > limit {
 		t.Errorf("the log has grown by %d bytes, want %d at most", got, limit)
 	}
-	if got, limit := after.database-before.database, int64(besideLimit*windows); got > limit {
+	if got, limit := after.database-before.database, int64(maxDatabaseGrowth*windows); got > limit {
 		t.Errorf("the database has grown by %d bytes beside the messages, want %d at most", got, limit)
 	}
 	for _, secret := range append(s.tokens, "SessionMarker", fieldMarker, tokenMarker) {
@@ -172,12 +172,12 @@ func (s *siege) checkBounds(t *testing.T, before, after measures) {
 var metricLine = regexp.MustCompile(`(?m)^(\S+) (\S+)$`)
 
 // metric is the value of a metric, by its name and labels.
-func (s *siege) metric(t *testing.T, name string) int {
+func (s *target) metric(t *testing.T, name string) int {
 	t.Helper()
 	return s.metrics(t)[name]
 }
 
-func (s *siege) metrics(t *testing.T) map[string]int {
+func (s *target) metrics(t *testing.T) map[string]int {
 	t.Helper()
 	values := map[string]int{}
 	page := get(t, "http://"+s.setting("ACKBOX_ADMIN_ADDR")+"/metrics").body
@@ -192,7 +192,7 @@ func (s *siege) metrics(t *testing.T) map[string]int {
 }
 
 // refusalMetrics are the counts of refusals by cause, of those that there were.
-func (s *siege) refusalMetrics(t *testing.T) map[string]int64 {
+func (s *target) refusalMetrics(t *testing.T) map[string]int64 {
 	t.Helper()
 	counts := map[string]int64{}
 	for name, value := range s.metrics(t) {
@@ -205,7 +205,7 @@ func (s *siege) refusalMetrics(t *testing.T) map[string]int64 {
 }
 
 // beside is how large a database is without its notifications, in bytes.
-func beside(tb testing.TB, database string) int64 {
+func sizeWithoutNotifications(tb testing.TB, database string) int64 {
 	tb.Helper()
 	driver, source := "postgres", database
 	query := `select pg_database_size(current_database()) - pg_total_relation_size('notifications')`

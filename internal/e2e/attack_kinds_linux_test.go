@@ -22,12 +22,12 @@ import (
 const stalledFor = 2 * time.Second
 
 // attacks are all that is done to the inbox at once.
-func (s *siege) attacks() []attack {
-	return slices.Concat(s.byStrangers(), s.byInsiders(), s.onConnections(), s.byFloods())
+func (s *target) attacks() []attack {
+	return slices.Concat(s.outsiderAttacks(), s.insiderAttacks(), s.connectionAttacks(), s.floodAttacks())
 }
 
-// byStrangers are those of somebody who lacks the URL, the certificate or the address.
-func (s *siege) byStrangers() []attack {
+// outsiderAttacks are those of somebody who lacks the URL, the certificate or the address.
+func (s *target) outsiderAttacks() []attack {
 	message := s.posted(string(unchanged()))
 	unknown := s.written(hostile{body: unchanged(), token: tokenMarker})
 	flood := strings.Repeat(unknown, 25) // more than an address may ask for at once
@@ -35,25 +35,25 @@ func (s *siege) byStrangers() []attack {
 	pretends.PrivateKey = pretender{newSender(nil).Key, s.sender.Certificate.PublicKey}
 	good, others := s.sender.Shown(), slices.Collect(maps.Values(strangers(s.sender)))
 	return []attack{
-		{"unknown tokens", 2, 0, s.asking(caller{from: "127.0.0.3"}, flood)},
-		{"unknown tokens from the sender's address", 2, 0, s.asking(caller{from: goodFrom}, flood)},
+		{"unknown tokens", 2, 0, s.requesting(attacker{from: "127.0.0.3"}, flood)},
+		{"unknown tokens from the sender's address", 2, 0, s.requesting(attacker{from: goodFrom}, flood)},
 		{"unknown tokens from many addresses", 2, 0, s.fromMany(strings.Repeat(unknown, 3))},
-		{"no certificate", 1, 0, s.asking(caller{from: "127.0.0.4"}, message)},
-		{"others' certificates", 1, 0, s.showingEach("127.0.0.4", message, others...)},
-		{"a new certificate each time", 1, 0, s.showingNew(message)},
-		{"a long certificate each time", 1, 0, s.showingLong(message)},
-		{"the certificate of last year", 1, 0, s.showingEach("127.0.0.4", message, s.ended.Shown())},
-		{"the certificate without its key", 1, 0, s.showingEach("127.0.0.4", message, pretends)},
-		{"outside the ranges", 1, 0, s.asking(caller{from: outsideFrom, shown: good}, message)},
-		{"forged headers", 1, 0, s.asking(caller{from: outsideFrom, shown: good}, s.forged()...)},
+		{"no certificate", 1, 0, s.requesting(attacker{from: "127.0.0.4"}, message)},
+		{"others' certificates", 1, 0, s.presentingEach("127.0.0.4", message, others...)},
+		{"a new certificate each time", 1, 0, s.presentingNew(message)},
+		{"a long certificate each time", 1, 0, s.presentingLong(message)},
+		{"the certificate of last year", 1, 0, s.presentingEach("127.0.0.4", message, s.ended.Shown())},
+		{"the certificate without its key", 1, 0, s.presentingEach("127.0.0.4", message, pretends)},
+		{"outside the ranges", 1, 0, s.requesting(attacker{from: outsideFrom, shown: good}, message)},
+		{"forged headers", 1, 0, s.requesting(attacker{from: outsideFrom, shown: good}, s.forged()...)},
 	}
 }
 
-// byInsiders are those of somebody who has all that a sender needs.
-func (s *siege) byInsiders() []attack {
-	inside := caller{from: "127.0.0.5", shown: s.sender.Shown()}
-	byLength := slowly(s.head()+"Content-Length: 100000\r\n\r\n", "<")
-	inChunks := slowly(s.head()+"Transfer-Encoding: chunked\r\n\r\n", "1\r\n<\r\n")
+// insiderAttacks are those of somebody who has all that a sender needs.
+func (s *target) insiderAttacks() []attack {
+	inside := attacker{from: "127.0.0.5", shown: s.sender.Shown()}
+	byLength := sendSlowly(s.head()+"Content-Length: 100000\r\n\r\n", "<")
+	inChunks := sendSlowly(s.head()+"Transfer-Encoding: chunked\r\n\r\n", "1\r\n<\r\n")
 	part := "8000\r\n" + strings.Repeat("<", 0x8000) + "\r\n" // of a chunked body
 	var requests []string
 	for _, h := range append(hostileXML(), hostileHTTP()...) {
@@ -64,73 +64,73 @@ func (s *siege) byInsiders() []attack {
 		}
 	}
 	return []attack{
-		{"another organization", 1, 0, s.asking(inside, s.posted(string(with(organization, stranger))))},
-		{"hostile messages", 2, 0, s.asking(inside, requests...)},
-		{"bodies over the limit", 1, 0, s.talking(inside,
-			waitAfter(s.head()+"Content-Length: 1099511627776\r\n\r\n"), say(s.posted(strings.Repeat("<", 2*bodyLimit))),
-			say(s.head()+"Transfer-Encoding: chunked\r\n\r\n"+strings.Repeat(part, 2*bodyLimit/0x8000)))},
-		{"smuggling", 2, 0, s.asking(inside, s.smuggled()...)},
-		{"bodies that are cut off", 1, 0, s.talking(inside, resetAfter(s.head()+"Content-Length: 1000\r\n\r\n<"),
-			say(s.head()+"Content-Length: 1000\r\n\r\n<"))},
-		{"slow bodies", 4, 0, s.talking(inside,
-			byLength, inChunks, givingUp(stalledFor, byLength), givingUp(stalledFor, inChunks))},
+		{"another organization", 1, 0, s.requesting(inside, s.posted(string(with(organization, stranger))))},
+		{"hostile messages", 2, 0, s.requesting(inside, requests...)},
+		{"bodies over the limit", 1, 0, s.running(inside,
+			sendAndWait(s.head()+"Content-Length: 1099511627776\r\n\r\n"), sendText(s.posted(strings.Repeat("<", 2*bodyLimit))),
+			sendText(s.head()+"Transfer-Encoding: chunked\r\n\r\n"+strings.Repeat(part, 2*bodyLimit/0x8000)))},
+		{"smuggling", 2, 0, s.requesting(inside, s.smuggled()...)},
+		{"bodies that are cut off", 1, 0, s.running(inside, sendAndReset(s.head()+"Content-Length: 1000\r\n\r\n<"),
+			sendText(s.head()+"Content-Length: 1000\r\n\r\n<"))},
+		{"slow bodies", 4, 0, s.running(inside,
+			byLength, inChunks, giveUpAfter(stalledFor, byLength), giveUpAfter(stalledFor, inChunks))},
 	}
 }
 
-// onConnections are those that keep the inbox busy before it has a request.
-func (s *siege) onConnections() []attack {
-	inside, plain := caller{from: "127.0.0.6"}, caller{from: "127.0.0.6", plain: true}
+// connectionAttacks are those that keep the inbox busy before it has a request.
+func (s *target) connectionAttacks() []attack {
+	inside, plain := attacker{from: "127.0.0.6"}, attacker{from: "127.0.0.6", plain: true}
 	hello := clientHello(tls.VersionTLS13)
-	header := slowly(s.head(), "X: a\r\n")
-	greeting, zeros := slowly("", hello), slowly(hello[:100], "\x00")
+	header := sendSlowly(s.head(), "X: a\r\n")
+	greeting, zeros := sendSlowly("", hello), sendSlowly(hello[:100], "\x00")
 	return []attack{
 		{"idle connections", s.limit + s.limit/4, 5 * time.Second,
-			s.talking(caller{from: "127.0.0.7"}, waitAfter(""), waitAfter(get11("/healthz", "")))},
-		{"slow headers", 4, 0, s.talking(inside, header, givingUp(stalledFor, header))},
-		{"slow handshakes", 4, 0, s.talking(plain,
-			greeting, zeros, givingUp(stalledFor, greeting), givingUp(stalledFor, zeros))},
+			s.running(attacker{from: "127.0.0.7"}, sendAndWait(""), sendAndWait(get11("/healthz", "")))},
+		{"slow headers", 4, 0, s.running(inside, header, giveUpAfter(stalledFor, header))},
+		{"slow handshakes", 4, 0, s.running(plain,
+			greeting, zeros, giveUpAfter(stalledFor, greeting), giveUpAfter(stalledFor, zeros))},
 		{"abandoned handshakes", 2, 0,
-			s.talking(plain, resetAfter(hello), say(hello), waitAfter(hello[:20]), resetAfter(""))},
-		{"HTTP without TLS", 1, 0, s.asking(plain, s.posted(string(unchanged())), get11("/healthz", ""))},
-		{"old TLS", 1, 0, s.asking(plain, clientHello(tls.VersionTLS10), clientHello(tls.VersionTLS11))},
-		{"garbage", 1, 0, s.asking(plain, strings.Repeat("\x00", 4096), "\x16\x03\x01\xff\xff"+strings.Repeat("\xff", 0xffff),
+			s.running(plain, sendAndReset(hello), sendText(hello), sendAndWait(hello[:20]), sendAndReset(""))},
+		{"HTTP without TLS", 1, 0, s.requesting(plain, s.posted(string(unchanged())), get11("/healthz", ""))},
+		{"old TLS", 1, 0, s.requesting(plain, clientHello(tls.VersionTLS10), clientHello(tls.VersionTLS11))},
+		{"garbage", 1, 0, s.requesting(plain, strings.Repeat("\x00", 4096), "\x16\x03\x01\xff\xff"+strings.Repeat("\xff", 0xffff),
 			"\x80\x2e\x01\x00\x02", "SSH-2.0-OpenSSH_9.9\r\n", "\x16\x03\x03\x00\x00", hello+hello)},
 	}
 }
 
-// byFloods are those that ask for much of what anybody may ask for.
-func (s *siege) byFloods() []attack {
+// floodAttacks are those that ask for much of what anybody may ask for.
+func (s *target) floodAttacks() []attack {
 	many := func(request string) string { return strings.Repeat(request, 20) }
-	from := caller{from: "127.0.0.8"}
+	from := attacker{from: "127.0.0.8"}
 	bearer := "Authorization: Bearer " + tokenMarker + "\r\n"
 	return []attack{
-		{"flood of /healthz", 1, 0, s.asking(from, many(get11("/healthz", "")))},
-		{"flood of /readyz", 1, 0, s.asking(from, many(get11("/readyz", "")))},
-		{"flood of /metrics", 1, 0, s.asking(from, many(get11("/metrics", "")), many(get11("/metrics", bearer)))},
-		{"flood of the page", 1, 0, s.asking(from, many(get11(s.paths["crm"], "")), many(get11("/outbound/x", "")))},
-		{"absurd requests", 1, 0, s.asking(from, s.absurd()...)},
-		{"rubbish in one go", 1, 0, s.asking(from, many(get11("/"+fieldMarker, ""))+many("\x00\r\n"),
+		{"flood of /healthz", 1, 0, s.requesting(from, many(get11("/healthz", "")))},
+		{"flood of /readyz", 1, 0, s.requesting(from, many(get11("/readyz", "")))},
+		{"flood of /metrics", 1, 0, s.requesting(from, many(get11("/metrics", "")), many(get11("/metrics", bearer)))},
+		{"flood of the page", 1, 0, s.requesting(from, many(get11(s.paths["crm"], "")), many(get11("/outbound/x", "")))},
+		{"absurd requests", 1, 0, s.requesting(from, s.absurd()...)},
+		{"rubbish in one go", 1, 0, s.requesting(from, many(get11("/"+fieldMarker, ""))+many("\x00\r\n"),
 			many(s.head()+"Content-Length: 1\r\n\r\n<"), many("PUT "+s.paths["crm"]+" HTTP/1.1\r\nHost: localhost\r\n\r\n"))},
 	}
 }
 
 // fromMany asks from another address each time, as somebody does who has a whole network.
-func (s *siege) fromMany(request string) try {
+func (s *target) fromMany(request string) try {
 	return func(ctx context.Context, n int) []byte {
 		from := net.IPv4(127, 0, byte(2+n/250%250), byte(1+n%250)).String()
-		return s.call(ctx, caller{from: from}, say(request))
+		return s.run(ctx, attacker{from: from}, sendText(request))
 	}
 }
 
-// showingNew shows a certificate each time that nobody has seen before, in the sender's name.
-func (s *siege) showingNew(request string) try {
+// presentingNew shows a certificate each time that nobody has seen before, in the sender's name.
+func (s *target) presentingNew(request string) try {
 	return func(ctx context.Context, _ int) []byte {
-		return s.call(ctx, caller{from: "127.0.0.4", shown: newSender(nil).Shown()}, say(request))
+		return s.run(ctx, attacker{from: "127.0.0.4", shown: newSender(nil).Shown()}, sendText(request))
 	}
 }
 
-// showingLong shows a new certificate each time that is as long as TLS takes, or has such a one behind it.
-func (s *siege) showingLong(request string) try {
+// presentingLong shows a new certificate each time that is as long as TLS takes, or has such a one behind it.
+func (s *target) presentingLong(request string) try {
 	const length = 200 << 10 // of 256 KiB, in which the name of one that signed itself is twice
 	behind := newLong(length)
 	return func(ctx context.Context, n int) []byte {
@@ -139,12 +139,12 @@ func (s *siege) showingLong(request string) try {
 			name := pkix.Name{CommonName: strings.Repeat(senderName, length/2/len(senderName))}
 			shown = certificatetest.Sign(&x509.Certificate{Subject: name}, nil).Shown()
 		}
-		return s.call(ctx, caller{from: "127.0.0.4", shown: shown}, say(request))
+		return s.run(ctx, attacker{from: "127.0.0.4", shown: shown}, sendText(request))
 	}
 }
 
 // forged are requests that say that they come from the sender.
-func (s *siege) forged() []string {
+func (s *target) forged() []string {
 	body := string(unchanged())
 	var requests []string
 	for _, header := range []string{
@@ -158,7 +158,7 @@ func (s *siege) forged() []string {
 }
 
 // smuggled are requests that hide a good message in a message of another organization: an Ack is for what was hidden.
-func (s *siege) smuggled() []string {
+func (s *target) smuggled() []string {
 	visible := string(with(organization, stranger))
 	hidden := s.posted(string(envelope(lead(hiddenID, "00QS10000000666IAA", ""))))
 	requests := []string{}
@@ -172,7 +172,7 @@ func (s *siege) smuggled() []string {
 }
 
 // absurd are request lines and headers that no client sends.
-func (s *siege) absurd() []string {
+func (s *target) absurd() []string {
 	requests := []string{
 		s.head() + "X: " + strings.Repeat("a", 80<<10) + "\r\n\r\n", s.head() + names(10_000) + "\r\n",
 		"BREW /pot HTTP/1.1\r\nHost: localhost\r\n\r\n", "TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -191,7 +191,7 @@ func get11(path, headers string) string {
 }
 
 // written is a hostile request as it is sent.
-func (s *siege) written(h hostile) string {
+func (s *target) written(h hostile) string {
 	path := s.paths[cmp.Or(h.source, "crm")]
 	if h.token != "" {
 		path = "/outbound/" + strings.TrimPrefix(h.token, "/")

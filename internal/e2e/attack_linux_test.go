@@ -23,16 +23,16 @@ const (
 	outsideFrom = "127.0.1.1"
 )
 
-// siege is a running inbox, the sender whose messages are good, and the attacks on it.
-type siege struct {
+// target is a running inbox, the sender whose messages are good, and the attacks on it.
+type target struct {
 	*server
-	lasts    time.Duration
+	duration time.Duration
 	database string
 	limit    int                    // of connections
 	sender   certificatetest.Signer // pinned
 	ended    certificatetest.Signer // pinned, too, but no longer valid
 	tokens   []string
-	book     *book
+	results  *attackResults
 }
 
 // TestAttack throws all attacks at an inbox at once while a sender sends good messages. They are all acked, nothing
@@ -40,30 +40,30 @@ type siege struct {
 func TestAttack(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
-		s := besiege(t, database)
-		before := s.measured(t)
+		s := startTarget(t, database)
+		before := s.measure(t)
 		end := s.begin(t)
 		load, stats := s.sendGood(t)
-		s.checkFull(t)
+		s.checkConnectionLimit(t)
 		end()
-		s.checkCalm(t, before)
-		load.settle("attack of "+s.lasts.String(), s.driver(), s.export())
+		s.checkRecovered(t, before)
+		load.checkStored("attack of "+s.duration.String(), s.driver(), s.export())
 		s.checkOnlyGood(t, load, stats)
 		requireAck(t, postBy(t, showing(s.sender.Shown()), s.url("crm"), unchanged()))
 		s.requireNoSecrets(database, s.tokens...)
 		s.requireBoundedMemory("under attack")
-		after := s.stopped(t)
+		after := s.stopAndMeasure(t)
 		t.Log(s.summary(load, stats, before, after))
-		s.book.check(t)
+		s.results.check(t)
 		s.checkCounts(t, load, after)
 		s.checkBounds(t, before, after)
 	})
 }
 
-// besiege starts an inbox with every door that there is, enforced.
-func besiege(t *testing.T, database string) *siege {
+// startTarget starts an inbox with every access check that there is, enforced.
+func startTarget(t *testing.T, database string) *target {
 	t.Helper()
-	s := &siege{lasts: attackTime(t), database: database, limit: 100, sender: newSender(nil)}
+	s := &target{duration: attackDuration(t), database: database, limit: 100, sender: newSender(nil)}
 	if s.long() {
 		s.limit = 400
 	}
@@ -79,32 +79,32 @@ func besiege(t *testing.T, database string) *siege {
 	in.ok("source", "disable", "off")
 	s.server = in.serve()
 	s.ready()
-	s.book = newBook(append(s.tokens, s.dir, database, metricsToken, s.sender.Fingerprint(), s.ended.Fingerprint()))
+	s.results = newAttackResults(append(s.tokens, s.dir, database, metricsToken, s.sender.Fingerprint(), s.ended.Fingerprint()))
 	return s
 }
 
-// attackTime is how long the attack lasts.
-func attackTime(t *testing.T) time.Duration {
+// attackDuration is how long the attack lasts.
+func attackDuration(t *testing.T) time.Duration {
 	t.Helper()
 	set := os.Getenv("ACKBOX_ATTACK")
 	if set == "" {
 		return 6 * time.Second
 	}
-	lasts, err := time.ParseDuration(set)
+	duration, err := time.ParseDuration(set)
 	if err != nil {
 		t.Fatalf("ACKBOX_ATTACK says for how long, as in 1m: %v", err)
 	}
-	return lasts
+	return duration
 }
 
 // driver is which database the inbox has.
-func (s *siege) driver() string { return before(s.database, ":") }
+func (s *target) driver() string { return before(s.database, ":") }
 
 // long tells whether the attack is to be as hard as this machine can make it. The short one runs beside other tests.
-func (s *siege) long() bool { return os.Getenv("ACKBOX_ATTACK") != "" }
+func (s *target) long() bool { return os.Getenv("ACKBOX_ATTACK") != "" }
 
 // begin starts the attacks, which go on until they are ended.
-func (s *siege) begin(t *testing.T) (end func()) {
+func (s *target) begin(t *testing.T) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wait sync.WaitGroup
@@ -122,7 +122,7 @@ func (s *siege) begin(t *testing.T) (end func()) {
 }
 
 // repeat is a worker of an attack: it tries again and again, and notes what it hears.
-func (s *siege) repeat(ctx context.Context, a attack, worker int) {
+func (s *target) repeat(ctx context.Context, a attack, worker int) {
 	pause := a.every
 	switch {
 	case pause > 0:
@@ -136,8 +136,8 @@ func (s *siege) repeat(ctx context.Context, a attack, worker int) {
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for n := worker; ctx.Err() == nil; n += a.workers {
-		heard := a.try(ctx, n)
-		s.book.note(a.name, heard, ctx.Err() != nil)
+		received := a.try(ctx, n)
+		s.results.record(a.name, received, ctx.Err() != nil)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -146,7 +146,7 @@ func (s *siege) repeat(ctx context.Context, a attack, worker int) {
 }
 
 // sendGood sends good messages until the attack has lasted long enough, and then until all of them are acked.
-func (s *siege) sendGood(t *testing.T) (*tally, simulate.Stats) {
+func (s *target) sendGood(t *testing.T) (*faultLoad, simulate.Stats) {
 	t.Helper()
 	const connections = 8
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(goodFrom)}}
@@ -156,14 +156,14 @@ func (s *siege) sendGood(t *testing.T) (*tally, simulate.Stats) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	load, o := newTally(t), troubles
-	o.For, o.Rate, o.Concurrency, o.Notifications = s.lasts, 30, connections, simulate.Range{Min: 1, Max: 5}
+	load, o := newFaultLoad(t), unreliableSender
+	o.For, o.Rate, o.Concurrency, o.Notifications = s.duration, 30, connections, simulate.Range{Min: 1, Max: 5}
 	o.OnAck, o.OnFailure = load.onAck, load.onFailure
 	sender, err := simulate.NewSender(client, generator(t, 0), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), s.lasts+2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), s.duration+2*testTimeout)
 	defer cancel()
 	stats, err := sender.Run(ctx)
 	if err != nil || !stats.AllAcked() {

@@ -64,7 +64,7 @@ func (s *server) startSlow(
 	var sending sync.WaitGroup
 	for i := range answers {
 		conn := s.dial(t)
-		if err := conn.SetDeadline(started.Add(limit + patience)); err != nil {
+		if err := conn.SetDeadline(started.Add(limit + testTimeout)); err != nil {
 			t.Fatal(err)
 		}
 		sending.Go(func() {
@@ -212,10 +212,10 @@ func TestFaultHalfOpenConnections(t *testing.T) {
 	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {
 		t.Run(driver, func(t *testing.T) {
 			s := startWith(t, storetest.URL(t, driver), "crm")
-			calm := troubles
+			calm := unreliableSender
 			calm.Rate = 10
-			load := s.storm(calm)
-			load.more(10)
+			load := s.startLoad(calm)
+			load.awaitAcks(10)
 			body := load.message(t, 1)
 			var open sync.WaitGroup
 			for range times(10, 100) {
@@ -225,9 +225,9 @@ func TestFaultHalfOpenConnections(t *testing.T) {
 			t.Parallel()
 			open.Wait()
 			requireAck(t, post(t, s.url("crm"), body))
-			load.more(10)
+			load.awaitAcks(10)
 			load.stop()
-			load.settle("half-open connections", driver, s.export())
+			load.checkStored("half-open connections", driver, s.export())
 		})
 	}
 	t.Parallel()
@@ -240,7 +240,7 @@ func (s *server) leaveOpen(
 ) {
 	t.Helper()
 	started, conn := time.Now(), s.dial(t)
-	if err := conn.SetDeadline(started.Add(limit + patience)); err != nil {
+	if err := conn.SetDeadline(started.Add(limit + testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	s.write(t, conn, "vanished", len(body), body[:size])

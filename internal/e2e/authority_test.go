@@ -75,7 +75,7 @@ func showing(shown *tls.Certificate) *http.Client {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return shown, nil }
 	}
 	return &http.Client{
-		Timeout:   patience,
+		Timeout:   testTimeout,
 		Transport: &http.Transport{TLSClientConfig: config, DisableCompression: true, DisableKeepAlives: true},
 	}
 }

@@ -76,7 +76,7 @@ func TestStrangersCertificatesAreRefusedWhenEnforced(t *testing.T) {
 	})
 }
 
-func TestStrangersCertificatesAreToldInReportMode(t *testing.T) {
+func TestStrangersCertificatesAreReportedInReportMode(t *testing.T) {
 	t.Parallel()
 	pinned := newSender(nil)
 	each(t, func(t *testing.T, database string) {
@@ -108,7 +108,7 @@ func TestReportModeShowsTheCertificateToPin(t *testing.T) {
 		requireAck(t, postBy(t, showing(nil), s.url("crm"), one("0002")))
 		checkReported(t, s, "client_certificate", http.StatusOK, 2)
 		var seen struct{ Source, Fingerprint, Subject, Chain, Verdict string }
-		eventually(t, patience, "the certificate is listed", func() bool {
+		eventually(t, testTimeout, "the certificate is listed", func() bool {
 			return json.Unmarshal([]byte(s.ok("certificates", "--json")), &seen) == nil
 		})
 		if seen.Source != "crm" || seen.Fingerprint != sender.Fingerprint() || seen.Chain != sender.PEM() ||
@@ -122,7 +122,7 @@ func TestReportModeShowsTheCertificateToPin(t *testing.T) {
 		s.ready()
 		requireAck(t, postBy(t, showing(sender.Shown()), s.url("crm"), one("0003")))
 		checkFault(t, postBy(t, showing(nil), s.url("crm"), one("0004")), 403, soap.FaultClient)
-		eventually(t, patience, "the certificate is accepted", func() bool {
+		eventually(t, testTimeout, "the certificate is accepted", func() bool {
 			return strings.Contains(s.ok("certificates"), "accepted")
 		})
 	})
@@ -139,7 +139,7 @@ func TestALongChainIsRememberedByItsBeginning(t *testing.T) {
 	s.ready()
 	requireAck(t, postBy(t, showing(sender.Shown(newLong(20<<10))), s.url("crm"), one("0001")))
 	var seen []listedCertificate
-	eventually(t, patience, "the certificate is listed", func() bool {
+	eventually(t, testTimeout, "the certificate is listed", func() bool {
 		seen = decodeLines[listedCertificate](t, s.ok("certificates", "--json"))
 		return len(seen) == 1
 	})
@@ -160,17 +160,17 @@ func TestReadyzWarnsOfCertificatesThatEndSoon(t *testing.T) {
 	s.ready()
 	requireAck(t, postBy(t, showing(ending.Shown()), s.url("crm"), one("0001")))
 	warned := func() bool { return strings.Contains(get(t, s.base()+"/readyz").body, "the first in 5 days") }
-	eventually(t, patience, "a warning", warned)
+	eventually(t, testTimeout, "a warning", warned)
 	page := get(t, s.base()+"/metrics", "Authorization", "Bearer "+metricsToken).body
 	if !strings.Contains(page, `ackbox_client_certificate_not_after_seconds{source="crm"} `) ||
 		!strings.Contains(page, "ackbox_tls_certificate_not_after_seconds ") {
 		t.Error("the metrics do not say when the certificates end")
 	}
-	eventually(t, patience, "it is written", func() bool { return strings.Contains(s.ok("certificates"), "accepted") })
+	eventually(t, testTimeout, "it is written", func() bool { return strings.Contains(s.ok("certificates"), "accepted") })
 	s.kill9()
 	s.restart()
 	s.ready()
-	eventually(t, patience, "a warning after a restart", warned)
+	eventually(t, testTimeout, "a warning after a restart", warned)
 }
 
 func TestTheServersCertificateIsReadAgainWhenItChanges(t *testing.T) {
@@ -253,7 +253,7 @@ func twice(t *testing.T, url string, first, second string) answer {
 	return read(response)
 }
 
-func TestWrongDoorsAreWrongSettings(t *testing.T) {
+func TestInvalidAccessSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	in := install(t, "PORT=0")
 	c := newServerCertificate()

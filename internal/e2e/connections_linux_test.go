@@ -22,7 +22,7 @@ func (s *server) dialFrom(t *testing.T, from string) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	return conn.(*net.TCPConn)
@@ -55,23 +55,23 @@ func stillOpen(t *testing.T, conns []*net.TCPConn) int {
 	return open
 }
 
-// keeper is a sender that keeps its connection.
-type keeper struct {
+// keepAliveClient is a sender that keeps its connection.
+type keepAliveClient struct {
 	*net.TCPConn
 	*bufio.Reader
 }
 
 // keep connects from an address and posts a message.
-func (s *server) keep(t *testing.T, from string) keeper {
+func (s *server) connectAndPost(t *testing.T, from string) keepAliveClient {
 	t.Helper()
 	conn := s.dialFrom(t, from)
-	k := keeper{conn, bufio.NewReader(conn)}
-	s.again(t, k)
+	k := keepAliveClient{conn, bufio.NewReader(conn)}
+	s.postAgain(t, k)
 	return k
 }
 
 // again posts a message on a connection that was kept, which must be acked.
-func (s *server) again(t *testing.T, k keeper) {
+func (s *server) postAgain(t *testing.T, k keepAliveClient) {
 	t.Helper()
 	if _, err := io.WriteString(k.TCPConn, s.posted(string(unchanged()))); err != nil {
 		t.Fatalf("from %s: %v", k.LocalAddr(), err)
@@ -83,17 +83,17 @@ func (s *server) again(t *testing.T, k keeper) {
 	requireAck(t, read(response))
 }
 
-// startCrowded starts an inbox that tells how many goroutines it has.
-func startCrowded(t *testing.T, env ...string) *server {
+// startWithAdmin starts an inbox that tells how many goroutines it has.
+func startWithAdmin(t *testing.T, env ...string) *server {
 	t.Helper()
 	return startRaw(t, append(env, "ACKBOX_ADMIN_ADDR="+freeAddr(t))...)
 }
 
-// requireRoom makes sure that connections take no more of the process than so many do.
-func (s *server) requireRoom(t *testing.T, connections int) {
+// requireBoundedResources makes sure that connections take no more of the process than so many do.
+func (s *server) requireBoundedResources(t *testing.T, connections int) {
 	t.Helper()
 	var got sample
-	eventually(t, patience, "the goroutines of closed connections end", func() bool {
+	eventually(t, testTimeout, "the goroutines of closed connections end", func() bool {
 		got = s.sample(t)
 		return got.goroutines < 2*connections+100 // one for each, and another while it waits with a request
 	})
@@ -109,17 +109,17 @@ func (s *server) requireRoom(t *testing.T, connections int) {
 func TestAThousandIdleConnectionsHoldNobodyUp(t *testing.T) {
 	t.Parallel()
 	const idle = 1000
-	s := startCrowded(t)
-	good := s.keep(t, "127.0.0.1")
+	s := startWithAdmin(t)
+	good := s.connectAndPost(t, "127.0.0.1")
 	conns := s.flood(t, "127.0.0.2", idle, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	for range 20 {
-		s.again(t, good)
+		s.postAgain(t, good)
 		requireAck(t, post(t, s.url("crm"), unchanged()))
 	}
 	if got := stillOpen(t, conns); got != idle {
 		t.Errorf("got %d connections open, want %d", got, idle)
 	}
-	s.requireRoom(t, idle)
+	s.requireBoundedResources(t, idle)
 }
 
 func TestAFloodOfConnectionsHurtsOnlyItsAddress(t *testing.T) {
@@ -133,28 +133,28 @@ func TestAFloodOfConnectionsHurtsOnlyItsAddress(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := startCrowded(t, fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", limit))
-			var good []keeper
+			s := startWithAdmin(t, fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", limit))
+			var good []keepAliveClient
 			for range keepers {
-				good = append(good, s.keep(t, "127.0.0.1"))
+				good = append(good, s.connectAndPost(t, "127.0.0.1"))
 			}
 			conns := s.flood(t, "127.0.0.2", flood, strings.Replace(test, "%s", s.paths["crm"], 1))
-			s.keep(t, "127.0.0.3") // who comes now gets in
+			s.connectAndPost(t, "127.0.0.3") // who comes now gets in
 			for range 5 {
 				for _, k := range good {
-					s.again(t, k)
+					s.postAgain(t, k)
 				}
 			}
 			const most = limit - keepers - 1
 			got := 0
-			eventually(t, patience, "no more of the flood is open than there is room for", func() bool {
+			eventually(t, testTimeout, "no more of the flood is open than there is room for", func() bool {
 				got = stillOpen(t, conns)
 				return got <= most
 			})
 			if got < most-10 {
 				t.Errorf("got %d connections of the flood open, want %d", got, most)
 			}
-			s.requireRoom(t, limit)
+			s.requireBoundedResources(t, limit)
 		})
 	}
 }
@@ -163,15 +163,15 @@ func TestAFloodOfConnectionsHurtsOnlyItsAddress(t *testing.T) {
 func TestAFloodFromManyAddressesLeavesEachSenderOne(t *testing.T) {
 	t.Parallel()
 	const limit, addresses, each = 200, 100, 10
-	s := startCrowded(t, fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", limit))
-	good := s.keep(t, "127.0.0.1")
+	s := startWithAdmin(t, fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", limit))
+	good := s.connectAndPost(t, "127.0.0.1")
 	for i := range addresses {
 		s.flood(t, fmt.Sprintf("127.0.1.%d", i+1), each, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		s.again(t, good)
+		s.postAgain(t, good)
 	}
-	s.keep(t, "127.0.0.3")
-	s.again(t, good)
-	s.requireRoom(t, limit)
+	s.connectAndPost(t, "127.0.0.3")
+	s.postAgain(t, good)
+	s.requireBoundedResources(t, limit)
 }
 
 func TestALimitOfNoConnectionsIsAWrongSetting(t *testing.T) {

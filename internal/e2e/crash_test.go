@@ -13,11 +13,11 @@ func TestSendCarriesOnWhenTheInboxIsKilled(t *testing.T) {
 		send := spawn(t, s.dir, nil, "send", s.url("crm"), "--count", "100000", "--concurrency", "16",
 			"--retry", "--first-retry", "50ms", "--max-retry", "200ms", "--acked", file)
 		for range 2 {
-			s.requireAcks(enough)
+			s.requireAcks(acksBetweenCrashes)
 			s.kill9()
 			s.restart()
 		}
-		s.requireAcks(enough)
+		s.requireAcks(acksBetweenCrashes)
 		s.kill9()
 		if code, _ := send.term(); code != 1 {
 			t.Errorf("got exit code %d of a send that was stopped, want 1", code)
@@ -31,7 +31,7 @@ func TestSendCarriesOnWhenTheInboxIsKilled(t *testing.T) {
 // requireAcks waits until the inbox, since its start, has acked some messages.
 func (s *server) requireAcks(n int) {
 	s.tb.Helper()
-	eventually(s.tb, patience, "messages are acked", func() bool { return s.stderr.count(`msg="message acked"`) >= n })
+	eventually(s.tb, testTimeout, "messages are acked", func() bool { return s.stderr.count(`msg="message acked"`) >= n })
 }
 
 func TestSendCountsWhatIsAcked(t *testing.T) {

@@ -36,14 +36,14 @@ func TestADatabaseThatComesAndGoes(t *testing.T) {
 	requireAckSoon(t, s.url("crm"), one("0001"))
 	s.ready()
 
-	l := s.post("crm", simulate.ClientOptions{}, simulate.SenderOptions{Retry: retry})
+	l := s.startSending("crm", simulate.ClientOptions{}, simulate.SenderOptions{Retry: retry})
 	for range 2 {
-		l.more(enough)
+		l.awaitAcks(acksBetweenCrashes)
 		stop(true) // in the middle of the load, as when the machine crashes
 		s.requireUnavailable()
 		goOn()
 	}
-	l.more(enough)
+	l.awaitAcks(acksBetweenCrashes)
 	l.stop()
 	requireStoredOnce(t, append(l.ids, "04lS10000000001IAA"), s.export())
 	if log := s.stderr.String(); !strings.Contains(log, "database unavailable") {

@@ -10,7 +10,7 @@ import (
 )
 
 // some is how many notifications are to be acked between two faults.
-const some = enough / 2
+const acksBetweenFaults = acksBetweenCrashes / 2
 
 // eachDriver runs a test on every database.
 func eachDriver(t *testing.T, test func(t *testing.T, driver string)) {
@@ -28,15 +28,15 @@ func TestFaultKilled(t *testing.T) {
 	eachDriver(t, func(t *testing.T, driver string) {
 		s := startWith(t, storetest.URL(t, driver), "crm")
 		// Acks that are lost, and batches that are put together anew, make duplicates even between the crashes.
-		load, crashes := s.storm(troubles), times(3, 20)
+		load, crashes := s.startLoad(unreliableSender), times(3, 20)
 		for range crashes {
-			load.more(some)
+			load.awaitAcks(acksBetweenFaults)
 			s.kill9()
 			s.restart()
 		}
-		load.more(some)
+		load.awaitAcks(acksBetweenFaults)
 		load.stop()
-		load.settle(fmt.Sprintf("kill -9 of ackbox, %d times", crashes), driver, s.export())
+		load.checkStored(fmt.Sprintf("kill -9 of ackbox, %d times", crashes), driver, s.export())
 	})
 }
 
@@ -44,16 +44,16 @@ func TestFaultPostgresCrashes(t *testing.T) {
 	t.Parallel()
 	cluster := storetest.NewCluster(t, storetest.Options{Settings: map[string]string{"fsync": "on"}})
 	s := startWith(t, cluster.URL("postgres"), "crm")
-	load, crashes := s.storm(troubles), times(2, 10)
+	load, crashes := s.startLoad(unreliableSender), times(2, 10)
 	for range crashes {
-		load.more(some)
+		load.awaitAcks(acksBetweenFaults)
 		stopCluster(t, cluster)
 		s.requireUnavailable()
 		startCluster(t, cluster)
 	}
-	load.more(some)
+	load.awaitAcks(acksBetweenFaults)
 	load.stop()
-	load.settle(fmt.Sprintf("pg_ctl stop -m immediate, %d times", crashes), storetest.Postgres, s.export())
+	load.checkStored(fmt.Sprintf("pg_ctl stop -m immediate, %d times", crashes), storetest.Postgres, s.export())
 }
 
 // stopCluster stops PostgreSQL as a crash of its machine does.

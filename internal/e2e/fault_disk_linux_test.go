@@ -39,7 +39,7 @@ func newSmallDisk(t *testing.T, fault, driver string, owner *syscall.Stat_t) *sm
 	})
 	options := fmt.Sprintf("size=%d,mode=0700,uid=%d,gid=%d", diskSize, owner.Uid, owner.Gid)
 	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, options); err != nil {
-		cannot(t, fault, driver, "no tmpfs can be mounted: "+err.Error())
+		skipFault(t, fault, driver, "no tmpfs can be mounted: "+err.Error())
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(folder, syscall.MNT_DETACH); err != nil {
@@ -72,17 +72,17 @@ func TestFaultDiskFull(t *testing.T) {
 		disk, database := databaseOnSmallDisk(t, fault, driver)
 		disk.fill(t, ballastSize)
 		s := startWith(t, database, "crm")
-		large := troubles
+		large := unreliableSender
 		large.Notifications = simulate.Range{Min: 50, Max: 100}
-		load := s.storm(large)
-		load.refusing(20)
+		load := s.startLoad(large)
+		load.awaitRefusals(20)
 		for i := range 3 {
 			s.requireRefused(t, generator(t, uint64(i)+1).Message(100).Append(nil))
 		}
 		disk.makeRoom(t)
-		load.more(1000)
+		load.awaitAcks(1000)
 		load.stop()
-		load.settle(fault+", then room again", driver, s.export())
+		load.checkStored(fault+", then room again", driver, s.export())
 	})
 }
 
@@ -130,19 +130,19 @@ func TestFaultLogDiskFull(t *testing.T) {
 	startCluster(t, cluster)
 	s := startWith(t, cluster.URL("postgres"), "crm")
 	disk.fill(t, walBallast)
-	large := troubles
+	large := unreliableSender
 	large.Notifications = simulate.Range{Min: 50, Max: 100}
-	load := s.storm(large)
-	load.refusing(20)
+	load := s.startLoad(large)
+	load.awaitRefusals(20)
 	for i := range 3 {
 		s.requireRefused(t, generator(t, uint64(i)+1).Message(100).Append(nil))
 	}
 	disk.makeRoom(t)
 	stopCluster(t, cluster) // if it has not given up
 	startCluster(t, cluster)
-	load.more(1000)
+	load.awaitAcks(1000)
 	load.stop()
-	load.settle(fault, storetest.Postgres, s.export())
+	load.checkStored(fault, storetest.Postgres, s.export())
 }
 
 // dataOf gives the folder of a cluster's data.

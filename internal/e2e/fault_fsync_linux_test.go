@@ -16,7 +16,7 @@ import (
 func diskFault(t *testing.T, fault, driver string, pids ...int) (end func()) {
 	t.Helper()
 	if _, err := exec.LookPath("strace"); err != nil {
-		cannot(t, fault, driver, "strace is not installed")
+		skipFault(t, fault, driver, "strace is not installed")
 	}
 	calls := "fsync,fdatasync"
 	args := []string{"-f", "-e", "trace=" + calls, "-e", "inject=" + calls + ":error=EIO", "-o", "/dev/null"}
@@ -24,11 +24,11 @@ func diskFault(t *testing.T, fault, driver string, pids ...int) (end func()) {
 		args = append(args, "-p", strconv.Itoa(pid))
 	}
 	p := spawnCommand(t, t.TempDir(), nil, "strace", args...)
-	eventually(t, patience, "strace is attached", func() bool {
+	eventually(t, testTimeout, "strace is attached", func() bool {
 		return p.stderr.count(" attached") >= len(pids) || !p.running()
 	})
 	if !p.running() {
-		cannot(t, fault, driver, "strace may not trace: "+strings.TrimSpace(p.stderr.String()))
+		skipFault(t, fault, driver, "strace may not trace: "+strings.TrimSpace(p.stderr.String()))
 	}
 	return func() {
 		if p.running() {
@@ -41,31 +41,31 @@ func TestFaultSyncFails(t *testing.T) {
 	t.Parallel()
 	const fault = "fsync fails"
 	s := startWith(t, storetest.URL(t, storetest.SQLite), "crm")
-	load := s.storm(troubles)
+	load := s.startLoad(unreliableSender)
 	for range times(1, 5) {
-		load.more(some)
+		load.awaitAcks(acksBetweenFaults)
 		end := diskFault(t, fault, storetest.SQLite, s.cmd.Process.Pid)
-		load.refusing(1)
+		load.awaitRefusals(1)
 		s.requireNoAcks(t, load)
 		end()
-		load.more(some)
+		load.awaitAcks(acksBetweenFaults)
 	}
 	load.stop()
 	s.kill9()
 	s.restart()
 	s.ready()
-	load.settle(fault+", then kill -9", storetest.SQLite, s.export())
+	load.checkStored(fault+", then kill -9", storetest.SQLite, s.export())
 }
 
 // requireNoAcks makes sure that messages are refused and that nothing else is acked meanwhile.
-func (s *server) requireNoAcks(t *testing.T, load *tally) {
+func (s *server) requireNoAcks(t *testing.T, load *faultLoad) {
 	t.Helper()
 	for i := range uint64(3) {
 		s.requireRefused(t, generator(t, i+1).Message(1).Append(nil))
 	}
 	// Acks of what was committed before the first sync failed have arrived by now.
 	before := load.read(func() int { return len(load.ackedIDs) })
-	load.refusing(20)
+	load.awaitRefusals(20)
 	if more := load.read(func() int { return len(load.ackedIDs) }) - before; more > 0 {
 		t.Errorf("%d notifications were acked although no sync succeeds", more)
 	}
@@ -76,19 +76,19 @@ func TestFaultPostgresSyncFails(t *testing.T) {
 	const fault = "fsync fails, PostgreSQL panics"
 	cluster := storetest.NewCluster(t, storetest.Options{Settings: map[string]string{"fsync": "on"}})
 	s := startWith(t, cluster.URL("postgres"), "crm")
-	load := s.storm(troubles)
+	load := s.startLoad(unreliableSender)
 	for range times(1, 5) {
-		load.more(some)
+		load.awaitAcks(acksBetweenFaults)
 		end := diskFault(t, fault, storetest.Postgres, processesOf(t, cluster)...)
-		load.refusing(20)
+		load.awaitRefusals(20)
 		s.requireNoAcks(t, load)
 		end()
 		stopCluster(t, cluster) // if it still tries
 		startCluster(t, cluster)
-		load.more(some)
+		load.awaitAcks(acksBetweenFaults)
 	}
 	load.stop()
-	load.settle(fault, storetest.Postgres, s.export())
+	load.checkStored(fault, storetest.Postgres, s.export())
 }
 
 // processesOf gives the ids of PostgreSQL's processes, the one that starts the others first.

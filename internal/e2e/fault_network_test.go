@@ -10,19 +10,19 @@ import (
 	"ackbox/store/storetest"
 )
 
-// badNetwork is what a network does to a sender, while others post undisturbed.
-type badNetwork struct {
+// networkFault is what a network does to a sender, while others post undisturbed.
+type networkFault struct {
 	fault string
-	do    func(t *testing.T, s *server, load *tally)
+	do    func(t *testing.T, s *server, load *faultLoad)
 }
 
-var badNetworks = []badNetwork{
-	{"connections reset in a body", func(t *testing.T, s *server, _ *tally) {
+var networkFaults = []networkFault{
+	{"connections reset in a body", func(t *testing.T, s *server, _ *faultLoad) {
 		for range times(20, 200) {
 			s.abandon(t)
 		}
 	}},
-	{"bodies that stop", func(t *testing.T, s *server, load *tally) {
+	{"bodies that stop", func(t *testing.T, s *server, load *faultLoad) {
 		for range times(20, 200) {
 			checkFault(t, s.interrupted(t, "stopped"), http.StatusBadRequest, soap.FaultClient)
 			load.onFailure(nil, &simulate.Failure{Status: http.StatusBadRequest})
@@ -35,17 +35,17 @@ var badNetworks = []badNetwork{
 func TestFaultNetwork(t *testing.T) {
 	t.Parallel()
 	eachDriver(t, func(t *testing.T, driver string) {
-		for _, n := range badNetworks {
+		for _, n := range networkFaults {
 			t.Run(n.fault, func(t *testing.T) {
 				s := startWith(t, storetest.URL(t, driver), "crm")
-				calm := troubles
+				calm := unreliableSender
 				calm.Rate = 100
-				load := s.storm(calm)
-				load.more(10)
+				load := s.startLoad(calm)
+				load.awaitAcks(10)
 				n.do(t, s, load)
-				load.more(10)
+				load.awaitAcks(10)
 				load.stop()
-				load.settle(n.fault, driver, s.export())
+				load.checkStored(n.fault, driver, s.export())
 			})
 		}
 	})
@@ -70,7 +70,7 @@ func (s *server) postAndReset(t *testing.T, body []byte, size int) {
 }
 
 // ackNeverArrives posts messages whose sender is gone before the answer, and again as Salesforce does.
-func ackNeverArrives(t *testing.T, s *server, load *tally) {
+func ackNeverArrives(t *testing.T, s *server, load *faultLoad) {
 	for range times(20, 200) {
 		body := load.message(t, 3)
 		s.postAndReset(t, body, len(body))
@@ -79,7 +79,7 @@ func ackNeverArrives(t *testing.T, s *server, load *tally) {
 }
 
 // sameAtOnce posts a message over 32 connections, whose last bytes arrive at the same instant.
-func sameAtOnce(t *testing.T, s *server, load *tally) {
+func sameAtOnce(t *testing.T, s *server, load *faultLoad) {
 	for range times(5, 50) {
 		body := load.message(t, 20)
 		var ready, answered sync.WaitGroup
@@ -106,12 +106,12 @@ func sameAtOnce(t *testing.T, s *server, load *tally) {
 }
 
 // message makes one that the test posts itself, and counts it as acked, which the test must make sure of.
-func (t *tally) message(tb testing.TB, notifications int) []byte {
+func (l *faultLoad) message(tb testing.TB, notifications int) []byte {
 	tb.Helper()
 	m := generator(tb, 0).Message(notifications)
-	t.onAck(m.Notifications)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.sent += notifications
+	l.onAck(m.Notifications)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent += notifications
 	return m.Append(nil)
 }

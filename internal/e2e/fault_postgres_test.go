@@ -19,24 +19,24 @@ func TestFaultConnectionsExhausted(t *testing.T) {
 		"max_connections": fmt.Sprint(most), "superuser_reserved_connections": "0",
 	}})
 	s := startWith(t, cluster.URL("postgres"), "crm")
-	load := s.storm(troubles)
+	load := s.startLoad(unreliableSender)
 	for range times(1, 10) {
-		load.more(some)
+		load.awaitAcks(acksBetweenFaults)
 		release := takeConnections(t, openCluster(t, cluster, "&application_name=thief"), most)
 		s.requireUnavailable()
-		load.refusing(20)
+		load.awaitRefusals(20)
 		release()
 	}
-	load.more(some)
+	load.awaitAcks(acksBetweenFaults)
 	load.stop()
-	load.settle("connections exhausted", storetest.Postgres, s.export())
+	load.checkStored("connections exhausted", storetest.Postgres, s.export())
 }
 
 // takeConnections takes them from whoever has them, until they are given back.
 func takeConnections(t *testing.T, db *sql.DB, all int) (release func()) {
 	t.Helper()
 	var taken []*sql.Conn
-	eventually(t, patience, "all connections are taken", func() bool {
+	eventually(t, testTimeout, "all connections are taken", func() bool {
 		conn, err := db.Conn(t.Context())
 		if err == nil {
 			taken = append(taken, conn)
@@ -73,14 +73,14 @@ func TestFaultFailover(t *testing.T) {
 			both := fmt.Sprintf("postgres://postgres@/postgres?host=127.0.0.1,127.0.0.1&port=%d,%d"+
 				"&target_session_attrs=read-write&sslmode=disable", primary.Port(), standby.Port())
 			s := startWith(t, both, "crm")
-			load := s.storm(troubles)
-			load.more(some)
+			load := s.startLoad(unreliableSender)
+			load.awaitAcks(acksBetweenFaults)
 			stopCluster(t, primary)
 			s.requireUnavailable()
 			promote(t, standby)
-			load.more(some)
+			load.awaitAcks(acksBetweenFaults)
 			load.stop()
-			load.settle("failover to a synchronous standby", storetest.Postgres, s.export())
+			load.checkStored("failover to a synchronous standby", storetest.Postgres, s.export())
 		})
 	}
 }
@@ -108,16 +108,16 @@ func TestFaultPoison(t *testing.T) {
 	if _, err := db.Exec(refuse); err != nil {
 		t.Fatal(err)
 	}
-	load, poisons := s.storm(simulate.SenderOptions{}), times(20, 500)
+	load, poisons := s.startLoad(simulate.SenderOptions{}), times(20, 500)
 	for i := range poisons {
 		body := one(fmt.Sprintf("poison%d", i))
 		checkFault(t, post(t, s.url("crm"), body), http.StatusServiceUnavailable, soap.FaultServer)
 		load.onFailure(nil, &simulate.Failure{Status: http.StatusServiceUnavailable})
-		load.more(1)
+		load.awaitAcks(1)
 	}
 	load.stop()
 	if load.refused != poisons {
 		t.Errorf("%d messages were refused, want the %d poisoned ones", load.refused, poisons)
 	}
-	load.settle("poison among others", storetest.Postgres, s.export())
+	load.checkStored("poison among others", storetest.Postgres, s.export())
 }

@@ -29,23 +29,23 @@ func TestSoak(t *testing.T) {
 			t.Parallel()
 			s := startWith(t, storetest.URL(t, driver), "crm", "ACKBOX_ADMIN_ADDR="+freeAddr(t),
 				fmt.Sprintf("ACKBOX_BODY_LIMIT=%dB", bodyLimit))
-			mixed := troubles
+			mixed := unreliableSender
 			mixed.Rate, mixed.Deleted = 30, .01
-			load := s.storm(mixed)
+			load := s.startLoad(mixed)
 			mixed.Rate, mixed.Notifications = .5, simulate.Range{Min: 20, Max: 100}
 			load.sendTo(s.url("crm"), mixed)
-			bad := s.pester(t)
-			samples := s.watch(t, lasts)
+			bad := s.sendBadRequests(t)
+			samples := s.takeSamples(t, lasts)
 			load.stop()
 			bad()
-			samples.judge(t)
-			load.settle("soak of "+lasts.String(), driver, s.export())
+			samples.checkFlat(t)
+			load.checkStored("soak of "+lasts.String(), driver, s.export())
 		})
 	}
 }
 
 // pester sends what must be refused, 20 times a second, and bodies that stop, until it is told to end.
-func (s *server) pester(t *testing.T) (end func()) {
+func (s *server) sendBadRequests(t *testing.T) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -84,7 +84,7 @@ func (s sample) String() string {
 type samples []sample
 
 // watch takes a sample every 10 s.
-func (s *server) watch(t *testing.T, lasts time.Duration) samples {
+func (s *server) takeSamples(t *testing.T, lasts time.Duration) samples {
 	t.Helper()
 	var all samples
 	ticker := time.NewTicker(min(10*time.Second, lasts/30))
@@ -151,7 +151,7 @@ func (all samples) median() sample {
 }
 
 // judge compares the second third with the last; the first is for warming up.
-func (all samples) judge(t *testing.T) {
+func (all samples) checkFlat(t *testing.T) {
 	t.Helper()
 	third := len(all) / 3
 	start, middle, end := all[:third].median(), all[third:2*third].median(), all[2*third:].median()

@@ -37,7 +37,7 @@ func report(tb testing.TB, o outcome) {
 }
 
 // cannot skips a test of a fault, and says so in the table.
-func cannot(tb testing.TB, fault, database, why string) {
+func skipFault(tb testing.TB, fault, database, why string) {
 	tb.Helper()
 	report(tb, outcome{fault: fault, database: database, note: "SKIPPED: " + why})
 	tb.Skip(why)

@@ -43,7 +43,7 @@ func TestHeroku(t *testing.T) {
 	in.paths["crm"] = path
 
 	s := &server{installation: in, process: in.shell("exec " + lines["web"])}
-	eventually(t, patience, "web listens", func() bool {
+	eventually(t, testTimeout, "web listens", func() bool {
 		if match := listening.FindStringSubmatch(s.stderr.String()); match != nil {
 			s.addr = match[1]
 		}

@@ -16,7 +16,7 @@ import (
 
 // client is like Salesforce's: it does not follow redirects and asks for no compression.
 var client = &http.Client{
-	Timeout: patience,
+	Timeout: testTimeout,
 	Transport: &http.Transport{
 		DisableCompression: true, MaxIdleConnsPerHost: 16, TLSClientConfig: &tls.Config{RootCAs: authority().Pool()},
 	},

@@ -24,7 +24,7 @@ type load struct {
 var retry = simulate.Curve{First: 50 * time.Millisecond, Max: 200 * time.Millisecond, DropAfter: time.Hour}
 
 // post starts to post messages of a few notifications over 16 connections.
-func (s *server) post(source string, client simulate.ClientOptions, o simulate.SenderOptions) *load {
+func (s *server) startSending(source string, client simulate.ClientOptions, o simulate.SenderOptions) *load {
 	s.tb.Helper()
 	l := &load{tb: s.tb}
 	client.Connections = 16
@@ -75,10 +75,10 @@ func (l *load) count() int {
 }
 
 // more waits until some more are acked.
-func (l *load) more(n int) {
+func (l *load) awaitAcks(n int) {
 	l.tb.Helper()
 	want := l.count() + n
-	eventually(l.tb, patience, "more messages are acked", func() bool { return l.count() >= want })
+	eventually(l.tb, testTimeout, "more messages are acked", func() bool { return l.count() >= want })
 }
 
 // requireStoredOnce makes sure that everything acked is stored, and nothing is stored twice. It gives the ids stored.

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// patience is how long anything may take that should take much less: the tests share the machine with others.
-const patience = 30 * time.Second
+// testTimeout is how long anything may take that should take much less: the tests share the machine with others.
+const testTimeout = 30 * time.Second
 
 // output collects what a process writes, and may be read meanwhile.
 type output struct {
@@ -127,7 +127,7 @@ func (p *process) wait() int {
 	select {
 	case <-p.ended:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(2 * patience):
+	case <-time.After(2 * testTimeout):
 		p.owner.Fatalf("%v did not end", p.cmd.Args)
 		return -1
 	}

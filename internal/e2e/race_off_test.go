@@ -9,8 +9,8 @@ const raceEnabled = false
 // hugeSize is just under the limit of a body.
 const hugeSize = 31 << 20
 
-// enough is how many notifications are to be acked between two crashes: several transactions are then under way.
-const enough = 1000
+// acksBetweenCrashes is how many notifications are to be acked between two crashes: several transactions are then under way.
+const acksBetweenCrashes = 1000
 
 // answersWithin is how soon Salesforce is told to come again when the database is down.
 const answersWithin = 2 * time.Second

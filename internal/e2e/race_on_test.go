@@ -10,8 +10,8 @@ const raceEnabled = true
 // that of the messages.
 const hugeSize = 2 << 20
 
-// enough is how many notifications are to be acked between two crashes: several transactions are then under way.
-const enough = 300
+// acksBetweenCrashes is how many notifications are to be acked between two crashes: several transactions are then under way.
+const acksBetweenCrashes = 300
 
 // answersWithin is how soon Salesforce is told to come again when the database is down, on a machine that the race
 // detector keeps busy.

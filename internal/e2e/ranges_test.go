@@ -61,7 +61,7 @@ func TestStrangersAddressesAreRefusedWhenEnforced(t *testing.T) {
 	})
 }
 
-func TestStrangersAddressesAreToldInReportMode(t *testing.T) {
+func TestStrangersAddressesAreReportedInReportMode(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
 		s := startWith(t, database, "crm", "ACKBOX_RANGES="+senderRange, "TRUSTED_PROXIES=127.0.0.0/8",

@@ -89,7 +89,7 @@ func (in *installation) serveAt(port string, flags ...string) *server {
 	in.tb.Helper()
 	in.set("PORT", port)
 	s := &server{installation: in, process: spawn(in.tb, in.dir, in.env, append([]string{"serve"}, flags...)...)}
-	eventually(in.tb, patience, "serve listens", func() bool {
+	eventually(in.tb, testTimeout, "serve listens", func() bool {
 		match := listening.FindStringSubmatch(s.stderr.String())
 		if match != nil {
 			s.addr = match[1]
@@ -158,7 +158,7 @@ func (s *server) url(source string) string {
 // ready waits until a message would be stored.
 func (s *server) ready() {
 	s.tb.Helper()
-	eventually(s.tb, patience, "ready", func() bool {
+	eventually(s.tb, testTimeout, "ready", func() bool {
 		return !s.running() || get(s.tb, s.base()+"/readyz").status == http.StatusOK
 	})
 }

@@ -66,7 +66,7 @@ func TestADatabaseThatIsDownFailsCommands(t *testing.T) {
 	}
 }
 
-func TestPrintedURLsAreThoseOfTheWorld(t *testing.T) {
+func TestPrintedURLsArePublic(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		env  []string
@@ -93,13 +93,13 @@ func TestPrintedURLsAreThoseOfTheWorld(t *testing.T) {
 		}
 	}
 	s := install(t, "PUBLIC_URL=https://inbox.example.test").serve()
-	eventually(t, patience, "the public URL", func() bool {
+	eventually(t, testTimeout, "the public URL", func() bool {
 		return strings.Contains(s.stdout.String(), "send https://inbox.example.test/outbound/")
 	})
 	c, in := newServerCertificate(), install(t)
 	cert, key := in.write("cert.pem", c.PEM()), in.write("key.pem", c.KeyPEM())
 	s = in.serve("--tls-cert", cert, "--tls-key", key)
-	eventually(t, patience, "a URL with https", func() bool {
+	eventually(t, testTimeout, "a URL with https", func() bool {
 		return strings.Contains(s.stdout.String(), "send https://localhost:")
 	})
 }

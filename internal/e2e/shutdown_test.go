@@ -25,8 +25,8 @@ func TestEveryMessageUnderWayIsAnsweredAtTheEnd(t *testing.T) {
 			t.Run(fmt.Sprintf("noKeepAlive=%t", noKeepAlive), func(t *testing.T) {
 				source := fmt.Sprintf("noKeepAlive.%t", noKeepAlive)
 				s := startWith(t, database, source)
-				l := s.post(source, simulate.ClientOptions{NoKeepAlive: noKeepAlive}, simulate.SenderOptions{})
-				l.more(enough)
+				l := s.startSending(source, simulate.ClientOptions{NoKeepAlive: noKeepAlive}, simulate.SenderOptions{})
+				l.awaitAcks(acksBetweenCrashes)
 				code, took := s.term()
 				if code != 0 || took > endsWithin {
 					t.Errorf("got exit code %d after %s, want 0 within %s", code, took, endsWithin)
@@ -61,7 +61,7 @@ func TestAMessageThatArrivesSlowlyIsAnsweredAtTheEnd(t *testing.T) {
 			code, _ := s.term()
 			ended <- code
 		}()
-		eventually(t, patience, "no new connection is taken", func() bool {
+		eventually(t, testTimeout, "no new connection is taken", func() bool {
 			return get(t, s.base()+"/healthz").status == 0
 		})
 		if _, err := conn.Write(body[len(body)/2:]); err != nil {

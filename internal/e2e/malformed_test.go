@@ -43,7 +43,7 @@ func TestMalformedHeadersAreRefused(t *testing.T) {
 		{"no host", "POST " + s.paths["crm"] + " HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "400"},
 		{"host that is none", "POST " + s.paths["crm"] + " HTTP/1.1\r\nHost: a b/<x>\r\n\r\n", "400"},
 	})
-	s.goesOn(t)
+	s.requireWorking(t)
 }
 
 // names are many headers, each of another name.
@@ -55,8 +55,8 @@ func names(n int) string {
 	return b.String()
 }
 
-// goesOn makes sure that a server that was attacked still does its work, and told nobody's secrets to its log.
-func (s *server) goesOn(t *testing.T) {
+// requireWorking makes sure that a server that was attacked still does its work, and told nobody's secrets to its log.
+func (s *server) requireWorking(t *testing.T) {
 	t.Helper()
 	requireAck(t, post(t, s.url("crm"), unchanged()))
 	s.requireNoSecrets(s.setting("DATABASE_URL"), strings.TrimPrefix(s.paths["crm"], "/outbound/"))
@@ -66,7 +66,7 @@ func TestAbsurdRequestLinesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := startRaw(t, "ACKBOX_LOG_LEVEL=debug")
 	s.checkRaw(t, absurdLines(s.paths["crm"]))
-	s.goesOn(t)
+	s.requireWorking(t)
 }
 
 // absurdLines are requests whose first lines no client sends.
@@ -159,7 +159,7 @@ func TestEveryMethodAndTargetGetsAPlainAnswer(t *testing.T) {
 			t.Errorf("%s: got %+v, want some plain words", test.line, got[0])
 		}
 	}
-	s.goesOn(t)
+	s.requireWorking(t)
 }
 
 // A later version of the protocol has its own ways to hide a request, and none of them is needed.

@@ -15,39 +15,39 @@ import (
 
 // A bad day on a clock that runs 20,000 times as fast, so that its 24 hours of retries take 4 seconds.
 const (
-	badDaySpeed = 20_000
-	badDayLasts = 3 * 24 * time.Hour // of the clock; what waits at its end is still delivered
-	badDayRate  = 0.01               // messages in a second of the clock, 200 in a real one
+	sequenceSpeed    = 20_000
+	sequenceDuration = 3 * 24 * time.Hour // of the clock; what waits at its end is still delivered
+	sequenceRate     = 0.01               // messages in a second of the clock, 200 in a real one
 )
 
-// TestABadDay goes through what goes wrong in production, one thing after the other, while messages come: in disorder,
+// TestSequenceOfFaults goes through what goes wrong in production, one thing after the other, while messages come: in disorder,
 // again after lost Acks, batched anew, with newer data or without their record. At the end nothing acked may be
 // missing, nothing may be stored twice, and everything must have arrived that was not dropped after 24 hours.
-func TestABadDay(t *testing.T) {
+func TestSequenceOfFaults(t *testing.T) {
 	t.Parallel()
 	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
-			d := newTroubledDatabase(t, driver)
+			d := newFailingDatabase(t, driver)
 			s := startWith(t, d.url, "crm", "ACKBOX_SAVE_TIMEOUT=500ms")
-			day := s.badDay("crm")
+			day := s.startRetryLoad("crm")
 
-			day.more(300)
+			day.awaitAcks(300)
 			s.kill9() // the endpoint goes down, shorter than Salesforce tries
 			day.failing(100)
 			s.restart()
-			day.more(300)
+			day.awaitAcks(300)
 			d.down()
 			day.failing(100)
 			d.up()
-			day.more(300)
-			d.slowWhile(func() { day.more(300) })
+			day.awaitAcks(300)
+			d.slowWhile(func() { day.awaitAcks(300) })
 			s.kill9() // and longer: messages are dropped
 			day.dropping()
 			s.restart()
 			stats := day.wait()
 
-			day.settle(s.export())
+			day.checkStored(s.export())
 			if stats.Notifications != stats.Acked+stats.Dropped || stats.Acked == 0 || stats.Dropped == 0 {
 				t.Errorf("got %v, want every notification acked or dropped, and some of both", stats)
 			}
@@ -57,7 +57,7 @@ func TestABadDay(t *testing.T) {
 }
 
 // badDay is a sender whose day it is, and the ledger of what it sent.
-type badDay struct {
+type retryLoad struct {
 	tb      testing.TB
 	mu      sync.Mutex
 	ledger  map[string]map[string]bool // by notification id: each content that was sent, and whether it was acked
@@ -68,17 +68,17 @@ type badDay struct {
 	stats   simulate.Stats
 }
 
-func (s *server) badDay(source string) *badDay {
+func (s *server) startRetryLoad(source string) *retryLoad {
 	s.tb.Helper()
-	d := &badDay{tb: s.tb, ledger: map[string]map[string]bool{}, dropped: map[string]bool{}, ended: make(chan struct{})}
+	d := &retryLoad{tb: s.tb, ledger: map[string]map[string]bool{}, dropped: map[string]bool{}, ended: make(chan struct{})}
 	client, err := simulate.NewClient(s.url(source), simulate.ClientOptions{Connections: 16, Timeout: 2 * time.Second})
 	if err != nil {
 		s.tb.Fatal(err)
 	}
 	sender, err := simulate.NewSender(client, generator(s.tb, 0), simulate.SenderOptions{
-		For: badDayLasts, Rate: badDayRate, Concurrency: 16, Notifications: simulate.Range{Min: 1, Max: 5},
+		For: sequenceDuration, Rate: sequenceRate, Concurrency: 16, Notifications: simulate.Range{Min: 1, Max: 5},
 		Disorder: .3, LostAck: .1, Rebatch: .5, NewerData: .3, Deleted: .05,
-		Retry: simulate.DefaultCurve(), Clock: simulate.NewClock(badDaySpeed),
+		Retry: simulate.DefaultCurve(), Clock: simulate.NewClock(sequenceSpeed),
 		OnAck: d.acked, OnFailure: d.refused, OnDrop: d.drop,
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *server) badDay(source string) *badDay {
 	return d
 }
 
-func (d *badDay) acked(sent []simulate.Notification) {
+func (d *retryLoad) acked(sent []simulate.Notification) {
 	d.note(sent, true)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -104,14 +104,14 @@ func (d *badDay) acked(sent []simulate.Notification) {
 }
 
 // refused notes what was sent in vain: the inbox may have stored it, if the Ack was lost on its way.
-func (d *badDay) refused(sent []simulate.Notification, _ *simulate.Failure) {
+func (d *retryLoad) refused(sent []simulate.Notification, _ *simulate.Failure) {
 	d.note(sent, false)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.failed++
 }
 
-func (d *badDay) drop(sent []simulate.Notification) {
+func (d *retryLoad) drop(sent []simulate.Notification) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, n := range sent {
@@ -119,7 +119,7 @@ func (d *badDay) drop(sent []simulate.Notification) {
 	}
 }
 
-func (d *badDay) note(sent []simulate.Notification, acked bool) {
+func (d *retryLoad) note(sent []simulate.Notification, acked bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, n := range sent {
@@ -132,7 +132,7 @@ func (d *badDay) note(sent []simulate.Notification, acked bool) {
 }
 
 // until waits until a number has grown, or the day is over.
-func (d *badDay) until(what string, number func() int, grown int) {
+func (d *retryLoad) until(what string, number func() int, grown int) {
 	d.tb.Helper()
 	read := func() int {
 		d.mu.Lock()
@@ -140,7 +140,7 @@ func (d *badDay) until(what string, number func() int, grown int) {
 		return number()
 	}
 	want := read() + grown
-	eventually(d.tb, 2*patience, what, func() bool {
+	eventually(d.tb, 2*testTimeout, what, func() bool {
 		select {
 		case <-d.ended:
 			return true
@@ -150,33 +150,33 @@ func (d *badDay) until(what string, number func() int, grown int) {
 	})
 }
 
-func (d *badDay) more(n int) {
+func (d *retryLoad) awaitAcks(n int) {
 	d.tb.Helper()
 	d.until("more is acked", func() int { return d.acks }, n)
 }
 
-func (d *badDay) failing(n int) {
+func (d *retryLoad) failing(n int) {
 	d.tb.Helper()
 	d.until("messages are not acked", func() int { return d.failed }, n)
 }
 
-func (d *badDay) dropping() {
+func (d *retryLoad) dropping() {
 	d.tb.Helper()
 	d.until("messages are dropped", func() int { return len(d.dropped) }, 1)
 }
 
-func (d *badDay) wait() simulate.Stats {
+func (d *retryLoad) wait() simulate.Stats {
 	d.tb.Helper()
 	select {
 	case <-d.ended:
-	case <-time.After(3 * patience):
+	case <-time.After(3 * testTimeout):
 		d.tb.Fatal("the day does not end")
 	}
 	return d.stats
 }
 
 // settle holds the ledger against what is stored.
-func (d *badDay) settle(stored []line) {
+func (d *retryLoad) checkStored(stored []line) {
 	d.tb.Helper()
 	found := map[string]map[string]bool{}
 	for _, l := range stored {
@@ -240,8 +240,8 @@ func contentStored(tb testing.TB, l line) string {
 	return strings.Join(parts, " ")
 }
 
-// troubledDatabase is one that can be made to fail.
-type troubledDatabase struct {
+// failingDatabase is one that can be made to fail.
+type failingDatabase struct {
 	tb       testing.TB
 	url      string
 	driver   string
@@ -250,9 +250,9 @@ type troubledDatabase struct {
 	released func()
 }
 
-func newTroubledDatabase(t *testing.T, driver string) *troubledDatabase {
+func newFailingDatabase(t *testing.T, driver string) *failingDatabase {
 	t.Helper()
-	d := &troubledDatabase{tb: t, driver: driver}
+	d := &failingDatabase{tb: t, driver: driver}
 	if driver == storetest.SQLite {
 		d.url, d.lock = storetest.URL(t, driver), "begin immediate"
 		return d
@@ -263,7 +263,7 @@ func newTroubledDatabase(t *testing.T, driver string) *troubledDatabase {
 }
 
 // down makes it fail: PostgreSQL as if its machine had crashed, SQLite's file as if a backup held it.
-func (d *troubledDatabase) down() {
+func (d *failingDatabase) down() {
 	d.tb.Helper()
 	if d.cluster == nil {
 		d.released = d.hold()
@@ -274,7 +274,7 @@ func (d *troubledDatabase) down() {
 	}
 }
 
-func (d *troubledDatabase) up() {
+func (d *failingDatabase) up() {
 	d.tb.Helper()
 	if d.cluster == nil {
 		d.released()
@@ -286,7 +286,7 @@ func (d *troubledDatabase) up() {
 }
 
 // hold keeps everybody else from writing, until it is released.
-func (d *troubledDatabase) hold() (release func()) {
+func (d *failingDatabase) hold() (release func()) {
 	d.tb.Helper()
 	driver, name := "postgres", d.url
 	if d.cluster == nil {
@@ -311,7 +311,7 @@ func (d *troubledDatabase) hold() (release func()) {
 }
 
 // slowWhile makes every write wait up to a fifth of a second while do runs.
-func (d *troubledDatabase) slowWhile(do func()) {
+func (d *failingDatabase) slowWhile(do func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)

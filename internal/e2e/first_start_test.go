@@ -10,15 +10,15 @@ import (
 var sendLine = regexp.MustCompile(`(?m)^ *go run ./cmd/ackbox (send (http://localhost:\d+/outbound/\S+))$`)
 
 // The newcomer sets nothing; PORT is set here because the tests need a free one.
-func TestNewcomerFollowsWhatServePrints(t *testing.T) {
+func TestFirstStartPrintsCommandsThatWork(t *testing.T) {
 	t.Parallel()
 	s := install(t).serveAt("0")
-	eventually(t, patience, "a line to send with", func() bool { return sendLine.MatchString(s.stdout.String()) })
+	eventually(t, testTimeout, "a line to send with", func() bool { return sendLine.MatchString(s.stdout.String()) })
 	match := sendLine.FindStringSubmatch(s.stdout.String())
 	if got := strings.Count(s.stdout.String(), match[2]); got != 2 {
 		t.Errorf("got the URL %d times, want it by itself and in the line to send with:\n%s", got, &s.stdout)
 	}
-	eventually(t, patience, "serve says that it accepts any organization", func() bool {
+	eventually(t, testTimeout, "serve says that it accepts any organization", func() bool {
 		return strings.Contains(s.stderr.String(), "any organization may post")
 	})
 	s.ok(strings.Fields(match[1])...)
@@ -71,7 +71,7 @@ func TestServeWithADatabaseMakesNoSource(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
 		s := start(t, "DATABASE_URL="+database)
-		eventually(t, patience, "the next step", func() bool {
+		eventually(t, testTimeout, "the next step", func() bool {
 			return strings.Contains(s.stderr.String(), "no source yet: run ackbox source add NAME")
 		})
 		if got := s.stdout.String(); got != "" {

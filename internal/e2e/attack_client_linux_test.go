@@ -18,20 +18,20 @@ type attack struct {
 }
 
 // try is the n-th time that an attack is tried; it gives all that the inbox said.
-type try func(ctx context.Context, n int) (heard []byte)
+type try func(ctx context.Context, n int) (received []byte)
 
-// caller is where an attack comes from, and what it shows.
-type caller struct {
+// attacker is where an attack comes from, and what it shows.
+type attacker struct {
 	from  string
 	plain bool             // without TLS
 	shown *tls.Certificate // none when nil
 }
 
-// talk is what is said on a connection, until the context ends or the inbox hangs up.
-type talk func(ctx context.Context, conn net.Conn)
+// script is what is said on a connection, until the context ends or the inbox hangs up.
+type script func(ctx context.Context, conn net.Conn)
 
-// call connects and talks. It listens until the inbox has hung up or the context ends.
-func (s *siege) call(ctx context.Context, c caller, talk talk) (heard []byte) {
+// call connects and scripts. It listens until the inbox has hung up or the context ends.
+func (s *target) run(ctx context.Context, c attacker, script script) (received []byte) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	conn, err := s.connect(ctx, c)
@@ -40,15 +40,15 @@ func (s *siege) call(ctx context.Context, c caller, talk talk) (heard []byte) {
 	}
 	defer conn.Close()
 	var wait sync.WaitGroup
-	wait.Go(func() { talk(ctx, conn) })
-	heard, _ = io.ReadAll(io.LimitReader(conn, 1<<20)) // how it ended is not for an attacker to say
+	wait.Go(func() { script(ctx, conn) })
+	received, _ = io.ReadAll(io.LimitReader(conn, 1<<20)) // how it ended is not for an attacker to say
 	end()
 	wait.Wait()
-	return heard
+	return received
 }
 
 // connect opens a connection that ends with the context.
-func (s *siege) connect(ctx context.Context, c caller) (net.Conn, error) {
+func (s *target) connect(ctx context.Context, c attacker) (net.Conn, error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(c.from)}}
 	conn, err := dialer.DialContext(ctx, "tcp", s.addr)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *siege) connect(ctx context.Context, c caller) (net.Conn, error) {
 }
 
 // say writes a text and ends its side.
-func say(text string) talk {
+func sendText(text string) script {
 	return func(_ context.Context, conn net.Conn) {
 		_, _ = io.WriteString(conn, text) // the inbox may have had enough before
 		_ = conn.(interface{ CloseWrite() error }).CloseWrite()
@@ -79,12 +79,12 @@ func say(text string) talk {
 }
 
 // waitAfter writes a text and then nothing.
-func waitAfter(text string) talk {
+func sendAndWait(text string) script {
 	return func(_ context.Context, conn net.Conn) { _, _ = io.WriteString(conn, text) }
 }
 
 // resetAfter writes a text and breaks the connection.
-func resetAfter(text string) talk {
+func sendAndReset(text string) script {
 	return func(_ context.Context, conn net.Conn) {
 		_, _ = io.WriteString(conn, text)
 		if secured, ok := conn.(*tls.Conn); ok {
@@ -96,7 +96,7 @@ func resetAfter(text string) talk {
 }
 
 // slowly writes a text, and then another one over and over, a byte at a time.
-func slowly(text, again string) talk {
+func sendSlowly(text, again string) script {
 	return func(ctx context.Context, conn net.Conn) {
 		_, err := io.WriteString(conn, text)
 		ticker := time.NewTicker(50 * time.Millisecond)
@@ -112,28 +112,28 @@ func slowly(text, again string) talk {
 }
 
 // asking tries one request after the other, each on a connection of its own.
-func (s *siege) asking(c caller, requests ...string) try {
-	return func(ctx context.Context, n int) []byte { return s.call(ctx, c, say(requests[n%len(requests)])) }
+func (s *target) requesting(c attacker, requests ...string) try {
+	return func(ctx context.Context, n int) []byte { return s.run(ctx, c, sendText(requests[n%len(requests)])) }
 }
 
-// talking tries one way to talk after the other.
-func (s *siege) talking(c caller, talks ...talk) try {
-	return func(ctx context.Context, n int) []byte { return s.call(ctx, c, talks[n%len(talks)]) }
+// talking tries one way to script after the other.
+func (s *target) running(c attacker, scripts ...script) try {
+	return func(ctx context.Context, n int) []byte { return s.run(ctx, c, scripts[n%len(scripts)]) }
 }
 
-// showingEach tries one certificate after the other with the same request.
-func (s *siege) showingEach(from string, request string, shown ...*tls.Certificate) try {
+// presentingEach tries one certificate after the other with the same request.
+func (s *target) presentingEach(from string, request string, shown ...*tls.Certificate) try {
 	return func(ctx context.Context, n int) []byte {
-		return s.call(ctx, caller{from: from, shown: shown[n%len(shown)]}, say(request))
+		return s.run(ctx, attacker{from: from, shown: shown[n%len(shown)]}, sendText(request))
 	}
 }
 
-// givingUp talks for a time, and then ends its side of the connection.
-func givingUp(after time.Duration, talk talk) talk {
+// givingUp scripts for a time, and then ends its side of the connection.
+func giveUpAfter(after time.Duration, script script) script {
 	return func(ctx context.Context, conn net.Conn) {
 		ctx, cancel := context.WithTimeout(ctx, after)
 		defer cancel()
-		talk(ctx, conn)
+		script(ctx, conn)
 		_ = conn.(interface{ CloseWrite() error }).CloseWrite() // it may be closed already
 	}
 }

@@ -26,7 +26,7 @@ const (
 )
 
 // book has what the attacks came to.
-type book struct {
+type attackResults struct {
 	secrets []string
 
 	mu       sync.Mutex
@@ -37,8 +37,8 @@ type book struct {
 	leaks    map[string]bool           // what was told that must not be, and to whom
 }
 
-func newBook(secrets []string) *book {
-	return &book{
+func newAttackResults(secrets []string) *attackResults {
+	return &attackResults{
 		secrets: append(secrets, "SessionMarker", fieldMarker, tokenMarker, hiddenID, "BEGIN CERTIFICATE", "goroutine ",
 			".go:", "net/http", "\nServer:", "\nX-Powered-By:", "\nLocation:", "\nWww-Authenticate:"),
 		tries: map[string]int{}, outcomes: map[string]map[string]int{}, answers: map[answer]string{},
@@ -46,46 +46,46 @@ func newBook(secrets []string) *book {
 	}
 }
 
-// note writes down what a try heard until the inbox hung up, or until the attack was over.
-func (b *book) note(attack string, heard []byte, over bool) {
-	answers, outcomes := understood(heard, over)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.tries[attack]++
-	if b.outcomes[attack] == nil {
-		b.outcomes[attack] = map[string]int{}
+// note writes down what a try received until the inbox hung up, or until the attack was over.
+func (r *attackResults) record(attack string, received []byte, over bool) {
+	answers, outcomes := parseReceived(received, over)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tries[attack]++
+	if r.outcomes[attack] == nil {
+		r.outcomes[attack] = map[string]int{}
 	}
 	for _, o := range outcomes {
-		b.outcomes[attack][o]++
+		r.outcomes[attack][o]++
 	}
 	for _, a := range answers {
 		if a.contentType == acked.contentType && a.status != http.StatusOK {
-			b.faults++
+			r.faults++
 		}
-		if b.answers[a] == "" {
-			b.answers[a] = attack
+		if r.answers[a] == "" {
+			r.answers[a] = attack
 		}
 	}
-	for _, secret := range b.secrets {
-		if bytes.Contains(heard, []byte(secret)) {
-			b.leaks[fmt.Sprintf("%s: got %q", attack, secret)] = true
+	for _, secret := range r.secrets {
+		if bytes.Contains(received, []byte(secret)) {
+			r.leaks[fmt.Sprintf("%s: got %q", attack, secret)] = true
 		}
 	}
 }
 
-// understood reads what was heard on a connection: all answers, or what it was instead.
-func understood(heard []byte, over bool) (answers []answer, outcomes []string) {
+// understood reads what was received on a connection: all answers, or what it was instead.
+func parseReceived(received []byte, over bool) (answers []answer, outcomes []string) {
 	switch {
-	case len(heard) == 0 && over:
+	case len(received) == 0 && over:
 		return nil, []string{unfinished}
-	case len(heard) == 0:
+	case len(received) == 0:
 		return nil, []string{closed}
-	case heard[0] == 0x15: // the types of a TLS record, see RFC 8446, appendix B.1
+	case received[0] == 0x15: // the types of a TLS record, see RFC 8446, appendix B.1
 		return nil, []string{alert}
-	case heard[0] == 0x16:
+	case received[0] == 0x16:
 		return nil, []string{handshake}
 	}
-	reader := bufio.NewReader(bytes.NewReader(heard))
+	reader := bufio.NewReader(bytes.NewReader(received))
 	for {
 		if _, err := reader.Peek(1); err != nil {
 			return answers, outcomes
@@ -109,12 +109,12 @@ var (
 )
 
 // check makes sure that no attack was acked or told more than it may know, and that each was answered somehow.
-func (b *book) check(t *testing.T) {
+func (r *attackResults) check(t *testing.T) {
 	t.Helper()
-	for leak := range b.leaks {
+	for leak := range r.leaks {
 		t.Error(leak)
 	}
-	for a, attack := range b.answers {
+	for a, attack := range r.answers {
 		isXML := a.contentType == acked.contentType
 		switch {
 		case isXML && a.status == http.StatusOK || strings.Contains(a.body, soap.Ack):
@@ -125,7 +125,7 @@ func (b *book) check(t *testing.T) {
 			t.Errorf("%s: got %+v, which is in no contract", attack, a)
 		}
 	}
-	for attack, outcomes := range b.outcomes {
+	for attack, outcomes := range r.outcomes {
 		if outcomes[noHTTP] > 0 || len(outcomes) == 1 && outcomes[unfinished] > 0 {
 			t.Errorf("%s: got %v", attack, outcomes)
 		}
@@ -140,16 +140,16 @@ func faultCode(status int) soap.FaultCode {
 }
 
 // summary is a table of what was tried and what came of it, and how the inbox bore it.
-func (s *siege) summary(load *tally, sent simulate.Stats, before, after measures) string {
+func (s *target) summary(load *faultLoad, sent simulate.Stats, before, after measurements) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "\nATTACK OF %s ON %s\tTRIES\tANSWERS\n", s.lasts, s.driver())
-	for _, attack := range slices.Sorted(maps.Keys(s.book.tries)) {
+	fmt.Fprintf(table, "\nATTACK OF %s ON %s\tTRIES\tANSWERS\n", s.duration, s.driver())
+	for _, attack := range slices.Sorted(maps.Keys(s.results.tries)) {
 		outcomes := []string{}
-		for _, o := range slices.Sorted(maps.Keys(s.book.outcomes[attack])) {
-			outcomes = append(outcomes, fmt.Sprintf("%s × %d", o, s.book.outcomes[attack][o]))
+		for _, o := range slices.Sorted(maps.Keys(s.results.outcomes[attack])) {
+			outcomes = append(outcomes, fmt.Sprintf("%s × %d", o, s.results.outcomes[attack][o]))
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\n", attack, s.book.tries[attack], strings.Join(outcomes, ", "))
+		fmt.Fprintf(table, "%s\t%d\t%s\n", attack, s.results.tries[attack], strings.Join(outcomes, ", "))
 	}
 	_ = table.Flush() // to memory
 	fmt.Fprintf(&text, "good messages: %d sent with %d notifications, %d acked; deliveries %d, of them failed: %d by a "+
