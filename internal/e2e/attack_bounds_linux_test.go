@@ -14,19 +14,20 @@ import (
 	"ackbox/simulate"
 )
 
-// measurements are what an attack could make grow.
+// measurements are the quantities that an attack could make grow.
 type measurements struct {
 	goroutines int
 	database   int64            // in bytes, without the notifications
 	log        int              // in bytes
 	counts     map[string]int64 // of refusals, by cause
-	recorded   int              // refusals, of which the most of one cause are
-	most       int
-	acked      int   // messages
-	shed       int   // connections
-	peak       int64 // of memory, in bytes
+	recorded   int              // refusals on record
+	most       int              // refusals on record of one cause, at most
+	acked      int              // messages
+	shed       int              // connections
+	peak       int64            // of memory, in bytes
 }
 
+// refusals returns the number of refusals of all causes.
 func (m measurements) refusals() (all int64) {
 	for _, n := range m.counts {
 		all += n
@@ -34,27 +35,35 @@ func (m measurements) refusals() (all int64) {
 	return all
 }
 
-// measured is how things are before the attack.
+// measure returns the measurements before the attack.
 func (s *target) measure(t *testing.T) measurements {
 	t.Helper()
 	return measurements{
-		goroutines: s.sample(t).goroutines, database: sizeWithoutNotifications(t, s.database), log: len(s.stderr.String()),
+		goroutines: s.sample(t).goroutines,
+		database:   sizeWithoutNotifications(t, s.database),
+		log:        len(s.stderr.String()),
 	}
 }
 
-// checkConnectionLimit makes sure that there are as many connections as may be, and no more.
+// checkConnectionLimit checks that the inbox keeps to its limit of connections, and closes some for
+// it.
 func (s *target) checkConnectionLimit(t *testing.T) {
 	t.Helper()
-	if got := s.metric(t, "ackbox_connections"); got > s.limit || s.metric(t, "ackbox_connections_shed_total") == 0 {
-		t.Errorf("got %d connections under attack, want %d, and some closed to make room", got, s.limit)
+	got, shed := s.metric(t, "ackbox_connections"), s.metric(t, "ackbox_connections_shed_total")
+	if got > s.limit || shed == 0 {
+		t.Errorf("got %d connections and %d closed to make room under attack, want %d at most and some",
+			got, shed, s.limit)
 	}
 }
 
-// checkRecovered makes sure that nothing of the attack goes on when it is over, and that the inbox is well.
+// checkRecovered checks that nothing of the attack is left when it is over, and that the inbox is
+// ready.
 func (s *target) checkRecovered(t *testing.T, before measurements) {
 	t.Helper()
 	const kept = 1 // the connection that asks for /readyz
-	eventually(t, testTimeout, "all connections end", func() bool { return s.metric(t, "ackbox_connections") <= kept })
+	eventually(t, testTimeout, "all connections end", func() bool {
+		return s.metric(t, "ackbox_connections") <= kept
+	})
 	eventually(t, testTimeout, "all goroutines end", func() bool {
 		return s.metric(t, "go_goroutines") <= before.goroutines+kept
 	})
@@ -63,28 +72,30 @@ func (s *target) checkRecovered(t *testing.T, before measurements) {
 	}
 }
 
-// checkOnlyGood makes sure that nothing is stored but what the sender sent, and that nobody refused any of that.
+// checkOnlyGood checks that only messages of the sender are stored, and that none of them was
+// refused.
 func (s *target) checkOnlyGood(t *testing.T, load *faultLoad, sent simulate.Stats) {
 	t.Helper()
 	for _, l := range s.export() {
 		if !load.ackedIDs[l.NotificationID] {
-			t.Errorf("%s is stored, which the sender did not send", l.NotificationID)
+			t.Errorf("%s is stored, but the sender did not send it", l.NotificationID)
 		}
 	}
 	if load.refused > 0 {
 		t.Errorf("%d good deliveries were refused", load.refused)
 	}
-	if load.unanswered > int(sent.Posts)/50 { // a machine that is too busy loses one now and then
+	if load.unanswered > int(sent.Posts)/50 { // a busy machine loses one now and then
 		t.Errorf("%d of %d good deliveries got no answer", load.unanswered, sent.Posts)
 	}
 }
 
-// stopAndMeasure ends the inbox and measures what is left.
+// stopAndMeasure stops the inbox and returns the measurements after the attack.
 func (s *target) stopAndMeasure(t *testing.T) measurements {
 	t.Helper()
 	after := measurements{
-		acked: s.metric(t, `ackbox_messages_total{source="crm"}`), shed: s.metric(t, "ackbox_connections_shed_total"),
-		peak: s.peakMemory(), counts: s.refusalMetrics(t),
+		acked:  s.metric(t, `ackbox_messages_total{source="crm"}`),
+		shed:   s.metric(t, "ackbox_connections_shed_total"),
+		counts: s.refusalMetrics(t), peak: s.peakMemory(),
 	}
 	if code, took := s.term(); code != 0 || took > testTimeout {
 		t.Errorf("SIGTERM: got exit code %d after %s", code, took)
@@ -108,13 +119,15 @@ type countedRefusals struct {
 	Refusals int64  `json:"refusals"`
 }
 
-// accessCauses are what each access check refuses for. Each has an attack of its own, so that they come up however slow the
-// machine is.
+// accessCauses are the causes of the access checks and of the bounds of a body. Each has an attack
+// of its own, so that it comes up on the slowest machine.
 var accessCauses = []string{
-	"unknown_token", "throttled", "address", "client_certificate", "organization", "too_large", "interrupted",
+	"unknown_token", "throttled", "address", "client_certificate", "organization",
+	"too_large", "interrupted",
 }
 
-// checkCounts makes sure that every refusal was counted, in the metrics as in the database, and none was made up.
+// checkCounts checks that every refusal was counted, in the metrics and in the database alike, and
+// at least as many as were answered.
 func (s *target) checkCounts(t *testing.T, load *faultLoad, after measurements) {
 	t.Helper()
 	counted := map[string]int64{}
@@ -130,21 +143,22 @@ func (s *target) checkCounts(t *testing.T, load *faultLoad, after measurements) 
 		}
 	}
 	if got, answered := after.refusals(), int64(s.results.faults+load.refused); got < answered {
-		t.Errorf("got %d refusals counted, want the %d that were answered at least", got, answered)
+		t.Errorf("got %d refusals counted, want at least the %d that were answered", got, answered)
 	}
 }
 
-// Bounds of what may grow.
+// The bounds of what an attack may make grow.
 const (
-	maxSamples        = 100              // refusals of one source and cause that are logged and recorded…
-	sampleWindow      = 10 * time.Minute // …in this time
-	maxRecorded       = 1000             // refusals of one source and cause that are kept
-	maxLineSize       = 400              // bytes that a line of the log has at most
-	maxLogPerSecond   = 1 << 10          // bytes, for what is told now and then
-	maxDatabaseGrowth = 4 << 20          // bytes of the database in that time, for samples, counts and certificates
+	sampleWindow      = 10 * time.Minute
+	maxSamples        = 100     // refusals of one source and cause, logged and recorded in a window
+	maxRecorded       = 1000    // refusals of one source and cause, kept
+	maxLineSize       = 400     // bytes of a line of the log
+	maxLogPerSecond   = 1 << 10 // bytes, for warnings that are repeated
+	maxDatabaseGrowth = 4 << 20 // bytes in a window, for samples, counts and certificates
 )
 
-// checkBounds makes sure that the log and the database do not grow with the attack. Each cause is of one source here.
+// checkBounds checks that the log and the database do not grow with the attack. Here each cause is
+// of one source.
 func (s *target) checkBounds(t *testing.T, before, after measurements) {
 	t.Helper()
 	windows := 1 + int(s.duration/sampleWindow)
@@ -160,7 +174,8 @@ func (s *target) checkBounds(t *testing.T, before, after measurements) {
 		t.Errorf("the log has grown by %d bytes, want %d at most", got, limit)
 	}
 	if got, limit := after.database-before.database, int64(maxDatabaseGrowth*windows); got > limit {
-		t.Errorf("the database has grown by %d bytes beside the messages, want %d at most", got, limit)
+		t.Errorf("the database has grown by %d bytes without the notifications, want %d at most",
+			got, limit)
 	}
 	for _, secret := range append(s.tokens, "SessionMarker", fieldMarker, tokenMarker) {
 		if strings.Contains(s.stderr.String(), secret) {
@@ -171,7 +186,7 @@ func (s *target) checkBounds(t *testing.T, before, after measurements) {
 
 var metricLine = regexp.MustCompile(`(?m)^(\S+) (\S+)$`)
 
-// metric is the value of a metric, by its name and labels.
+// metric returns the value of a metric, by its name with labels.
 func (s *target) metric(t *testing.T, name string) int {
 	t.Helper()
 	return s.metrics(t)[name]
@@ -191,7 +206,7 @@ func (s *target) metrics(t *testing.T) map[string]int {
 	return values
 }
 
-// refusalMetrics are the counts of refusals by cause, of those that there were.
+// refusalMetrics returns the counts of refusals by cause, without those that are 0.
 func (s *target) refusalMetrics(t *testing.T) map[string]int64 {
 	t.Helper()
 	counts := map[string]int64{}
@@ -204,7 +219,7 @@ func (s *target) refusalMetrics(t *testing.T) map[string]int64 {
 	return counts
 }
 
-// beside is how large a database is without its notifications, in bytes.
+// sizeWithoutNotifications returns the size of a database without its notifications, in bytes.
 func sizeWithoutNotifications(tb testing.TB, database string) int64 {
 	tb.Helper()
 	driver, source := "postgres", database

@@ -9,45 +9,47 @@ import (
 	"time"
 )
 
-// attack is a way to wear the inbox out, or to get past its doors.
+// attack is a way to exhaust the inbox, or to pass its access checks.
 type attack struct {
 	name    string
 	workers int
-	every   time.Duration // how often each worker tries; as fast as suits the test when 0
+	every   time.Duration // the interval of the tries of each worker; if 0, one that suits the test
 	try     try
 }
 
-// try is the n-th time that an attack is tried; it gives all that the inbox said.
+// try makes the n-th try of an attack. It returns all that the inbox sent.
 type try func(ctx context.Context, n int) (received []byte)
 
-// attacker is where an attack comes from, and what it shows.
+// attacker is where an attack comes from, and the certificate that it shows.
 type attacker struct {
 	from  string
 	plain bool             // without TLS
-	shown *tls.Certificate // none when nil
+	shown *tls.Certificate // none if nil
 }
 
-// script is what is said on a connection, until the context ends or the inbox hangs up.
+// script is what a client does on a connection, until the context ends or the inbox closes the
+// connection.
 type script func(ctx context.Context, conn net.Conn)
 
-// call connects and scripts. It listens until the inbox has hung up or the context ends.
+// run connects and runs a script. It reads until the inbox closes the connection or the context
+// ends.
 func (s *target) run(ctx context.Context, c attacker, script script) (received []byte) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	conn, err := s.connect(ctx, c)
 	if err != nil {
-		return nil // as when there are too many connections
+		return nil // it is refused, for example when there are too many
 	}
 	defer conn.Close()
 	var wait sync.WaitGroup
 	wait.Go(func() { script(ctx, conn) })
-	received, _ = io.ReadAll(io.LimitReader(conn, 1<<20)) // how it ended is not for an attacker to say
+	received, _ = io.ReadAll(io.LimitReader(conn, 1<<20)) // any end is good: the results count
 	end()
 	wait.Wait()
 	return received
 }
 
-// connect opens a connection that ends with the context.
+// connect opens a connection that is closed when the context ends.
 func (s *target) connect(ctx context.Context, c attacker) (net.Conn, error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(c.from)}}
 	conn, err := dialer.DialContext(ctx, "tcp", s.addr)
@@ -70,20 +72,20 @@ func (s *target) connect(ctx context.Context, c attacker) (net.Conn, error) {
 	return secured, secured.HandshakeContext(ctx)
 }
 
-// say writes a text and ends its side.
+// sendText writes a text and closes its side of the connection.
 func sendText(text string) script {
 	return func(_ context.Context, conn net.Conn) {
-		_, _ = io.WriteString(conn, text) // the inbox may have had enough before
+		_, _ = io.WriteString(conn, text) // the inbox may close the connection before
 		_ = conn.(interface{ CloseWrite() error }).CloseWrite()
 	}
 }
 
-// waitAfter writes a text and then nothing.
+// sendAndWait writes a text and leaves the connection open.
 func sendAndWait(text string) script {
 	return func(_ context.Context, conn net.Conn) { _, _ = io.WriteString(conn, text) }
 }
 
-// resetAfter writes a text and breaks the connection.
+// sendAndReset writes a text and resets the connection.
 func sendAndReset(text string) script {
 	return func(_ context.Context, conn net.Conn) {
 		_, _ = io.WriteString(conn, text)
@@ -95,7 +97,7 @@ func sendAndReset(text string) script {
 	}
 }
 
-// slowly writes a text, and then another one over and over, a byte at a time.
+// sendSlowly writes a text, and then another one over and over, a byte every 50 ms.
 func sendSlowly(text, again string) script {
 	return func(ctx context.Context, conn net.Conn) {
 		_, err := io.WriteString(conn, text)
@@ -111,24 +113,26 @@ func sendSlowly(text, again string) script {
 	}
 }
 
-// asking tries one request after the other, each on a connection of its own.
+// requesting sends the requests in turn, each on a connection of its own.
 func (s *target) requesting(c attacker, requests ...string) try {
-	return func(ctx context.Context, n int) []byte { return s.run(ctx, c, sendText(requests[n%len(requests)])) }
+	return func(ctx context.Context, n int) []byte {
+		return s.run(ctx, c, sendText(requests[n%len(requests)]))
+	}
 }
 
-// talking tries one way to script after the other.
+// running runs the scripts in turn.
 func (s *target) running(c attacker, scripts ...script) try {
 	return func(ctx context.Context, n int) []byte { return s.run(ctx, c, scripts[n%len(scripts)]) }
 }
 
-// presentingEach tries one certificate after the other with the same request.
+// presentingEach sends the request with each certificate in turn.
 func (s *target) presentingEach(from string, request string, shown ...*tls.Certificate) try {
 	return func(ctx context.Context, n int) []byte {
 		return s.run(ctx, attacker{from: from, shown: shown[n%len(shown)]}, sendText(request))
 	}
 }
 
-// givingUp scripts for a time, and then ends its side of the connection.
+// giveUpAfter runs a script for a time, and then closes its side of the connection.
 func giveUpAfter(after time.Duration, script script) script {
 	return func(ctx context.Context, conn net.Conn) {
 		ctx, cancel := context.WithTimeout(ctx, after)

@@ -17,20 +17,21 @@ import (
 	"ackbox/internal/access/certificate/certificatetest"
 )
 
-// stalledFor is how long those attackers stall who give up. The others stall until the time
-// limits of the server or of the attack.
+// stalledFor is how long slow clients stall of those that give up. The others stall until the time
+// limits of the inbox or the end of the attack.
 const stalledFor = 2 * time.Second
 
-// attacks are all that is done to the inbox at once.
+// attacks returns all attacks that are made at once.
 func (s *target) attacks() []attack {
-	return slices.Concat(s.outsiderAttacks(), s.insiderAttacks(), s.connectionAttacks(), s.floodAttacks())
+	return slices.Concat(
+		s.outsiderAttacks(), s.insiderAttacks(), s.connectionAttacks(), s.floodAttacks())
 }
 
-// outsiderAttacks are those of somebody who lacks the URL, the certificate or the address.
+// outsiderAttacks returns the attacks of clients that lack the URL, the certificate or the address.
 func (s *target) outsiderAttacks() []attack {
 	message := s.posted(string(unchanged()))
 	unknown := s.written(hostile{body: unchanged(), token: tokenMarker})
-	flood := strings.Repeat(unknown, 25) // more than an address may ask for at once
+	flood := strings.Repeat(unknown, 25) // more than the rate limit of an address
 	pretends := s.sender.Shown()
 	pretends.PrivateKey = pretender{newSender(nil).Key, s.sender.Certificate.PublicKey}
 	good, others := s.sender.Shown(), slices.Collect(maps.Values(strangers(s.sender)))
@@ -49,7 +50,7 @@ func (s *target) outsiderAttacks() []attack {
 	}
 }
 
-// insiderAttacks are those of somebody who has all that a sender needs.
+// insiderAttacks returns the attacks of clients that have all that a sender needs.
 func (s *target) insiderAttacks() []attack {
 	inside := attacker{from: "127.0.0.5", shown: s.sender.Shown()}
 	byLength := sendSlowly(s.head()+"Content-Length: 100000\r\n\r\n", "<")
@@ -64,20 +65,24 @@ func (s *target) insiderAttacks() []attack {
 		}
 	}
 	return []attack{
-		{"another organization", 1, 0, s.requesting(inside, s.posted(string(with(organization, stranger))))},
+		{"another organization", 1, 0,
+			s.requesting(inside, s.posted(string(with(organization, stranger))))},
 		{"hostile messages", 2, 0, s.requesting(inside, requests...)},
 		{"bodies over the limit", 1, 0, s.running(inside,
-			sendAndWait(s.head()+"Content-Length: 1099511627776\r\n\r\n"), sendText(s.posted(strings.Repeat("<", 2*bodyLimit))),
-			sendText(s.head()+"Transfer-Encoding: chunked\r\n\r\n"+strings.Repeat(part, 2*bodyLimit/0x8000)))},
+			sendAndWait(s.head()+"Content-Length: 1099511627776\r\n\r\n"),
+			sendText(s.posted(strings.Repeat("<", 2*bodyLimit))),
+			sendText(s.head()+"Transfer-Encoding: chunked\r\n\r\n"+
+				strings.Repeat(part, 2*bodyLimit/0x8000)))},
 		{"smuggling", 2, 0, s.requesting(inside, s.smuggled()...)},
-		{"bodies that are cut off", 1, 0, s.running(inside, sendAndReset(s.head()+"Content-Length: 1000\r\n\r\n<"),
+		{"bodies that are cut off", 1, 0, s.running(inside,
+			sendAndReset(s.head()+"Content-Length: 1000\r\n\r\n<"),
 			sendText(s.head()+"Content-Length: 1000\r\n\r\n<"))},
 		{"slow bodies", 4, 0, s.running(inside,
 			byLength, inChunks, giveUpAfter(stalledFor, byLength), giveUpAfter(stalledFor, inChunks))},
 	}
 }
 
-// connectionAttacks are those that keep the inbox busy before it has a request.
+// connectionAttacks returns the attacks that keep the inbox busy before it has a request.
 func (s *target) connectionAttacks() []attack {
 	inside, plain := attacker{from: "127.0.0.6"}, attacker{from: "127.0.0.6", plain: true}
 	hello := clientHello(tls.VersionTLS13)
@@ -90,15 +95,19 @@ func (s *target) connectionAttacks() []attack {
 		{"slow handshakes", 4, 0, s.running(plain,
 			greeting, zeros, giveUpAfter(stalledFor, greeting), giveUpAfter(stalledFor, zeros))},
 		{"abandoned handshakes", 2, 0,
-			s.running(plain, sendAndReset(hello), sendText(hello), sendAndWait(hello[:20]), sendAndReset(""))},
-		{"HTTP without TLS", 1, 0, s.requesting(plain, s.posted(string(unchanged())), get11("/healthz", ""))},
-		{"old TLS", 1, 0, s.requesting(plain, clientHello(tls.VersionTLS10), clientHello(tls.VersionTLS11))},
-		{"garbage", 1, 0, s.requesting(plain, strings.Repeat("\x00", 4096), "\x16\x03\x01\xff\xff"+strings.Repeat("\xff", 0xffff),
+			s.running(plain,
+				sendAndReset(hello), sendText(hello), sendAndWait(hello[:20]), sendAndReset(""))},
+		{"HTTP without TLS", 1, 0,
+			s.requesting(plain, s.posted(string(unchanged())), get11("/healthz", ""))},
+		{"old TLS", 1, 0,
+			s.requesting(plain, clientHello(tls.VersionTLS10), clientHello(tls.VersionTLS11))},
+		{"garbage", 1, 0, s.requesting(plain, strings.Repeat("\x00", 4096),
+			"\x16\x03\x01\xff\xff"+strings.Repeat("\xff", 0xffff),
 			"\x80\x2e\x01\x00\x02", "SSH-2.0-OpenSSH_9.9\r\n", "\x16\x03\x03\x00\x00", hello+hello)},
 	}
 }
 
-// floodAttacks are those that ask for much of what anybody may ask for.
+// floodAttacks returns the attacks that make many requests which anybody may make.
 func (s *target) floodAttacks() []attack {
 	many := func(request string) string { return strings.Repeat(request, 20) }
 	from := attacker{from: "127.0.0.8"}
@@ -106,15 +115,19 @@ func (s *target) floodAttacks() []attack {
 	return []attack{
 		{"flood of /healthz", 1, 0, s.requesting(from, many(get11("/healthz", "")))},
 		{"flood of /readyz", 1, 0, s.requesting(from, many(get11("/readyz", "")))},
-		{"flood of /metrics", 1, 0, s.requesting(from, many(get11("/metrics", "")), many(get11("/metrics", bearer)))},
-		{"flood of the page", 1, 0, s.requesting(from, many(get11(s.paths["crm"], "")), many(get11("/outbound/x", "")))},
+		{"flood of /metrics", 1, 0,
+			s.requesting(from, many(get11("/metrics", "")), many(get11("/metrics", bearer)))},
+		{"flood of the page", 1, 0,
+			s.requesting(from, many(get11(s.paths["crm"], "")), many(get11("/outbound/x", "")))},
 		{"absurd requests", 1, 0, s.requesting(from, s.absurd()...)},
-		{"rubbish in one go", 1, 0, s.requesting(from, many(get11("/"+fieldMarker, ""))+many("\x00\r\n"),
-			many(s.head()+"Content-Length: 1\r\n\r\n<"), many("PUT "+s.paths["crm"]+" HTTP/1.1\r\nHost: localhost\r\n\r\n"))},
+		{"pipelined garbage", 1, 0, s.requesting(from, many(get11("/"+fieldMarker, ""))+many("\x00\r\n"),
+			many(s.head()+"Content-Length: 1\r\n\r\n<"),
+			many("PUT "+s.paths["crm"]+" HTTP/1.1\r\nHost: localhost\r\n\r\n"))},
 	}
 }
 
-// fromMany asks from another address each time, as somebody does who has a whole network.
+// fromMany sends the request from another address each time, as an attacker with a whole network
+// does.
 func (s *target) fromMany(request string) try {
 	return func(ctx context.Context, n int) []byte {
 		from := net.IPv4(127, 0, byte(2+n/250%250), byte(1+n%250)).String()
@@ -122,16 +135,17 @@ func (s *target) fromMany(request string) try {
 	}
 }
 
-// presentingNew shows a certificate each time that nobody has seen before, in the sender's name.
+// presentingNew shows a new certificate each time, with the subject of the sender.
 func (s *target) presentingNew(request string) try {
 	return func(ctx context.Context, _ int) []byte {
 		return s.run(ctx, attacker{from: "127.0.0.4", shown: newSender(nil).Shown()}, sendText(request))
 	}
 }
 
-// presentingLong shows a new certificate each time that is as long as TLS takes, or has such a one behind it.
+// presentingLong shows a new certificate each time that is as long as TLS allows, or is followed by
+// such a one.
 func (s *target) presentingLong(request string) try {
-	const length = 200 << 10 // of 256 KiB, in which the name of one that signed itself is twice
+	const length = 200 << 10 // TLS allows 256 KiB; a self-signed one holds its name twice
 	behind := newLong(length)
 	return func(ctx context.Context, n int) []byte {
 		shown := newSender(nil).Shown(behind)
@@ -143,26 +157,29 @@ func (s *target) presentingLong(request string) try {
 	}
 }
 
-// forged are requests that say that they come from the sender.
+// forged returns requests whose headers claim to come from the sender.
 func (s *target) forged() []string {
 	body := string(unchanged())
 	var requests []string
 	for _, header := range []string{
-		"X-Forwarded-For: " + goodFrom, "X-Forwarded-For: " + strings.Repeat(goodFrom+", ", 200) + goodFrom,
+		"X-Forwarded-For: " + goodFrom,
+		"X-Forwarded-For: " + strings.Repeat(goodFrom+", ", 200) + goodFrom,
 		"X-Real-Ip: " + goodFrom, "Forwarded: for=" + goodFrom, "True-Client-Ip: " + goodFrom,
 		"X-Client-Cert: " + escaped(s.sender) + "\r\nX-Forwarded-For: " + goodFrom,
 	} {
-		requests = append(requests, fmt.Sprintf("%s%s\r\nContent-Length: %d\r\n\r\n%s", s.head(), header, len(body), body))
+		requests = append(requests,
+			fmt.Sprintf("%s%s\r\nContent-Length: %d\r\n\r\n%s", s.head(), header, len(body), body))
 	}
 	return requests
 }
 
-// smuggled are requests that hide a good message in a message of another organization: an Ack is for what was hidden.
+// smuggled returns requests that hide a good message in a message of another organization. An Ack
+// could only be for the hidden one.
 func (s *target) smuggled() []string {
 	visible := string(with(organization, stranger))
 	hidden := s.posted(string(envelope(lead(hiddenID, "00QS10000000666IAA", ""))))
 	requests := []string{}
-	for _, f := range slices.Concat(lengths(visible, hidden), codings(visible, hidden), chunkings(visible, hidden)) {
+	for _, f := range framings(visible, hidden) {
 		requests = append(requests, s.head()+f.header+"\r\n"+f.body)
 	}
 	for _, r := range s.oldFramings(visible, hidden) {
@@ -171,13 +188,14 @@ func (s *target) smuggled() []string {
 	return requests
 }
 
-// absurd are request lines and headers that no client sends.
+// absurd returns requests with request lines and headers that no client sends.
 func (s *target) absurd() []string {
 	requests := []string{
 		s.head() + "X: " + strings.Repeat("a", 80<<10) + "\r\n\r\n", s.head() + names(10_000) + "\r\n",
 		"BREW /pot HTTP/1.1\r\nHost: localhost\r\n\r\n", "TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-		"CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-		"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", get11("/readyz/../metrics", ""), get11("/debug/pprof/", ""),
+		"CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		get11("/readyz/../metrics", ""), get11("/debug/pprof/", ""),
 	}
 	for _, r := range absurdLines(s.paths["crm"]) {
 		requests = append(requests, r.bytes)
@@ -185,12 +203,7 @@ func (s *target) absurd() []string {
 	return requests
 }
 
-// get11 is a GET with headers, each with its line end.
-func get11(path, headers string) string {
-	return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n"
-}
-
-// written is a hostile request as it is sent.
+// written returns a hostile request as it is sent.
 func (s *target) written(h hostile) string {
 	path := s.paths[cmp.Or(h.source, "crm")]
 	if h.token != "" {

@@ -15,28 +15,29 @@ import (
 	"ackbox/simulate"
 )
 
-// Addresses of the loopback interface, which on Linux is all of 127.0.0.0/8 for clients, too. Attacks have addresses of
-// their own; those that say so come from the sender's or from outside.
+// Addresses of the loopback interface. On Linux a client may use any of 127.0.0.0/8. Attacks have
+// addresses of their own, except those whose names say otherwise.
 const (
 	attackRange = "127.0.0.0/28"
 	goodFrom    = "127.0.0.2"
 	outsideFrom = "127.0.1.1"
 )
 
-// target is a running inbox, the sender whose messages are good, and the attacks on it.
+// target is a running inbox under attack, with the sender whose messages are good.
 type target struct {
 	*server
 	duration time.Duration
 	database string
 	limit    int                    // of connections
 	sender   certificatetest.Signer // pinned
-	ended    certificatetest.Signer // pinned, too, but no longer valid
+	ended    certificatetest.Signer // pinned, but expired
 	tokens   []string
 	results  *attackResults
 }
 
-// TestAttack throws all attacks at an inbox at once while a sender sends good messages. They are all acked, nothing
-// grows without a bound, and nothing leaks. It is short, unless ACKBOX_ATTACK says for how long, as in 1m.
+// TestAttack runs all attacks on an inbox at once while a sender sends good messages. All of these
+// must be acked, nothing may grow without a bound, and nothing may leak. The attack takes 6 s, or
+// as long as ACKBOX_ATTACK says, as in 1m.
 func TestAttack(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
@@ -60,7 +61,7 @@ func TestAttack(t *testing.T) {
 	})
 }
 
-// startTarget starts an inbox with every access check that there is, enforced.
+// startTarget starts an inbox that enforces every access check.
 func startTarget(t *testing.T, database string) *target {
 	t.Helper()
 	s := &target{duration: attackDuration(t), database: database, limit: 100, sender: newSender(nil)}
@@ -72,18 +73,21 @@ func startTarget(t *testing.T, database string) *target {
 	}, nil)
 	in := install(t, "DATABASE_URL="+database, "ACKBOX_CLIENT_CERT_MODE=enforce",
 		"ACKBOX_CLIENT_FINGERPRINT="+s.sender.Fingerprint()+","+s.ended.Fingerprint(),
-		"ACKBOX_RANGES="+attackRange, "ACKBOX_RANGES_MODE=enforce", fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", s.limit),
-		fmt.Sprintf("ACKBOX_BODY_LIMIT=%dB", bodyLimit), "METRICS_TOKEN="+metricsToken, "ACKBOX_ADMIN_ADDR="+freeAddr(t))
+		"ACKBOX_RANGES="+attackRange, "ACKBOX_RANGES_MODE=enforce",
+		fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", s.limit),
+		fmt.Sprintf("ACKBOX_BODY_LIMIT=%dB", bodyLimit),
+		"METRICS_TOKEN="+metricsToken, "ACKBOX_ADMIN_ADDR="+freeAddr(t))
 	in.secure()
 	s.tokens = []string{in.add("crm", "--org", organization).Token, in.add("off").Token}
 	in.ok("source", "disable", "off")
 	s.server = in.serve()
 	s.ready()
-	s.results = newAttackResults(append(s.tokens, s.dir, database, metricsToken, s.sender.Fingerprint(), s.ended.Fingerprint()))
+	s.results = newAttackResults(append(s.tokens, s.dir, database, metricsToken,
+		s.sender.Fingerprint(), s.ended.Fingerprint()))
 	return s
 }
 
-// attackDuration is how long the attack lasts.
+// attackDuration returns how long the attack takes.
 func attackDuration(t *testing.T) time.Duration {
 	t.Helper()
 	set := os.Getenv("ACKBOX_ATTACK")
@@ -92,18 +96,19 @@ func attackDuration(t *testing.T) time.Duration {
 	}
 	duration, err := time.ParseDuration(set)
 	if err != nil {
-		t.Fatalf("ACKBOX_ATTACK says for how long, as in 1m: %v", err)
+		t.Fatalf("ACKBOX_ATTACK is not a duration such as 1m: %v", err)
 	}
 	return duration
 }
 
-// driver is which database the inbox has.
+// driver returns the driver of the database of the inbox.
 func (s *target) driver() string { return before(s.database, ":") }
 
-// long tells whether the attack is to be as hard as this machine can make it. The short one runs beside other tests.
+// long reports whether the attack is to be as hard as the machine allows. The short one runs beside
+// other tests.
 func (s *target) long() bool { return os.Getenv("ACKBOX_ATTACK") != "" }
 
-// begin starts the attacks, which go on until they are ended.
+// begin starts the attacks, which go on until end is called.
 func (s *target) begin(t *testing.T) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -121,7 +126,7 @@ func (s *target) begin(t *testing.T) (end func()) {
 	return end
 }
 
-// repeat is a worker of an attack: it tries again and again, and notes what it hears.
+// repeat is one worker of an attack. It tries again and again, and records what it receives.
 func (s *target) repeat(ctx context.Context, a attack, worker int) {
 	pause := a.every
 	switch {
@@ -145,19 +150,22 @@ func (s *target) repeat(ctx context.Context, a attack, worker int) {
 	}
 }
 
-// sendGood sends good messages until the attack has lasted long enough, and then until all of them are acked.
+// sendGood sends good messages until the time of the attack is over, and waits until all of them
+// are acked.
 func (s *target) sendGood(t *testing.T) (*faultLoad, simulate.Stats) {
 	t.Helper()
 	const connections = 8
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(goodFrom)}}
 	client, err := simulate.NewClient(s.url("crm"), simulate.ClientOptions{
-		Connections: connections, Certificate: s.sender.Shown(), RootCAs: authority().Pool(), Dial: dialer.DialContext,
+		Connections: connections, Certificate: s.sender.Shown(), RootCAs: authority().Pool(),
+		Dial: dialer.DialContext,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	load, o := newFaultLoad(t), unreliableSender
-	o.For, o.Rate, o.Concurrency, o.Notifications = s.duration, 30, connections, simulate.Range{Min: 1, Max: 5}
+	o.For, o.Rate, o.Concurrency = s.duration, 30, connections
+	o.Notifications = simulate.Range{Min: 1, Max: 5}
 	o.OnAck, o.OnFailure = load.onAck, load.onFailure
 	sender, err := simulate.NewSender(client, generator(t, 0), o)
 	if err != nil {

@@ -16,37 +16,39 @@ import (
 	"ackbox/soap"
 )
 
-// What an attack can come to beside the status of an answer.
+// The outcomes of a try, besides the status of an answer.
 const (
-	closed     = "closed"       // the inbox hung up without a word
-	unfinished = "unfinished"   // the attack ended first
+	closed     = "closed"       // the inbox closed the connection without an answer
+	unfinished = "unfinished"   // the attack ended before the answer
 	alert      = "alert"        // of TLS
-	handshake  = "handshake"    // of TLS, which went no further
-	noHTTP     = "not readable" // which must not be
+	handshake  = "handshake"    // of TLS, which was not completed
+	noHTTP     = "not readable" // an answer that is not HTTP, which is an error
 )
 
-// book has what the attacks came to.
+// attackResults holds the answers that the attacks got.
 type attackResults struct {
 	secrets []string
 
 	mu       sync.Mutex
 	tries    map[string]int            // by attack
-	outcomes map[string]map[string]int // by attack: how often
-	answers  map[answer]string         // the attack that got an answer first
+	outcomes map[string]map[string]int // by attack: how often each came up
+	answers  map[answer]string         // by answer: the first attack that got it
 	faults   int                       // how many of the answers were Faults
-	leaks    map[string]bool           // what was told that must not be, and to whom
+	leaks    map[string]bool           // secrets in answers, with the attack that got them
 }
 
 func newAttackResults(secrets []string) *attackResults {
 	return &attackResults{
-		secrets: append(secrets, "SessionMarker", fieldMarker, tokenMarker, hiddenID, "BEGIN CERTIFICATE", "goroutine ",
-			".go:", "net/http", "\nServer:", "\nX-Powered-By:", "\nLocation:", "\nWww-Authenticate:"),
-		tries: map[string]int{}, outcomes: map[string]map[string]int{}, answers: map[answer]string{},
-		leaks: map[string]bool{},
+		secrets: append(secrets, "SessionMarker", fieldMarker, tokenMarker, hiddenID,
+			"BEGIN CERTIFICATE", "goroutine ", ".go:", "net/http",
+			"\nServer:", "\nX-Powered-By:", "\nLocation:", "\nWww-Authenticate:"),
+		tries: map[string]int{}, outcomes: map[string]map[string]int{},
+		answers: map[answer]string{}, leaks: map[string]bool{},
 	}
 }
 
-// note writes down what a try received until the inbox hung up, or until the attack was over.
+// record adds what a try received until the inbox closed the connection, or until the attack was
+// over.
 func (r *attackResults) record(attack string, received []byte, over bool) {
 	answers, outcomes := parseReceived(received, over)
 	r.mu.Lock()
@@ -73,7 +75,8 @@ func (r *attackResults) record(attack string, received []byte, over bool) {
 	}
 }
 
-// understood reads what was received on a connection: all answers, or what it was instead.
+// parseReceived returns all answers that were received on a connection with their outcomes, or the
+// outcome alone if there are none.
 func parseReceived(received []byte, over bool) (answers []answer, outcomes []string) {
 	switch {
 	case len(received) == 0 && over:
@@ -95,20 +98,22 @@ func parseReceived(received []byte, over bool) (answers []answer, outcomes []str
 			return answers, append(outcomes, noHTTP)
 		}
 		a := read(response)
-		if a.status == 0 { // the connection ended within it
+		if a.status == 0 { // the connection ended within the answer
 			return answers, append(outcomes, unfinished)
 		}
 		answers, outcomes = append(answers, a), append(outcomes, fmt.Sprint(a.status))
 	}
 }
 
-// The statuses of the contract: of Faults, and of what is answered elsewhere or by net/http before there is a path.
+// The statuses of the contract: those of Faults, and those of other answers, some of which net/http
+// gives before it has read a path.
 var (
 	faultStatuses = []int{400, 403, 404, 405, 413, 415, 429, 503}
 	plainStatuses = []int{100, 200, 400, 404, 405, 417, 431, 501, 505}
 )
 
-// check makes sure that no attack was acked or told more than it may know, and that each was answered somehow.
+// check reports attacks that were acked, that got a secret or an answer outside the contract, or
+// that never came to an end.
 func (r *attackResults) check(t *testing.T) {
 	t.Helper()
 	for leak := range r.leaks {
@@ -122,7 +127,7 @@ func (r *attackResults) check(t *testing.T) {
 		case isXML && slices.Contains(faultStatuses, a.status):
 			checkFault(t, a, a.status, faultCode(a.status))
 		case isXML || !slices.Contains(plainStatuses, a.status):
-			t.Errorf("%s: got %+v, which is in no contract", attack, a)
+			t.Errorf("%s: got %+v, which the contract does not list", attack, a)
 		}
 	}
 	for attack, outcomes := range r.outcomes {
@@ -139,7 +144,7 @@ func faultCode(status int) soap.FaultCode {
 	return soap.FaultClient
 }
 
-// summary is a table of what was tried and what came of it, and how the inbox bore it.
+// summary returns a table of the attacks with their outcomes, and what they cost the inbox.
 func (s *target) summary(load *faultLoad, sent simulate.Stats, before, after measurements) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -152,12 +157,13 @@ func (s *target) summary(load *faultLoad, sent simulate.Stats, before, after mea
 		fmt.Fprintf(table, "%s\t%d\t%s\n", attack, s.results.tries[attack], strings.Join(outcomes, ", "))
 	}
 	_ = table.Flush() // to memory
-	fmt.Fprintf(&text, "good messages: %d sent with %d notifications, %d acked; deliveries %d, of them failed: %d by a "+
-		"Fault, %d without an answer; p99 %s\n", sent.Messages, sent.Notifications, sent.Acked, sent.Posts, load.refused,
-		load.unanswered, sent.P99)
-	fmt.Fprintf(&text, "refused: %d, of them recorded: %d; connections closed to make room: %d\n",
+	fmt.Fprintf(&text, "good messages: %d sent with %d notifications, %d acked; "+
+		"%d deliveries, of which %d got a Fault and %d no answer; p99 %s\n", sent.Messages,
+		sent.Notifications, sent.Acked, sent.Posts, load.refused, load.unanswered, sent.P99)
+	fmt.Fprintf(&text, "refusals: %d, of which %d are recorded; connections closed to make room: %d\n",
 		after.refusals(), after.recorded, after.shed)
-	fmt.Fprintf(&text, "grown: the database beside the messages by %d KiB, the log by %d KiB with %d lines of acks; "+
-		"peak memory %d MiB\n", (after.database-before.database)>>10, (after.log-before.log)>>10, after.acked, after.peak>>20)
+	fmt.Fprintf(&text, "growth: %d KiB of the database without the notifications, %d KiB of the log "+
+		"with %d lines of acks; peak memory %d MiB\n", (after.database-before.database)>>10,
+		(after.log-before.log)>>10, after.acked, after.peak>>20)
 	return text.String()
 }

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -125,7 +126,9 @@ func TestASlowHandshakeIsCutOff(t *testing.T) {
 	s := in.serve()
 	s.ready()
 	hello := clientHello(tls.VersionTLS13)
-	wait := s.startSlow(t, 50, headerTimeout, func(conn net.Conn) string { return drip(t, conn, hello) })
+	wait := s.startSlow(t, 50, headerTimeout, func(conn net.Conn) string {
+		return drip(t, conn, hello)
+	})
 	t.Parallel()
 	for _, got := range wait() {
 		if got != "" {
@@ -189,7 +192,7 @@ func TestABodyThatNobodyReadsIsNotWaitedFor(t *testing.T) {
 // it, up to the limit.
 func TestASlowReaderIsCutOff(t *testing.T) {
 	s := startRaw(t)
-	request := []byte(strings.Repeat("GET "+s.paths["crm"]+" HTTP/1.1\r\nHost: localhost\r\n\r\n", 100))
+	request := bytes.Repeat([]byte(get11(s.paths["crm"], "")), 100)
 	wait := s.startSlow(t, 10, writeTimeout, func(conn net.Conn) string {
 		for {
 			_, err := conn.Write(request)

@@ -1,4 +1,5 @@
-// Package e2e holds the tests of the whole: they build the real binary, run it as a process of its own against real
-// databases, post to it, kill it, and look at what it stored. They know the contract (HTTP, command line, files) and
-// nothing of the packages behind it, but for the Ack's bytes and the simulator that posts.
+// Package e2e holds the end-to-end tests. They build the real binary, run it as a process against
+// real databases, post to it, kill it, and check what it stored. They know its interfaces (HTTP,
+// command line, files) and not the packages behind them, except for the bytes of the Ack and the
+// simulator that posts.
 package e2e

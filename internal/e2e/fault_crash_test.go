@@ -9,10 +9,10 @@ import (
 	"ackbox/store/storetest"
 )
 
-// some is how many notifications are to be acked between two faults.
+// acksBetweenFaults is how many notifications are acked between two faults.
 const acksBetweenFaults = acksBetweenCrashes / 2
 
-// eachDriver runs a test on every database.
+// eachDriver runs a test on each database driver.
 func eachDriver(t *testing.T, test func(t *testing.T, driver string)) {
 	t.Helper()
 	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {
@@ -27,7 +27,7 @@ func TestFaultKilled(t *testing.T) {
 	t.Parallel()
 	eachDriver(t, func(t *testing.T, driver string) {
 		s := startWith(t, storetest.URL(t, driver), "crm")
-		// Acks that are lost, and batches that are put together anew, make duplicates even between the crashes.
+		// Lost Acks and new batches make duplicates even between the crashes.
 		load, crashes := s.startLoad(unreliableSender), times(3, 20)
 		for range crashes {
 			load.awaitAcks(acksBetweenFaults)
@@ -53,10 +53,11 @@ func TestFaultPostgresCrashes(t *testing.T) {
 	}
 	load.awaitAcks(acksBetweenFaults)
 	load.stop()
-	load.checkStored(fmt.Sprintf("pg_ctl stop -m immediate, %d times", crashes), storetest.Postgres, s.export())
+	fault := fmt.Sprintf("pg_ctl stop -m immediate, %d times", crashes)
+	load.checkStored(fault, storetest.Postgres, s.export())
 }
 
-// stopCluster stops PostgreSQL as a crash of its machine does.
+// stopCluster stops PostgreSQL as a crash of its machine would.
 func stopCluster(t *testing.T, cluster *storetest.Cluster) {
 	t.Helper()
 	if err := cluster.Stop(true); err != nil {

@@ -14,21 +14,21 @@ import (
 	"ackbox/store/storetest"
 )
 
-// smallDisk is a file system that is nearly full, and of the owner of the database.
+// smallDisk is a small file system that belongs to the owner of the database.
 type smallDisk struct {
 	folder, ballast string
 }
 
 const (
 	diskSize    = 48 << 20
-	ballastSize = 40 << 20 // of a disk with data
-	walBallast  = 24 << 20 // of a disk with a segment of the write-ahead log, which leaves no room for another
+	ballastSize = 40 << 20 // on a disk with data
+	walBallast  = 24 << 20 // on a disk with a segment of the WAL: leaves no room for another
 )
 
-// newSmallDisk mounts one, which is unmounted when the test ends, before its folder is removed.
+// newSmallDisk mounts a small disk, and unmounts it when the test ends.
 func newSmallDisk(t *testing.T, fault, driver string, owner *syscall.Stat_t) *smallDisk {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "ackbox-disk-") // one that the user of PostgreSQL may look into
+	folder, err := os.MkdirTemp("", "ackbox-disk-") // unlike t.TempDir, open to the user of PostgreSQL
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func newSmallDisk(t *testing.T, fault, driver string, owner *syscall.Stat_t) *sm
 	return &smallDisk{folder, filepath.Join(folder, "ballast")}
 }
 
-// fill takes some of its room, until makeRoom.
+// fill writes a ballast of a size, in bytes.
 func (d *smallDisk) fill(t *testing.T, size int) {
 	t.Helper()
 	if err := os.WriteFile(d.ballast, make([]byte, size), 0o600); err != nil {
@@ -86,13 +86,15 @@ func TestFaultDiskFull(t *testing.T) {
 	})
 }
 
-// requireRefused posts a message that must be refused for a reason of ours. It waits behind those of the load.
+// requireRefused posts a message that must be refused with a 503. It waits behind those of the
+// load.
 func (s *server) requireRefused(t *testing.T, body []byte) {
 	t.Helper()
 	checkFault(t, post(t, s.url("crm"), body), http.StatusServiceUnavailable, soap.FaultServer)
 }
 
-// databaseOnSmallDisk puts a database there: SQLite's file, or of PostgreSQL the tables, without the write-ahead log.
+// databaseOnSmallDisk creates a database on a small disk: the file of SQLite, or the tables of
+// PostgreSQL without its write-ahead log.
 func databaseOnSmallDisk(t *testing.T, fault, driver string) (*smallDisk, string) {
 	t.Helper()
 	if driver == storetest.SQLite {
@@ -103,7 +105,8 @@ func databaseOnSmallDisk(t *testing.T, fault, driver string) (*smallDisk, string
 	db := openCluster(t, cluster)
 	disk := newSmallDisk(t, fault, driver, ownerOf(t, dataOf(t, cluster)))
 	for _, statement := range []string{
-		"create tablespace small location '" + disk.folder + "'", "create database inbox tablespace small",
+		"create tablespace small location '" + disk.folder + "'",
+		"create database inbox tablespace small",
 	} {
 		if _, err := db.Exec(statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
@@ -112,7 +115,7 @@ func databaseOnSmallDisk(t *testing.T, fault, driver string) (*smallDisk, string
 	return disk, cluster.URL("inbox")
 }
 
-// TestFaultLogDiskFull fills the disk of PostgreSQL's write-ahead log, which makes it panic.
+// TestFaultLogDiskFull fills the disk of the write-ahead log of PostgreSQL, which makes it panic.
 func TestFaultLogDiskFull(t *testing.T) {
 	t.Parallel()
 	const fault = "disk of the WAL full, PostgreSQL panics"
@@ -138,14 +141,14 @@ func TestFaultLogDiskFull(t *testing.T) {
 		s.requireRefused(t, generator(t, uint64(i)+1).Message(100).Append(nil))
 	}
 	disk.makeRoom(t)
-	stopCluster(t, cluster) // if it has not given up
+	stopCluster(t, cluster) // if it still runs
 	startCluster(t, cluster)
 	load.awaitAcks(1000)
 	load.stop()
 	load.checkStored(fault, storetest.Postgres, s.export())
 }
 
-// dataOf gives the folder of a cluster's data.
+// dataOf returns the data directory of a cluster.
 func dataOf(t *testing.T, cluster *storetest.Cluster) (folder string) {
 	t.Helper()
 	if err := openCluster(t, cluster).QueryRow("show data_directory").Scan(&folder); err != nil {

@@ -12,14 +12,17 @@ import (
 	"ackbox/store/storetest"
 )
 
-// diskFault makes every sync of some processes fail with EIO, as on a disk that is broken, until it is told to end.
+// diskFault makes every sync of some processes fail with EIO, as on a broken disk, until end is
+// called.
 func diskFault(t *testing.T, fault, driver string, pids ...int) (end func()) {
 	t.Helper()
 	if _, err := exec.LookPath("strace"); err != nil {
 		skipFault(t, fault, driver, "strace is not installed")
 	}
 	calls := "fsync,fdatasync"
-	args := []string{"-f", "-e", "trace=" + calls, "-e", "inject=" + calls + ":error=EIO", "-o", "/dev/null"}
+	args := []string{
+		"-f", "-e", "trace=" + calls, "-e", "inject=" + calls + ":error=EIO", "-o", "/dev/null",
+	}
 	for _, pid := range pids {
 		args = append(args, "-p", strconv.Itoa(pid))
 	}
@@ -28,11 +31,12 @@ func diskFault(t *testing.T, fault, driver string, pids ...int) (end func()) {
 		return p.stderr.count(" attached") >= len(pids) || !p.running()
 	})
 	if !p.running() {
-		skipFault(t, fault, driver, "strace may not trace: "+strings.TrimSpace(p.stderr.String()))
+		why := strings.TrimSpace(p.stderr.String())
+		skipFault(t, fault, driver, "strace is not allowed to trace: "+why)
 	}
 	return func() {
 		if p.running() {
-			p.term() // it leaves its processes as they are
+			p.term() // the traced processes go on
 		}
 	}
 }
@@ -57,17 +61,17 @@ func TestFaultSyncFails(t *testing.T) {
 	load.checkStored(fault+", then kill -9", storetest.SQLite, s.export())
 }
 
-// requireNoAcks makes sure that messages are refused and that nothing else is acked meanwhile.
+// requireNoAcks checks that messages are refused and that no other is acked meanwhile.
 func (s *server) requireNoAcks(t *testing.T, load *faultLoad) {
 	t.Helper()
 	for i := range uint64(3) {
 		s.requireRefused(t, generator(t, i+1).Message(1).Append(nil))
 	}
-	// Acks of what was committed before the first sync failed have arrived by now.
+	// The Acks of what was committed before the first failed sync have arrived by now.
 	before := load.read(func() int { return len(load.ackedIDs) })
 	load.awaitRefusals(20)
 	if more := load.read(func() int { return len(load.ackedIDs) }) - before; more > 0 {
-		t.Errorf("%d notifications were acked although no sync succeeds", more)
+		t.Errorf("%d notifications were acked while every sync failed", more)
 	}
 }
 
@@ -83,7 +87,7 @@ func TestFaultPostgresSyncFails(t *testing.T) {
 		load.awaitRefusals(20)
 		s.requireNoAcks(t, load)
 		end()
-		stopCluster(t, cluster) // if it still tries
+		stopCluster(t, cluster) // if it still runs
 		startCluster(t, cluster)
 		load.awaitAcks(acksBetweenFaults)
 	}
@@ -91,7 +95,7 @@ func TestFaultPostgresSyncFails(t *testing.T) {
 	load.checkStored(fault, storetest.Postgres, s.export())
 }
 
-// processesOf gives the ids of PostgreSQL's processes, the one that starts the others first.
+// processesOf returns the ids of the processes of PostgreSQL, the postmaster first.
 func processesOf(t *testing.T, cluster *storetest.Cluster) []int {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join(dataOf(t, cluster), "postmaster.pid"))

@@ -9,31 +9,35 @@ import (
 	"ackbox/simulate"
 )
 
-// tally counts what a simulated Salesforce sends while something goes wrong, and what became of it.
+// faultLoad is a simulated Salesforce that posts while a fault happens. It counts what was sent and
+// what became of it.
 type faultLoad struct {
 	tb         testing.TB
 	mu         sync.Mutex
 	acked      map[content]bool
 	ackedIDs   map[string]bool
 	sent       int // notifications made
-	refused    int // deliveries that were answered by a Fault
+	refused    int // deliveries answered by a Fault
 	unanswered int // deliveries without an answer
 	stop       func()
 }
 
-// content is what one notification said at one time.
+// content is a digest of one notification as it was at one time.
 type content [sha256.Size]byte
 
 func contentOf(id, text string) content { return sha256.Sum256([]byte(id + "\n" + text)) }
 
-// unreliableSender is what goes wrong at Salesforce anyway: Acks that are lost, batches that are put together anew.
-var unreliableSender = simulate.SenderOptions{Retry: retry, LostAck: .02, Rebatch: .5, Disorder: .1, NewerData: .1}
+// unreliableSender is a Salesforce that loses Acks, makes new batches, changes the order and sends
+// newer data.
+var unreliableSender = simulate.SenderOptions{
+	Retry: retry, LostAck: .02, Rebatch: .5, Disorder: .1, NewerData: .1,
+}
 
 func newFaultLoad(tb testing.TB) *faultLoad {
 	return &faultLoad{tb: tb, acked: map[content]bool{}, ackedIDs: map[string]bool{}}
 }
 
-// storm starts to post to the source crm, until the tally is stopped.
+// startLoad starts to post to the source crm, until the load is stopped.
 func (s *server) startLoad(o simulate.SenderOptions) *faultLoad {
 	s.tb.Helper()
 	l := newFaultLoad(s.tb)
@@ -41,7 +45,7 @@ func (s *server) startLoad(o simulate.SenderOptions) *faultLoad {
 	return l
 }
 
-// sendTo adds a sender to the tally; stop then stops it as well.
+// sendTo adds a sender to the load. It is stopped with the others.
 func (l *faultLoad) sendTo(url string, o simulate.SenderOptions) {
 	l.tb.Helper()
 	client, err := simulate.NewClient(url, simulate.ClientOptions{Connections: 16})
@@ -61,7 +65,7 @@ func (l *faultLoad) sendTo(url string, o simulate.SenderOptions) {
 	done, others := make(chan struct{}), l.stop
 	go func() {
 		defer close(done)
-		stats, _ := sender.Run(ctx) // it says that it was stopped
+		stats, _ := sender.Run(ctx) // the error is that it was stopped
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.sent += int(stats.Notifications)
@@ -104,25 +108,27 @@ func (l *faultLoad) read(number func() int) int {
 	return number()
 }
 
-// more waits until some more notifications are acked.
+// awaitAcks waits until n more notifications are acked.
 func (l *faultLoad) awaitAcks(n int) {
 	l.tb.Helper()
 	l.await("more is acked", func() int { return len(l.ackedIDs) }, n)
 }
 
-// refusing waits until some more messages are refused.
+// awaitRefusals waits until n more messages are refused.
 func (l *faultLoad) awaitRefusals(n int) {
 	l.tb.Helper()
 	l.await("messages are refused", func() int { return l.refused }, n)
 }
 
+// await waits until a number has grown.
 func (l *faultLoad) await(what string, number func() int, by int) {
 	l.tb.Helper()
 	want := l.read(number) + by
 	eventually(l.tb, 2*testTimeout, what, func() bool { return l.read(number) >= want })
 }
 
-// settle holds what was acked against what is stored, and adds a line to the table.
+// checkStored compares what was acked with what is stored, and adds a line to the table of
+// outcomes.
 func (l *faultLoad) checkStored(fault, database string, stored []line) {
 	l.tb.Helper()
 	found, twice := map[content]bool{}, 0

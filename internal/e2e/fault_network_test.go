@@ -10,7 +10,7 @@ import (
 	"ackbox/store/storetest"
 )
 
-// networkFault is what a network does to a sender, while others post undisturbed.
+// networkFault is what a network does to one sender while others post undisturbed.
 type networkFault struct {
 	fault string
 	do    func(t *testing.T, s *server, load *faultLoad)
@@ -51,14 +51,14 @@ func TestFaultNetwork(t *testing.T) {
 	})
 }
 
-// abandon leaves a connection in the middle of a body: the reset comes when it is closed.
+// abandon resets a connection in the middle of a body.
 func (s *server) abandon(t *testing.T) {
 	t.Helper()
 	body := unchanged()
 	s.postAndReset(t, body, len(body)/2)
 }
 
-// postAndReset sends as much of a body and resets the connection, without a look at the answer.
+// postAndReset sends size bytes of a body and resets the connection without reading the answer.
 func (s *server) postAndReset(t *testing.T, body []byte, size int) {
 	t.Helper()
 	conn := s.dial(t)
@@ -69,7 +69,8 @@ func (s *server) postAndReset(t *testing.T, body []byte, size int) {
 	conn.Close()
 }
 
-// ackNeverArrives posts messages whose sender is gone before the answer, and again as Salesforce does.
+// ackNeverArrives posts messages whose sender is gone before the answer, and posts each again, as
+// Salesforce does.
 func ackNeverArrives(t *testing.T, s *server, load *faultLoad) {
 	for range times(20, 200) {
 		body := load.message(t, 3)
@@ -78,7 +79,8 @@ func ackNeverArrives(t *testing.T, s *server, load *faultLoad) {
 	}
 }
 
-// sameAtOnce posts a message over 32 connections, whose last bytes arrive at the same instant.
+// sameAtOnce posts a message over 32 connections, the last bytes of which are sent at the same
+// time.
 func sameAtOnce(t *testing.T, s *server, load *faultLoad) {
 	for range times(5, 50) {
 		body := load.message(t, 20)
@@ -105,7 +107,8 @@ func sameAtOnce(t *testing.T, s *server, load *faultLoad) {
 	}
 }
 
-// message makes one that the test posts itself, and counts it as acked, which the test must make sure of.
+// message makes a message for the test to post, and counts it as acked: the test must check that it
+// is.
 func (l *faultLoad) message(tb testing.TB, notifications int) []byte {
 	tb.Helper()
 	m := generator(tb, 0).Message(notifications)

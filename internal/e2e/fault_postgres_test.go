@@ -11,7 +11,7 @@ import (
 	"ackbox/store/storetest"
 )
 
-// TestFaultConnectionsExhausted takes every connection that PostgreSQL has, those of ackbox included.
+// TestFaultConnectionsExhausted takes every connection of PostgreSQL, including those of ackbox.
 func TestFaultConnectionsExhausted(t *testing.T) {
 	t.Parallel()
 	const most = 12
@@ -32,7 +32,8 @@ func TestFaultConnectionsExhausted(t *testing.T) {
 	load.checkStored("connections exhausted", storetest.Postgres, s.export())
 }
 
-// takeConnections takes them from whoever has them, until they are given back.
+// takeConnections takes all connections, ends those that others hold, and returns a function that
+// releases them.
 func takeConnections(t *testing.T, db *sql.DB, all int) (release func()) {
 	t.Helper()
 	var taken []*sql.Conn
@@ -62,7 +63,7 @@ func takeConnections(t *testing.T, db *sql.DB, all int) (release func()) {
 	}
 }
 
-// TestFaultFailover crashes a primary under load and goes on with its synchronous standby.
+// TestFaultFailover crashes a primary under load and promotes its synchronous standby.
 func TestFaultFailover(t *testing.T) {
 	t.Parallel()
 	for i := range times(1, 3) {
@@ -87,14 +88,15 @@ func TestFaultFailover(t *testing.T) {
 
 func promote(t *testing.T, standby *storetest.Cluster) {
 	t.Helper()
-	// It is not synchronous itself: its settings were copied before the primary waited for it.
+	// The promoted standby waits for no other: its settings were copied before the primary's were set.
 	if _, err := openCluster(t, standby).Exec("select pg_promote()"); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestFaultPoison posts messages among others that the database is made to refuse: by a constraint, which stands for
-// any reason that is the row's own. Only they are refused, whoever shares a transaction with them.
+// TestFaultPoison posts good messages and others that the database refuses because of a constraint,
+// which stands for any error of a single row. Only the latter may be refused, even when they share
+// a transaction with good ones.
 func TestFaultPoison(t *testing.T) {
 	t.Parallel()
 	database := storetest.URL(t, storetest.Postgres)
@@ -104,7 +106,8 @@ func TestFaultPoison(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	const refuse = `alter table notifications add constraint poison check (notification_id not like '%poison%')`
+	const refuse = `alter table notifications
+		add constraint poison check (notification_id not like '%poison%')`
 	if _, err := db.Exec(refuse); err != nil {
 		t.Fatal(err)
 	}

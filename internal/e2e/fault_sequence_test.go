@@ -13,16 +13,17 @@ import (
 	"ackbox/store/storetest"
 )
 
-// A bad day on a clock that runs 20,000 times as fast, so that its 24 hours of retries take 4 seconds.
+// The sequence runs on a clock 20,000 times as fast as the real one: 24 hours of retries take 4 s.
 const (
 	sequenceSpeed    = 20_000
-	sequenceDuration = 3 * 24 * time.Hour // of the clock; what waits at its end is still delivered
-	sequenceRate     = 0.01               // messages in a second of the clock, 200 in a real one
+	sequenceDuration = 3 * 24 * time.Hour // of that clock; what is then queued is still delivered
+	sequenceRate     = 0.01               // messages per second of that clock, 200 per real second
 )
 
-// TestSequenceOfFaults goes through what goes wrong in production, one thing after the other, while messages come: in disorder,
-// again after lost Acks, batched anew, with newer data or without their record. At the end nothing acked may be
-// missing, nothing may be stored twice, and everything must have arrived that was not dropped after 24 hours.
+// TestSequenceOfFaults makes the faults of production, one after the other, while Salesforce posts:
+// out of order, again after lost Acks, in new batches, with newer data or without the record. At
+// the end all that was acked must be stored, nothing may be stored twice, and all that was not
+// dropped after 24 hours must have arrived.
 func TestSequenceOfFaults(t *testing.T) {
 	t.Parallel()
 	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {
@@ -30,24 +31,24 @@ func TestSequenceOfFaults(t *testing.T) {
 			t.Parallel()
 			d := newFailingDatabase(t, driver)
 			s := startWith(t, d.url, "crm", "ACKBOX_SAVE_TIMEOUT=500ms")
-			day := s.startRetryLoad("crm")
+			load := s.startRetryLoad("crm")
 
-			day.awaitAcks(300)
-			s.kill9() // the endpoint goes down, shorter than Salesforce tries
-			day.failing(100)
+			load.awaitAcks(300)
+			s.kill9() // ackbox is down for less time than Salesforce retries
+			load.awaitFailures(100)
 			s.restart()
-			day.awaitAcks(300)
+			load.awaitAcks(300)
 			d.down()
-			day.failing(100)
+			load.awaitFailures(100)
 			d.up()
-			day.awaitAcks(300)
-			d.slowWhile(func() { day.awaitAcks(300) })
-			s.kill9() // and longer: messages are dropped
-			day.dropping()
+			load.awaitAcks(300)
+			d.slowWhile(func() { load.awaitAcks(300) })
+			s.kill9() // and for more: messages are dropped
+			load.awaitDrops()
 			s.restart()
-			stats := day.wait()
+			stats := load.wait()
 
-			day.checkStored(s.export())
+			load.checkStored(s.export())
 			if stats.Notifications != stats.Acked+stats.Dropped || stats.Acked == 0 || stats.Dropped == 0 {
 				t.Errorf("got %v, want every notification acked or dropped, and some of both", stats)
 			}
@@ -56,11 +57,11 @@ func TestSequenceOfFaults(t *testing.T) {
 	}
 }
 
-// badDay is a sender whose day it is, and the ledger of what it sent.
+// retryLoad is a sender with the retry curve of Salesforce, and the record of what it sent.
 type retryLoad struct {
 	tb      testing.TB
 	mu      sync.Mutex
-	ledger  map[string]map[string]bool // by notification id: each content that was sent, and whether it was acked
+	sent    map[string]map[string]bool // by notification id and content: whether it was acked
 	acks    int
 	failed  int
 	dropped map[string]bool
@@ -70,79 +71,85 @@ type retryLoad struct {
 
 func (s *server) startRetryLoad(source string) *retryLoad {
 	s.tb.Helper()
-	d := &retryLoad{tb: s.tb, ledger: map[string]map[string]bool{}, dropped: map[string]bool{}, ended: make(chan struct{})}
-	client, err := simulate.NewClient(s.url(source), simulate.ClientOptions{Connections: 16, Timeout: 2 * time.Second})
+	l := &retryLoad{
+		tb: s.tb, sent: map[string]map[string]bool{}, dropped: map[string]bool{},
+		ended: make(chan struct{}),
+	}
+	client, err := simulate.NewClient(s.url(source), simulate.ClientOptions{
+		Connections: 16, Timeout: 2 * time.Second,
+	})
 	if err != nil {
 		s.tb.Fatal(err)
 	}
 	sender, err := simulate.NewSender(client, generator(s.tb, 0), simulate.SenderOptions{
-		For: sequenceDuration, Rate: sequenceRate, Concurrency: 16, Notifications: simulate.Range{Min: 1, Max: 5},
+		For: sequenceDuration, Rate: sequenceRate,
+		Concurrency: 16, Notifications: simulate.Range{Min: 1, Max: 5},
 		Disorder: .3, LostAck: .1, Rebatch: .5, NewerData: .3, Deleted: .05,
 		Retry: simulate.DefaultCurve(), Clock: simulate.NewClock(sequenceSpeed),
-		OnAck: d.acked, OnFailure: d.refused, OnDrop: d.drop,
+		OnAck: l.acked, OnFailure: l.refused, OnDrop: l.drop,
 	})
 	if err != nil {
 		s.tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		defer close(d.ended)
-		d.stats, _ = sender.Run(ctx) // wait looks at what is left
+		defer close(l.ended)
+		l.stats, _ = sender.Run(ctx) // the statistics tell
 	}()
 	s.tb.Cleanup(func() {
 		cancel()
-		<-d.ended
+		<-l.ended
 	})
-	return d
+	return l
 }
 
-func (d *retryLoad) acked(sent []simulate.Notification) {
-	d.note(sent, true)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.acks += len(sent)
+func (l *retryLoad) acked(sent []simulate.Notification) {
+	l.record(sent, true)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.acks += len(sent)
 }
 
-// refused notes what was sent in vain: the inbox may have stored it, if the Ack was lost on its way.
-func (d *retryLoad) refused(sent []simulate.Notification, _ *simulate.Failure) {
-	d.note(sent, false)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.failed++
+// refused records what was sent without an Ack. It may be stored: the Ack may have been lost.
+func (l *retryLoad) refused(sent []simulate.Notification, _ *simulate.Failure) {
+	l.record(sent, false)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed++
 }
 
-func (d *retryLoad) drop(sent []simulate.Notification) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (l *retryLoad) drop(sent []simulate.Notification) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, n := range sent {
-		d.dropped[n.ID] = true
+		l.dropped[n.ID] = true
 	}
 }
 
-func (d *retryLoad) note(sent []simulate.Notification, acked bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (l *retryLoad) record(sent []simulate.Notification, acked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, n := range sent {
-		if d.ledger[n.ID] == nil {
-			d.ledger[n.ID] = map[string]bool{}
+		if l.sent[n.ID] == nil {
+			l.sent[n.ID] = map[string]bool{}
 		}
 		content := contentSent(n)
-		d.ledger[n.ID][content] = d.ledger[n.ID][content] || acked
+		l.sent[n.ID][content] = l.sent[n.ID][content] || acked
 	}
 }
 
-// until waits until a number has grown, or the day is over.
-func (d *retryLoad) until(what string, number func() int, grown int) {
-	d.tb.Helper()
+// await waits until a number has grown, or all is sent.
+func (l *retryLoad) await(what string, number func() int, grown int) {
+	l.tb.Helper()
 	read := func() int {
-		d.mu.Lock()
-		defer d.mu.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		return number()
 	}
 	want := read() + grown
-	eventually(d.tb, 2*testTimeout, what, func() bool {
+	eventually(l.tb, 2*testTimeout, what, func() bool {
 		select {
-		case <-d.ended:
+		case <-l.ended:
 			return true
 		default:
 			return read() >= want
@@ -150,70 +157,72 @@ func (d *retryLoad) until(what string, number func() int, grown int) {
 	})
 }
 
-func (d *retryLoad) awaitAcks(n int) {
-	d.tb.Helper()
-	d.until("more is acked", func() int { return d.acks }, n)
+func (l *retryLoad) awaitAcks(n int) {
+	l.tb.Helper()
+	l.await("more is acked", func() int { return l.acks }, n)
 }
 
-func (d *retryLoad) failing(n int) {
-	d.tb.Helper()
-	d.until("messages are not acked", func() int { return d.failed }, n)
+func (l *retryLoad) awaitFailures(n int) {
+	l.tb.Helper()
+	l.await("messages are not acked", func() int { return l.failed }, n)
 }
 
-func (d *retryLoad) dropping() {
-	d.tb.Helper()
-	d.until("messages are dropped", func() int { return len(d.dropped) }, 1)
+func (l *retryLoad) awaitDrops() {
+	l.tb.Helper()
+	l.await("messages are dropped", func() int { return len(l.dropped) }, 1)
 }
 
-func (d *retryLoad) wait() simulate.Stats {
-	d.tb.Helper()
+func (l *retryLoad) wait() simulate.Stats {
+	l.tb.Helper()
 	select {
-	case <-d.ended:
+	case <-l.ended:
 	case <-time.After(3 * testTimeout):
-		d.tb.Fatal("the day does not end")
+		l.tb.Fatal("the sender does not end")
 	}
-	return d.stats
+	return l.stats
 }
 
-// settle holds the ledger against what is stored.
-func (d *retryLoad) checkStored(stored []line) {
-	d.tb.Helper()
+// checkStored compares what was sent with what is stored.
+func (l *retryLoad) checkStored(stored []line) {
+	l.tb.Helper()
 	found := map[string]map[string]bool{}
-	for _, l := range stored {
-		content := contentStored(d.tb, l)
-		if _, sent := d.ledger[l.NotificationID][content]; !sent {
-			d.tb.Errorf("%s is stored with a content that was never sent: %s", l.NotificationID, content)
+	for _, n := range stored {
+		content := contentStored(l.tb, n)
+		if _, sent := l.sent[n.NotificationID][content]; !sent {
+			l.tb.Errorf("%s is stored with a content that was never sent: %s", n.NotificationID, content)
 		}
-		if found[l.NotificationID][content] {
-			d.tb.Errorf("%s is stored twice with one content", l.NotificationID)
+		if found[n.NotificationID][content] {
+			l.tb.Errorf("%s is stored twice with one content", n.NotificationID)
 		}
-		if found[l.NotificationID] == nil {
-			found[l.NotificationID] = map[string]bool{}
+		if found[n.NotificationID] == nil {
+			found[n.NotificationID] = map[string]bool{}
 		}
-		found[l.NotificationID][content] = true
-		if l.Revision != len(found[l.NotificationID]) {
-			d.tb.Errorf("%s: got revision %d, want %d", l.NotificationID, l.Revision, len(found[l.NotificationID]))
+		found[n.NotificationID][content] = true
+		if n.Revision != len(found[n.NotificationID]) {
+			l.tb.Errorf("%s: got revision %d, want %d",
+				n.NotificationID, n.Revision, len(found[n.NotificationID]))
 		}
 	}
 	lost, missing := 0, 0
-	for id, contents := range d.ledger {
+	for id, contents := range l.sent {
 		for content, acked := range contents {
 			if acked && !found[id][content] {
 				lost++
 			}
 		}
-		if found[id] == nil && !d.dropped[id] {
+		if found[id] == nil && !l.dropped[id] {
 			missing++
 		}
 	}
-	d.tb.Logf("%d notifications sent, %d stored with %d contents, %d dropped, %d lost, %d missing",
-		len(d.ledger), len(found), len(stored), len(d.dropped), lost, missing)
+	l.tb.Logf("%d notifications sent, %d stored with %d contents, %d dropped, %d lost, %d missing",
+		len(l.sent), len(found), len(stored), len(l.dropped), lost, missing)
 	if lost > 0 || missing > 0 {
-		d.tb.Errorf("%d acked contents are lost, %d notifications were neither dropped nor stored", lost, missing)
+		l.tb.Errorf("%d acked contents are lost, %d notifications were neither dropped nor stored",
+			lost, missing)
 	}
 }
 
-// contentSent and contentStored write a record in one way, to compare by.
+// contentSent returns the content of a notification as text, to compare with that of contentStored.
 func contentSent(n simulate.Notification) string {
 	if n.Record == nil {
 		return "no record"
@@ -240,13 +249,13 @@ func contentStored(tb testing.TB, l line) string {
 	return strings.Join(parts, " ")
 }
 
-// failingDatabase is one that can be made to fail.
+// failingDatabase is a database that can be made to fail.
 type failingDatabase struct {
 	tb       testing.TB
 	url      string
 	driver   string
 	cluster  *storetest.Cluster // of PostgreSQL
-	lock     string             // what keeps others from writing, until it is rolled back
+	lock     string             // the statement that keeps others from writing until it is rolled back
 	released func()
 }
 
@@ -262,7 +271,8 @@ func newFailingDatabase(t *testing.T, driver string) *failingDatabase {
 	return d
 }
 
-// down makes it fail: PostgreSQL as if its machine had crashed, SQLite's file as if a backup held it.
+// down makes the database fail: PostgreSQL as if its machine had crashed, SQLite as if a backup
+// held the file.
 func (d *failingDatabase) down() {
 	d.tb.Helper()
 	if d.cluster == nil {
@@ -285,7 +295,7 @@ func (d *failingDatabase) up() {
 	}
 }
 
-// hold keeps everybody else from writing, until it is released.
+// hold keeps all others from writing, until release is called.
 func (d *failingDatabase) hold() (release func()) {
 	d.tb.Helper()
 	driver, name := "postgres", d.url
@@ -310,7 +320,7 @@ func (d *failingDatabase) hold() (release func()) {
 	}
 }
 
-// slowWhile makes every write wait up to a fifth of a second while do runs.
+// slowWhile makes every write wait for up to 200 ms while do runs.
 func (d *failingDatabase) slowWhile(do func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {

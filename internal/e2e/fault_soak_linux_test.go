@@ -16,13 +16,13 @@ import (
 	"ackbox/store/storetest"
 )
 
-// TestSoak runs for as long as ACKBOX_SOAK says, as in 30m: everything at once that a sender may do, right or wrong.
-// Memory, goroutines and open files must stay flat.
+// TestSoak sends good and bad requests of every kind at once, for as long as ACKBOX_SOAK says, as
+// in 30m. Memory, goroutines and open files must not grow.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	lasts, err := time.ParseDuration(os.Getenv("ACKBOX_SOAK"))
 	if err != nil {
-		t.Skip("ACKBOX_SOAK does not say for how long, as in 30m")
+		t.Skip("ACKBOX_SOAK is not a duration such as 30m")
 	}
 	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {
 		t.Run(driver, func(t *testing.T) {
@@ -44,7 +44,8 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// pester sends what must be refused, 20 times a second, and bodies that stop, until it is told to end.
+// sendBadRequests sends 20 requests a second that must be refused and resets a connection within a
+// body once a second, until end is called.
 func (s *server) sendBadRequests(t *testing.T) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -74,7 +75,7 @@ func (s *server) sendBadRequests(t *testing.T) (end func()) {
 	return end
 }
 
-// sample is what a process has at one moment.
+// sample is what a process uses at one moment.
 type sample struct{ memory, goroutines, files int }
 
 func (s sample) String() string {
@@ -83,7 +84,7 @@ func (s sample) String() string {
 
 type samples []sample
 
-// watch takes a sample every 10 s.
+// takeSamples takes a sample every 10 s, or 30 in all if that is more often.
 func (s *server) takeSamples(t *testing.T, lasts time.Duration) samples {
 	t.Helper()
 	var all samples
@@ -116,10 +117,11 @@ func (s *server) sample(t *testing.T) sample {
 		t.Fatal(err)
 	}
 	page := get(t, "http://"+s.setting("ACKBOX_ADMIN_ADDR")+"/metrics").body
-	return sample{number(t, residentMemory, string(status)) << 10, number(t, goroutines, page), len(files)}
+	memory := number(t, residentMemory, string(status)) << 10
+	return sample{memory, number(t, goroutines, page), len(files)}
 }
 
-// number gives the number that an expression finds.
+// number returns the number that an expression finds in a text.
 func number(t *testing.T, find *regexp.Regexp, text string) int {
 	t.Helper()
 	match := find.FindStringSubmatch(text)
@@ -133,7 +135,7 @@ func number(t *testing.T, find *regexp.Regexp, text string) int {
 	return n
 }
 
-// median gives the median of each number, so that a moment's peak does not count.
+// median returns the median of each quantity, in which a short peak does not count.
 func (all samples) median() sample {
 	middle := func(of func(s sample) int) int {
 		var numbers []int
@@ -150,7 +152,7 @@ func (all samples) median() sample {
 	}
 }
 
-// judge compares the second third with the last; the first is for warming up.
+// checkFlat compares the second third of the samples with the last. The first is for warming up.
 func (all samples) checkFlat(t *testing.T) {
 	t.Helper()
 	third := len(all) / 3

@@ -11,8 +11,9 @@ import (
 	"text/tabwriter"
 )
 
-// outcome is a line of the table that is printed after the tests of faults: what became of the notifications that were
-// sent while something went wrong. Revisions are stored, too, so stored may be more than sent.
+// outcome is a line of the table that is printed after the tests of faults: what became of the
+// notifications that were sent during a fault. Stored may be more than sent, because revisions are
+// stored as well.
 type outcome struct {
 	fault, database     string
 	sent, acked, stored int // notifications
@@ -36,14 +37,14 @@ func report(tb testing.TB, o outcome) {
 	outcomes.all = append(outcomes.all, o)
 }
 
-// cannot skips a test of a fault, and says so in the table.
+// skipFault skips the test of a fault, and says so in the table.
 func skipFault(tb testing.TB, fault, database, why string) {
 	tb.Helper()
 	report(tb, outcome{fault: fault, database: database, note: "SKIPPED: " + why})
 	tb.Skip(why)
 }
 
-// printOutcomes prints the table, if there is any.
+// printOutcomes prints the table, unless it is empty.
 func printOutcomes(w io.Writer) {
 	outcomes.mu.Lock()
 	defer outcomes.mu.Unlock()
@@ -54,7 +55,8 @@ func printOutcomes(w io.Writer) {
 		return cmp.Or(cmp.Compare(a.fault, b.fault), cmp.Compare(a.database, b.database))
 	})
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "fault\tdatabase\tsent\tacked\tstored\tlost\tstored twice\trefused\tno answer\t")
+	fmt.Fprintln(table,
+		"fault\tdatabase\tsent\tacked\tstored\tlost\tstored twice\trefused\tno answer\t")
 	for _, o := range outcomes.all {
 		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n",
 			o.fault, o.database, o.sent, o.acked, o.stored, o.lost, o.twice, o.refused, o.unanswered, o.note)
@@ -62,10 +64,10 @@ func printOutcomes(w io.Writer) {
 	_ = table.Flush() // to a terminal
 }
 
-// thorough tells whether the faults are to be gone through at length, as make faults does; else they are tried shortly.
+// thorough reports whether the faults are repeated many times, as make faults does.
 var thorough = os.Getenv("ACKBOX_FAULTS") == "all"
 
-// times is how often something is done.
+// times returns how often something is repeated.
 func times(short, long int) int {
 	if thorough {
 		return long

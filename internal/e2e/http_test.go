@@ -14,31 +14,32 @@ import (
 	"ackbox/soap"
 )
 
-// client is like Salesforce's: it does not follow redirects and asks for no compression.
+// client is like the one of Salesforce: it follows no redirects and asks for no compression.
 var client = &http.Client{
 	Timeout: testTimeout,
 	Transport: &http.Transport{
-		DisableCompression: true, MaxIdleConnsPerHost: 16, TLSClientConfig: &tls.Config{RootCAs: authority().Pool()},
+		DisableCompression: true, MaxIdleConnsPerHost: 16,
+		TLSClientConfig: &tls.Config{RootCAs: authority().Pool()},
 	},
 	CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	},
 }
 
-// answer is what came back.
+// answer is what came back for a request.
 type answer struct {
 	status      int
 	contentType string
 	body        string
 }
 
-// get asks for a page; without an answer the status is 0.
+// get makes a GET request. Without an answer the status is 0.
 func get(tb testing.TB, url string, header ...string) answer {
 	tb.Helper()
 	return do(tb, http.MethodGet, url, nil, header...)
 }
 
-// post posts a message; without an answer the status is 0. Header has names and values in turn.
+// post posts a message. Without an answer the status is 0. Header holds names and values in turn.
 func post(tb testing.TB, url string, body []byte, header ...string) answer {
 	tb.Helper()
 	return do(tb, http.MethodPost, url, bytes.NewReader(body), header...)
@@ -49,8 +50,10 @@ func do(tb testing.TB, method, url string, body io.Reader, header ...string) ans
 	return doBy(tb, client, method, url, body, header...)
 }
 
-// doBy asks by a client of its own.
-func doBy(tb testing.TB, by *http.Client, method, url string, body io.Reader, header ...string) answer {
+// doBy makes a request with a client other than the default one.
+func doBy(
+	tb testing.TB, by *http.Client, method, url string, body io.Reader, header ...string,
+) answer {
 	tb.Helper()
 	request, err := http.NewRequestWithContext(tb.Context(), method, url, body)
 	if err != nil {
@@ -76,7 +79,7 @@ func read(response *http.Response) answer {
 	return answer{response.StatusCode, response.Header.Get("Content-Type"), string(body)}
 }
 
-// acked is the one answer that makes Salesforce drop a message.
+// acked is the only answer on which Salesforce drops a message.
 var acked = answer{http.StatusOK, "text/xml; charset=utf-8", soap.Ack}
 
 func requireAck(tb testing.TB, got answer) {
@@ -86,10 +89,12 @@ func requireAck(tb testing.TB, got answer) {
 	}
 }
 
-// actsWithin is how soon what an operator changed acts on a server that runs, and a margin for a busy machine.
+// actsWithin bounds the time until a change by an operator takes effect on a running server, 1 s,
+// with a margin for a busy machine.
 const actsWithin = time.Second + 2*time.Second
 
-// requireAckSoon posts until the message is acked: a source may be a moment old.
+// requireAckSoon posts until the message is acked, because the server may not know of a new source
+// yet.
 func requireAckSoon(tb testing.TB, url string, body []byte) {
 	tb.Helper()
 	requireStatusSoon(tb, url, body, http.StatusOK)
@@ -107,7 +112,7 @@ func requireStatusSoon(tb testing.TB, url string, body []byte, want int) {
 	}
 }
 
-// envelope11 is what is to be read of a SOAP 1.1 Fault, by an XML parser that is not ours.
+// envelope11 is what encoding/xml reads of a SOAP 1.1 Fault.
 type envelope11 struct {
 	XMLName xml.Name `xml:"http://schemas.xmlsoap.org/soap/envelope/ Envelope"`
 	Body    struct {
@@ -118,7 +123,7 @@ type envelope11 struct {
 	} `xml:"http://schemas.xmlsoap.org/soap/envelope/ Body"`
 }
 
-// checkFault makes sure that an answer is a Fault with a status and a code.
+// checkFault checks that an answer is a Fault with a status and a code.
 func checkFault(tb testing.TB, got answer, status int, code soap.FaultCode) {
 	tb.Helper()
 	if got.status != status {

@@ -11,7 +11,8 @@ import (
 	"ackbox/simulate"
 )
 
-// load is a simulated Salesforce that posts to a source until it is stopped, and remembers what was acked.
+// load is a simulated Salesforce that posts to a source until it is stopped. It keeps the ids of
+// what was acked.
 type load struct {
 	tb       testing.TB
 	mu       sync.Mutex
@@ -20,11 +21,15 @@ type load struct {
 	stop     func()
 }
 
-// retry tries again soon, and for longer than any test lasts.
-var retry = simulate.Curve{First: 50 * time.Millisecond, Max: 200 * time.Millisecond, DropAfter: time.Hour}
+// retry is a curve of retries that come soon, and for longer than any test takes.
+var retry = simulate.Curve{
+	First: 50 * time.Millisecond, Max: 200 * time.Millisecond, DropAfter: time.Hour,
+}
 
-// post starts to post messages of a few notifications over 16 connections.
-func (s *server) startSending(source string, client simulate.ClientOptions, o simulate.SenderOptions) *load {
+// startSending starts to post messages of 1 to 5 notifications over 16 connections.
+func (s *server) startSending(
+	source string, client simulate.ClientOptions, o simulate.SenderOptions,
+) *load {
 	s.tb.Helper()
 	l := &load{tb: s.tb}
 	client.Connections = 16
@@ -42,7 +47,7 @@ func (s *server) startSending(source string, client simulate.ClientOptions, o si
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = sender.Run(ctx) // it says that it was stopped
+		_, _ = sender.Run(ctx) // the error is that it was stopped
 	}()
 	l.stop = func() {
 		cancel()
@@ -67,21 +72,22 @@ func (l *load) failed(_ []simulate.Notification, failure *simulate.Failure) {
 	l.failures = append(l.failures, failure)
 }
 
-// count is how many notifications have been acked by now.
+// count returns how many notifications have been acked.
 func (l *load) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.ids)
 }
 
-// more waits until some more are acked.
+// awaitAcks waits until n more notifications are acked.
 func (l *load) awaitAcks(n int) {
 	l.tb.Helper()
 	want := l.count() + n
 	eventually(l.tb, testTimeout, "more messages are acked", func() bool { return l.count() >= want })
 }
 
-// requireStoredOnce makes sure that everything acked is stored, and nothing is stored twice. It gives the ids stored.
+// requireStoredOnce checks that all that was acked is stored, and that nothing is stored twice. It
+// returns the ids that are stored.
 func requireStoredOnce(tb testing.TB, ackedIDs []string, stored []line) map[string]bool {
 	tb.Helper()
 	found := map[string]bool{}
@@ -108,7 +114,7 @@ func requireStoredOnce(tb testing.TB, ackedIDs []string, stored []line) map[stri
 	return found
 }
 
-// lines reads the lines of a file.
+// lines returns the lines of a file.
 func lines(tb testing.TB, path string) []string {
 	tb.Helper()
 	file, err := os.Open(path)

@@ -18,8 +18,8 @@ var binary string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-// run builds the binary and starts the PostgreSQL that all tests share, and removes both when the tests are over. That
-// is why it is not storetest.Main, which does not return: here it is told to use a server that is there.
+// run builds the binary, starts the PostgreSQL server that all tests share, runs the tests and
+// removes both. It starts the server itself, because storetest.Main does not return.
 func run(m *testing.M) int {
 	defer printOutcomes(os.Stdout)
 	folder, err := os.MkdirTemp("", "ackbox-e2e-")
@@ -35,7 +35,7 @@ func run(m *testing.M) int {
 	}
 	cluster, err := storetest.StartCluster(context.Background(), storetest.Options{})
 	if errors.Is(err, storetest.ErrNotInstalled) {
-		return m.Run() // the tests on PostgreSQL say that they are skipped
+		return m.Run() // the tests on PostgreSQL skip themselves
 	}
 	if err != nil {
 		return failed(err)
@@ -52,7 +52,7 @@ func failed(err error) int {
 	return 1
 }
 
-// build makes the binary, with the race detector in it when the tests have it.
+// build builds the binary, with the race detector if the tests have it.
 func build(folder string) error {
 	binary = filepath.Join(folder, "ackbox")
 	if runtime.GOOS == "windows" {
@@ -62,7 +62,8 @@ func build(folder string) error {
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	if output, err := exec.Command("go", append(args, "ackbox/cmd/ackbox")...).CombinedOutput(); err != nil {
+	args = append(args, "ackbox/cmd/ackbox")
+	if output, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("build ackbox: %w: %s", err, output)
 	}
 	return nil

@@ -14,7 +14,8 @@ func TestMalformedHeadersAreRefused(t *testing.T) {
 	s := startRaw(t, "ACKBOX_LOG_LEVEL=debug")
 	body := string(unchanged())
 	header := func(name, lines, want string) rawRequest {
-		return rawRequest{name, s.head() + lines + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)) + body, want}
+		length := fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body))
+		return rawRequest{name, s.head() + lines + length + body, want}
 	}
 	s.checkRaw(t, []rawRequest{
 		header("nothing wrong", "", "200"),
@@ -41,12 +42,12 @@ func TestMalformedHeadersAreRefused(t *testing.T) {
 		{"no end of a line", s.head() + "X: a", "400"},
 		{"folded before the first", "POST " + s.paths["crm"] + " HTTP/1.1\r\n X: a\r\nHost: localhost\r\n\r\n", "400"},
 		{"no host", "POST " + s.paths["crm"] + " HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "400"},
-		{"host that is none", "POST " + s.paths["crm"] + " HTTP/1.1\r\nHost: a b/<x>\r\n\r\n", "400"},
+		{"invalid host", "POST " + s.paths["crm"] + " HTTP/1.1\r\nHost: a b/<x>\r\n\r\n", "400"},
 	})
 	s.requireWorking(t)
 }
 
-// names are many headers, each of another name.
+// names returns n header lines, each with a name of its own.
 func names(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -55,7 +56,8 @@ func names(n int) string {
 	return b.String()
 }
 
-// requireWorking makes sure that a server that was attacked still does its work, and told nobody's secrets to its log.
+// requireWorking checks that the server still acks a good message, and that its log holds no
+// secret.
 func (s *server) requireWorking(t *testing.T) {
 	t.Helper()
 	requireAck(t, post(t, s.url("crm"), unchanged()))
@@ -69,7 +71,7 @@ func TestAbsurdRequestLinesAreRefused(t *testing.T) {
 	s.requireWorking(t)
 }
 
-// absurdLines are requests whose first lines no client sends.
+// absurdLines returns requests with request lines that no client sends.
 func absurdLines(path string) []rawRequest {
 	rest := "\r\nHost: localhost\r\n\r\n"
 	return []rawRequest{
@@ -82,7 +84,7 @@ func absurdLines(path string) []rawRequest {
 		{"tabs", "POST\t" + path + "\tHTTP/1.1" + rest, "400"},
 		{"a space before", " POST " + path + " HTTP/1.1" + rest, "400"},
 		{"HTTP/0.9", "GET " + path + "\r\n", "400"},
-		{"HTTP/1.2", "GET " + path + " HTTP/1.2" + rest, "200"}, // RFC 9110, section 2.5: read as the 1.x that is known
+		{"HTTP/1.2", "GET " + path + " HTTP/1.2" + rest, "200"}, // RFC 9110, section 2.5: read as HTTP/1.1
 		{"HTTP/2.0", "GET " + path + " HTTP/2.0" + rest, "505"},
 		{"HTTP/9.9", "GET " + path + " HTTP/9.9" + rest, "505"},
 		{"HTTP/1.1.1", "GET " + path + " HTTP/1.1.1" + rest, "400"},
@@ -96,7 +98,7 @@ func absurdLines(path string) []rawRequest {
 		{"a path as long as fits", "POST /outbound/" + strings.Repeat("a", 60<<10) + " HTTP/1.1" + rest, "404"},
 		{"a NUL in the path", "POST " + path + "\x00 HTTP/1.1" + rest, "400"},
 		{"an escaped NUL", "POST " + path + "%00 HTTP/1.1" + rest, "404"},
-		{"an escape that is none", "POST " + path + "%zz HTTP/1.1" + rest, "400"},
+		{"an invalid escape", "POST " + path + "%zz HTTP/1.1" + rest, "400"},
 		{"escaped line ends", "POST " + path + "%0d%0aX:%20y HTTP/1.1" + rest, "404"},
 		{"dots", "POST /healthz/.." + path + " HTTP/1.1" + rest, "404"},
 		{"escaped dots", "POST /outbound/%2e%2e" + path + " HTTP/1.1" + rest, "404"},
@@ -138,7 +140,7 @@ func TestEveryMethodAndTargetGetsAPlainAnswer(t *testing.T) {
 		{"CONNECT *", 404, false},
 		{"POST /outbound", 404, true},
 		{"POST /outbound/", 404, true},
-		{"POST http://example.test" + path, 200, true}, // RFC 9112, section 3.2.2: servers take any host of ours or not
+		{"POST http://example.test" + path, 200, true}, // RFC 9112, section 3.2.2: any host is accepted
 		{"POST https://user:pass@example.test:1" + path, 200, true},
 		{"POST ftp://example.test" + path, 200, true},
 		{"GET http://example.test/elsewhere", 404, false},
@@ -156,13 +158,14 @@ func TestEveryMethodAndTargetGetsAPlainAnswer(t *testing.T) {
 		case test.isSOAP:
 			checkFault(t, got[0], test.status, soap.FaultClient)
 		case strings.Contains(got[0].contentType, "xml") || len(got[0].body) > 40:
-			t.Errorf("%s: got %+v, want some plain words", test.line, got[0])
+			t.Errorf("%s: got %+v, want a short plain text", test.line, got[0])
 		}
 	}
 	s.requireWorking(t)
 }
 
-// A later version of the protocol has its own ways to hide a request, and none of them is needed.
+// Later versions of the protocol have their own ways to hide a request, and Salesforce needs none
+// of them.
 func TestOnlyHTTP1IsSpoken(t *testing.T) {
 	t.Parallel()
 	s := startRaw(t)
@@ -173,10 +176,11 @@ func TestOnlyHTTP1IsSpoken(t *testing.T) {
 	s.checkRaw(t, []rawRequest{
 		{"HTTP/2 preface", preface + settings, "404"},
 		{"HTTP/2 preface and a message", preface + s.posted(body), "404"},
-		{"Upgrade: h2c", s.head() + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n" +
-			length, "200"},
-		{"Upgrade: websocket", s.head() + "Connection: Upgrade\r\nUpgrade: websocket\r\n" + length, "200"},
-		{"Upgrade: h2c, then HTTP/2", s.head() + "Connection: Upgrade\r\nUpgrade: h2c\r\n" + length + preface + settings,
-			"200 404"},
+		{"Upgrade: h2c", s.head() + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" +
+			"HTTP2-Settings: AAMAAABk\r\n" + length, "200"},
+		{"Upgrade: websocket", s.head() + "Connection: Upgrade\r\nUpgrade: websocket\r\n" + length,
+			"200"},
+		{"Upgrade: h2c, then HTTP/2", s.head() + "Connection: Upgrade\r\nUpgrade: h2c\r\n" + length +
+			preface + settings, "200 404"},
 	})
 }

@@ -4,5 +4,6 @@ package e2e_test
 
 import "syscall"
 
-// dependent is for Linux only: elsewhere a process may outlive a test process that is killed.
+// dependent has an effect on Linux only. Elsewhere a process may outlive a test process that is
+// killed.
 func dependent() *syscall.SysProcAttr { return nil }

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// testTimeout is how long anything may take that should take much less: the tests share the machine with others.
+// testTimeout bounds waits that should be much shorter: the tests share the machine with others.
 const testTimeout = 30 * time.Second
 
-// output collects what a process writes, and may be read meanwhile.
+// output collects what a process writes, and may be read at the same time.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -34,30 +34,32 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// count tells how often a text stands in the output.
+// count returns how often a text occurs in the output.
 func (o *output) count(text string) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return bytes.Count(o.text.Bytes(), []byte(text))
 }
 
-// process is a running binary.
+// process is a running program.
 type process struct {
 	owner          testing.TB
 	cmd            *exec.Cmd
 	stdout, stderr output
-	ended          chan struct{} // closed when it has exited
+	ended          chan struct{} // closed when the process has ended
 }
 
-// spawn starts the binary in a folder, with nothing in its environment but what is given and what any process needs.
-// It is killed at the end of the test at the latest.
+// spawn starts the binary in a folder, with an environment that holds only env and what any process
+// needs. It is killed when the test ends.
 func spawn(tb testing.TB, dir string, env []string, args ...string) *process {
 	tb.Helper()
 	return spawnCommand(tb, dir, env, binary, args...)
 }
 
-// spawnCommand starts any program so.
-func spawnCommand(tb testing.TB, dir string, env []string, program string, args ...string) *process {
+// spawnCommand starts any program in the same way.
+func spawnCommand(
+	tb testing.TB, dir string, env []string, program string, args ...string,
+) *process {
 	tb.Helper()
 	p := &process{owner: tb, cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.SysProcAttr = dir, dependent()
@@ -65,12 +67,12 @@ func spawnCommand(tb testing.TB, dir string, env []string, program string, args 
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	started := make(chan error)
 	go func() {
-		// The kernel ends the process with the thread that started it: the thread has to last as long.
+		// The kernel kills the process when the thread that started it ends.
 		runtime.LockOSThread()
 		err := p.cmd.Start()
 		started <- err
 		if err == nil {
-			_ = p.cmd.Wait() // the exit code is what counts
+			_ = p.cmd.Wait() // callers check the exit code
 			close(p.ended)
 		}
 	}()
@@ -81,9 +83,11 @@ func spawnCommand(tb testing.TB, dir string, env []string, program string, args 
 	return p
 }
 
-// inherited is what a process needs of the environment, and nothing that changes what the binary does.
+// inherited returns the part of the environment that a process needs, without anything that changes
+// what the binary does.
 func inherited() []string {
-	kept := []string{"GORACE=atexit_sleep_ms=0"} // else each process with the race detector takes a second to end
+	// Without it each process with the race detector takes a second to end.
+	kept := []string{"GORACE=atexit_sleep_ms=0"}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "SYSTEMROOT"} {
 		if value, ok := os.LookupEnv(name); ok {
 			kept = append(kept, name+"="+value)
@@ -92,18 +96,19 @@ func inherited() []string {
 	return kept
 }
 
+// cleanUp kills the process, and fails the test if its log shows a data race or a panic.
 func (p *process) cleanUp() {
 	p.kill9()
 	log := p.stderr.String()
 	if strings.Contains(log, "DATA RACE") || strings.Contains(log, "panic: ") {
-		p.owner.Errorf("%v: a race or a panic", p.cmd.Args)
+		p.owner.Errorf("%v: the log shows a data race or a panic", p.cmd.Args)
 	}
 	if p.owner.Failed() {
 		p.owner.Logf("%v wrote:\n%s", p.cmd.Args, log[max(0, len(log)-4000):])
 	}
 }
 
-// kill9 ends the process as a crash of the machine does, if it runs.
+// kill9 kills the process with SIGKILL, if it runs.
 func (p *process) kill9() {
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.owner.Errorf("kill: %v", err)
@@ -111,7 +116,7 @@ func (p *process) kill9() {
 	<-p.ended
 }
 
-// term asks the process to end, and gives its exit code and how long it took.
+// term sends SIGTERM, and returns the exit code and how long the process took to end.
 func (p *process) term() (code int, took time.Duration) {
 	p.owner.Helper()
 	started := time.Now()
@@ -121,7 +126,7 @@ func (p *process) term() (code int, took time.Duration) {
 	return p.wait(), time.Since(started)
 }
 
-// wait gives the exit code as soon as the process has ended by itself.
+// wait waits until the process ends by itself, and returns its exit code.
 func (p *process) wait() int {
 	p.owner.Helper()
 	select {
@@ -133,7 +138,7 @@ func (p *process) wait() int {
 	}
 }
 
-// running tells whether the process has not ended yet.
+// running reports whether the process has not ended yet.
 func (p *process) running() bool {
 	select {
 	case <-p.ended:
@@ -143,13 +148,13 @@ func (p *process) running() bool {
 	}
 }
 
-// eventually asks until it is so, and gives up after a time.
-func eventually(tb testing.TB, within time.Duration, what string, isSo func() bool) {
+// eventually polls a condition until it holds, and fails the test if it does not within a time.
+func eventually(tb testing.TB, within time.Duration, what string, holds func() bool) {
 	tb.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	timeout := time.After(within)
-	for !isSo() {
+	for !holds() {
 		select {
 		case <-ticker.C:
 		case <-timeout:

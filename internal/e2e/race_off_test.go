@@ -6,11 +6,12 @@ import "time"
 
 const raceEnabled = false
 
-// hugeSize is just under the limit of a body.
+// hugeSize is just below the limit of a body, in bytes.
 const hugeSize = 31 << 20
 
-// acksBetweenCrashes is how many notifications are to be acked between two crashes: several transactions are then under way.
+// acksBetweenCrashes is how many notifications are acked between two crashes, enough for several
+// transactions to be open at each.
 const acksBetweenCrashes = 1000
 
-// answersWithin is how soon Salesforce is told to come again when the database is down.
+// answersWithin bounds the time of a 503 while the database is down.
 const answersWithin = 2 * time.Second

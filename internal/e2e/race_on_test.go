@@ -6,13 +6,14 @@ import "time"
 
 const raceEnabled = true
 
-// hugeSize is smaller than without the race detector, which makes reading slow and takes memory that cannot be told from
-// that of the messages.
+// hugeSize is smaller than without the race detector, which slows reading down and takes memory
+// that cannot be told from that of the messages.
 const hugeSize = 2 << 20
 
-// acksBetweenCrashes is how many notifications are to be acked between two crashes: several transactions are then under way.
+// acksBetweenCrashes is how many notifications are acked between two crashes, enough for several
+// transactions to be open at each.
 const acksBetweenCrashes = 300
 
-// answersWithin is how soon Salesforce is told to come again when the database is down, on a machine that the race
-// detector keeps busy.
+// answersWithin bounds the time of a 503 while the database is down. It is longer than without the
+// race detector, which keeps the machine busy.
 const answersWithin = 6 * time.Second

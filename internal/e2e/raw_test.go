@@ -13,27 +13,31 @@ import (
 	"ackbox/store/storetest"
 )
 
-// rawRequest is bytes that no HTTP client sends, and the statuses of all that is answered, as in "200 400".
+// rawRequest is bytes that no HTTP client sends, and the statuses of all answers to them, as in
+// "200 400".
 type rawRequest struct {
 	name, bytes, want string
 }
 
-// raw sends bytes as they are, ends its side, and gives every answer until the server has ended its own.
+// raw sends bytes as they are, closes its side of the connection, and returns every answer that
+// came until the server closed its side.
 func (s *server) raw(t *testing.T, request string) []answer {
 	t.Helper()
 	conn := s.dial(t)
-	// The server may have had enough before all is written: what it answered counts.
+	// The server may answer and close the connection before all is written.
 	_, _ = io.WriteString(conn, request)
 	_ = conn.CloseWrite()
 	got, _ := io.ReadAll(conn)
 	return s.parse(t, got)
 }
 
-// parse reads answers, and makes sure that none tells of the server or repeats what is secret.
+// parse returns the answers, and checks that none names the server software or holds a secret.
 func (s *server) parse(t *testing.T, raw []byte) []answer {
 	t.Helper()
 	token := strings.TrimPrefix(s.paths["crm"], "/outbound/")
-	secrets := []string{token, "SessionMarker", fieldMarker, "goroutine ", "net/http", "\nServer:", "\nX-Powered-By:"}
+	secrets := []string{
+		token, "SessionMarker", fieldMarker, "goroutine ", "net/http", "\nServer:", "\nX-Powered-By:",
+	}
 	for _, secret := range secrets {
 		if bytes.Contains(raw, []byte(secret)) {
 			t.Errorf("%q is in the answer %q", secret, raw)
@@ -46,7 +50,7 @@ func (s *server) parse(t *testing.T, raw []byte) []answer {
 		}
 		response, err := http.ReadResponse(reader, nil)
 		if err != nil {
-			t.Fatalf("got no HTTP: %v: %q", err, raw)
+			t.Fatalf("the answer is not HTTP: %v: %q", err, raw)
 		}
 		if response.ProtoMajor != 1 {
 			t.Errorf("got an answer in %s", response.Proto)
@@ -55,7 +59,7 @@ func (s *server) parse(t *testing.T, raw []byte) []answer {
 	}
 }
 
-// statuses are those of answers, as a raw request wants them.
+// statuses returns the statuses of answers in the form of rawRequest.
 func statuses(answers []answer) string {
 	var all []string
 	for _, a := range answers {
@@ -64,7 +68,7 @@ func statuses(answers []answer) string {
 	return strings.Join(all, " ")
 }
 
-// checkRaw sends each request, and makes sure that nothing but what is wanted is answered, and that a 200 to a POST is
+// checkRaw sends each request and checks the statuses of the answers, and that a 200 to a POST is
 // the Ack.
 func (s *server) checkRaw(t *testing.T, requests []rawRequest) {
 	t.Helper()
@@ -81,21 +85,28 @@ func (s *server) checkRaw(t *testing.T, requests []rawRequest) {
 	}
 }
 
-// startRaw starts an inbox on SQLite with the source crm: what is tested does not reach the database.
+// startRaw starts an inbox on SQLite with the source crm, for tests whose requests do not reach the
+// database.
 func startRaw(t *testing.T, env ...string) *server {
 	t.Helper()
 	return startWith(t, storetest.URL(t, storetest.SQLite), "crm", env...)
 }
 
-// head begins a POST of a message: its request line and the headers that are beside the point.
+// head returns the request line of a POST of a message, its Host and its Content-Type.
 func (s *server) head() string {
-	return "POST " + s.paths["crm"] + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml; charset=UTF-8\r\n"
+	return "POST " + s.paths["crm"] + " HTTP/1.1\r\nHost: localhost\r\n" +
+		"Content-Type: text/xml; charset=UTF-8\r\n"
 }
 
-// posted is a whole request with a body, whose length it announces.
+// posted returns a whole POST request with a body and its Content-Length.
 func (s *server) posted(body string) string {
 	return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", s.head(), len(body), body)
 }
 
-// chunks is a body in one chunk and the last one, without the line that ends the trailers.
+// chunks returns a body in one chunk and the last chunk, without the line that ends the trailers.
 func chunks(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n", len(body), body) }
+
+// get11 returns a GET request with headers, each of which ends with CRLF.
+func get11(path, headers string) string {
+	return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n"
+}

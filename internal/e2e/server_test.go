@@ -12,27 +12,27 @@ import (
 	"ackbox/store/storetest"
 )
 
-// installation is a working folder with settings, in which the binary runs.
+// installation is a working directory and the environment in which the binary runs.
 type installation struct {
 	tb    testing.TB
 	dir   string
 	env   []string
-	paths map[string]string // of the URLs of sources, by name
+	paths map[string]string // of the URLs of the sources, by name
 }
 
-// install makes one. Settings are those of the environment, as in DATABASE_URL=….
+// install creates an installation with settings, such as DATABASE_URL=….
 func install(tb testing.TB, env ...string) *installation {
 	tb.Helper()
 	return &installation{tb: tb, dir: tb.TempDir(), env: env, paths: map[string]string{}}
 }
 
-// result is what a command did.
+// result is what a command printed, and its exit code.
 type result struct {
 	stdout, stderr string
 	code           int
 }
 
-// cli runs a command to its end.
+// cli runs a command until it ends.
 func (in *installation) cli(args ...string) result {
 	in.tb.Helper()
 	p := spawn(in.tb, in.dir, in.env, args...)
@@ -40,7 +40,7 @@ func (in *installation) cli(args ...string) result {
 	return result{p.stdout.String(), p.stderr.String(), code}
 }
 
-// ok runs a command that must succeed, and gives its stdout.
+// ok runs a command that must succeed, and returns its stdout.
 func (in *installation) ok(args ...string) string {
 	in.tb.Helper()
 	got := in.cli(args...)
@@ -50,14 +50,14 @@ func (in *installation) ok(args ...string) string {
 	return got.stdout
 }
 
-// issued is what source add --json and source rotate --json print.
+// issued is the output of source add --json and source rotate --json.
 type issued struct {
 	Name  string `json:"name"`
 	Path  string `json:"path"`
 	Token string `json:"token"`
 }
 
-// add makes a source and remembers its URL.
+// add adds a source and keeps its path.
 func (in *installation) add(name string, flags ...string) issued {
 	in.tb.Helper()
 	out := in.ok(append([]string{"source", "add", name, "--json"}, flags...)...)
@@ -78,7 +78,7 @@ type server struct {
 
 var listening = regexp.MustCompile(`msg=listening addr=(\S+)`)
 
-// serve starts the inbox on a free port and waits until it listens; not for the database.
+// serve starts the inbox on a free port and waits until it listens, but not for the database.
 func (in *installation) serve(flags ...string) *server {
 	in.tb.Helper()
 	in.set("ACKBOX_HOST", "127.0.0.1")
@@ -88,7 +88,8 @@ func (in *installation) serve(flags ...string) *server {
 func (in *installation) serveAt(port string, flags ...string) *server {
 	in.tb.Helper()
 	in.set("PORT", port)
-	s := &server{installation: in, process: spawn(in.tb, in.dir, in.env, append([]string{"serve"}, flags...)...)}
+	args := append([]string{"serve"}, flags...)
+	s := &server{installation: in, process: spawn(in.tb, in.dir, in.env, args...)}
 	eventually(in.tb, testTimeout, "serve listens", func() bool {
 		match := listening.FindStringSubmatch(s.stderr.String())
 		if match != nil {
@@ -100,17 +101,19 @@ func (in *installation) serveAt(port string, flags ...string) *server {
 	if err != nil {
 		in.tb.Fatalf("serve ended: %s", s.stderr.String())
 	}
-	in.set("PORT", port) // so that commands print URLs that work
+	in.set("PORT", port) // commands print URLs with it
 	return s
 }
 
-// set changes a setting.
+// set sets a setting, in place of its former value.
 func (in *installation) set(name, value string) {
-	in.env = slices.DeleteFunc(in.env, func(s string) bool { return strings.HasPrefix(s, name+"=") })
+	in.env = slices.DeleteFunc(in.env, func(s string) bool {
+		return strings.HasPrefix(s, name+"=")
+	})
 	in.env = append(in.env, name+"="+value)
 }
 
-// start makes an installation with settings, and starts its inbox.
+// start creates an installation with settings, starts its inbox and waits until it is ready.
 func start(tb testing.TB, env ...string) *server {
 	tb.Helper()
 	s := install(tb, env...).serve()
@@ -118,7 +121,8 @@ func start(tb testing.TB, env ...string) *server {
 	return s
 }
 
-// startWith makes an installation on a database, a source that may be posted to by anyone, and starts its inbox.
+// startWith creates an installation on a database with a source that any organization may post to,
+// starts its inbox and waits until it is ready.
 func startWith(tb testing.TB, database, source string, env ...string) *server {
 	tb.Helper()
 	in := install(tb, append(env, "DATABASE_URL="+database)...)
@@ -128,7 +132,7 @@ func startWith(tb testing.TB, database, source string, env ...string) *server {
 	return s
 }
 
-// restart starts the inbox again on its old port, once it has ended.
+// restart starts an inbox that has ended again, on the same port.
 func (s *server) restart() {
 	s.tb.Helper()
 	<-s.ended
@@ -145,7 +149,7 @@ func (s *server) base() string {
 	return "http://127.0.0.1:" + port
 }
 
-// url is where a source is posted to.
+// url returns the URL of a source.
 func (s *server) url(source string) string {
 	s.tb.Helper()
 	path, ok := s.paths[source]
@@ -155,7 +159,7 @@ func (s *server) url(source string) string {
 	return s.base() + path
 }
 
-// ready waits until a message would be stored.
+// ready waits until /readyz says that messages are stored, or the process has ended.
 func (s *server) ready() {
 	s.tb.Helper()
 	eventually(s.tb, testTimeout, "ready", func() bool {
@@ -163,7 +167,7 @@ func (s *server) ready() {
 	})
 }
 
-// each runs a test on every database: it gets the DATABASE_URL of an empty one.
+// each runs a test on each database driver, with the DATABASE_URL of an empty database.
 func each(t *testing.T, test func(t *testing.T, database string)) {
 	t.Helper()
 	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {

@@ -2,18 +2,20 @@ package e2e_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// What the messages of these tests are about: only the visible one, which is unchanged(), may be stored, however the
-// other is hidden in it.
+// The notifications of these tests. Only that of the visible message, which is unchanged(), may be
+// stored, however the hidden message is framed.
 const (
 	visibleID = "04lS10000000001IAA"
 	hiddenID  = "04lS10000000666IAA"
 )
 
-// framing is a way to announce a body so that a proxy and a server may see its end in different places.
+// framing is a way to announce a body such that a proxy and a server may see its end in different
+// places.
 type framing struct {
 	name   string
 	header string // between the request's head and the empty line
@@ -21,45 +23,50 @@ type framing struct {
 	want   string
 }
 
-// lengths announce the body by Content-Length alone.
+// lengths returns framings that announce the body by Content-Length alone.
 func lengths(visible, hidden string) []framing {
 	var all []framing
 	wrong := map[string]string{
-		"plus": "+%d", "minus": "-%d", "hexadecimal": "0x%x", "space within": "1 %d", "list": "%d, %[1]d", "float": "%d.0",
-		"exponent": "%de0", "underscore": "1_%d", "overflow": "99999999999999999999%d", "other digits": "٣%d",
-		"vertical tab": "\v%d", "NUL": "%d\x00", "quoted": `"%d"`, "semicolon": "%d;",
+		"plus": "+%d", "minus": "-%d", "hexadecimal": "0x%x", "space within": "1 %d",
+		"list": "%d, %[1]d", "float": "%d.0", "exponent": "%de0", "underscore": "1_%d",
+		"overflow": "99999999999999999999%d", "other digits": "٣%d", "vertical tab": "\v%d",
+		"NUL": "%d\x00", "quoted": `"%d"`, "semicolon": "%d;",
 	}
 	for name, form := range wrong {
 		header := "Content-Length: " + fmt.Sprintf(form, len(visible)) + "\r\n"
 		all = append(all, framing{"length with " + name, header, visible + hidden, "400"})
 	}
 	length := func(n int) string { return fmt.Sprintf("Content-Length: %d\r\n", n) }
+	both := visible + hidden
 	return append(all,
-		framing{"an empty length", "Content-Length: \r\n", visible + hidden, "400"},
-		framing{"two lengths", length(len(visible)) + length(len(visible+hidden)), visible + hidden, "400"},
-		framing{"two lengths, shorter last", length(len(visible+hidden)) + length(len(visible)), visible + hidden, "400"},
-		framing{"a negative length first", length(-1) + length(len(visible)), visible + hidden, "400"},
-		framing{"space before the colon", fmt.Sprintf("Content-Length : %d\r\n", len(visible)), visible + hidden, "400"},
-		framing{"tab before the colon", fmt.Sprintf("Content-Length\t: %d\r\n", len(visible)), visible + hidden, "400"},
-		framing{"space before the name", " " + length(len(visible)), "\r\n" + visible + hidden, "400 400"},
-		framing{"underscore in the name", fmt.Sprintf("Content_Length: %d\r\n", len(visible)), visible + hidden, "400 400"},
+		framing{"an empty length", "Content-Length: \r\n", both, "400"},
+		framing{"two lengths", length(len(visible)) + length(len(both)), both, "400"},
+		framing{"two lengths, shorter last", length(len(both)) + length(len(visible)), both, "400"},
+		framing{"a negative length first", length(-1) + length(len(visible)), both, "400"},
+		framing{"space before the colon", fmt.Sprintf("Content-Length : %d\r\n", len(visible)), both, "400"},
+		framing{"tab before the colon", fmt.Sprintf("Content-Length\t: %d\r\n", len(visible)), both, "400"},
+		framing{"space before the name", " " + length(len(visible)), "\r\n" + both, "400 400"},
+		framing{"underscore in the name", fmt.Sprintf("Content_Length: %d\r\n", len(visible)), both, "400 400"},
 		framing{"no length", "", visible + "\r\n" + hidden, "400 400"},
-		framing{"in the body", length(len(visible + hidden)), visible + hidden, "400"},
-		framing{"a body cut short", length(len(visible+hidden) + 1), visible + hidden, "400"},
+		framing{"in the body", length(len(both)), both, "400"},
+		framing{"a body cut short", length(len(both) + 1), both, "400"},
 	)
 }
 
-// codings announce the body by Transfer-Encoding, mostly with a length that is for somebody else.
+// codings returns framings that announce the body by Transfer-Encoding, most of them with a
+// Content-Length as well.
 func codings(visible, hidden string) []framing {
 	body := chunks(visible) + "\r\n" + hidden
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	var all []framing
 	for value, want := range map[string]string{
-		"chunked": "200", "CHUNKED": "200", "\tchunked": "200", " chunked ": "200", "\r\n chunked": "200",
-		"\vchunked": "400", "\fchunked": "400", "chunked\v": "400", "\"chunked\"": "501", "xchunked": "501",
-		"chunked, identity": "501", "identity, chunked": "501", "chunked, chunked": "501", "gzip, chunked": "501",
-		"identity": "501", "chunked;q=1": "501", "chunked,": "501", ",chunked": "501", "": "501", "chunked\x00": "400",
-		"chunkéd": "501", "ch\r\n unked": "501",
+		"chunked": "200", "CHUNKED": "200", "\tchunked": "200", " chunked ": "200",
+		"\vchunked": "400", "\fchunked": "400", "chunked\v": "400", "chunked\x00": "400",
+		"chunked, identity": "501", "identity, chunked": "501", "chunked, chunked": "501",
+		"gzip, chunked": "501", "identity": "501", "chunked;q=1": "501", "chunked,": "501",
+		",chunked": "501", "": "501", "\"chunked\"": "501", "xchunked": "501",
+		"\r\n chunked": "200",
+		"chunkéd":      "501", "ch\r\n unked": "501",
 	} {
 		name := fmt.Sprintf("coding %q and a length", value)
 		all = append(all, framing{name, length + "Transfer-Encoding: " + value + "\r\n", body, want})
@@ -82,7 +89,7 @@ func codings(visible, hidden string) []framing {
 	)
 }
 
-// chunkings break the form of chunks; all of them would be followed by the hidden request.
+// chunkings returns framings with malformed chunks, after which the hidden request would follow.
 func chunkings(visible, hidden string) []framing {
 	size := fmt.Sprintf("%x", len(visible))
 	after := "\r\n" + visible + "\r\n0\r\n\r\n" + hidden
@@ -91,8 +98,9 @@ func chunkings(visible, hidden string) []framing {
 		all = append(all, framing{name, "Transfer-Encoding: chunked\r\n", body, want})
 	}
 	for _, wrong := range []string{
-		"", "-" + size, "+" + size, "0x" + size, "x", size + "g", size + " 1", "\v" + size, "10000000000000000" + size,
-		"fffffffffffffffff", size + ",", "7fffffffffffffff", size + "\x00", size + "\n" + size,
+		"", "-" + size, "+" + size, "0x" + size, "x", size + "g", size + " 1", "\v" + size,
+		"10000000000000000" + size, "fffffffffffffffff", size + ",", "7fffffffffffffff",
+		size + "\x00", size + "\n" + size,
 	} {
 		add(fmt.Sprintf("chunk size %q", wrong), wrong+after, "400")
 	}
@@ -116,16 +124,20 @@ func chunkings(visible, hidden string) []framing {
 	return all
 }
 
+// framings returns the framings of lengths, codings and chunkings.
+func framings(visible, hidden string) []framing {
+	return slices.Concat(
+		lengths(visible, hidden), codings(visible, hidden), chunkings(visible, hidden))
+}
+
 func TestNoRequestHidesInAnother(t *testing.T) {
 	t.Parallel()
 	s := startRaw(t, "ACKBOX_LOG_LEVEL=debug")
 	visible := string(unchanged())
 	hidden := s.posted(string(envelope(lead(hiddenID, "00QS10000000666IAA", ""))))
 	var requests []rawRequest
-	for _, all := range [][]framing{lengths(visible, hidden), codings(visible, hidden), chunkings(visible, hidden)} {
-		for _, f := range all {
-			requests = append(requests, rawRequest{f.name, s.head() + f.header + "\r\n" + f.body, f.want})
-		}
+	for _, f := range framings(visible, hidden) {
+		requests = append(requests, rawRequest{f.name, s.head() + f.header + "\r\n" + f.body, f.want})
 	}
 	s.checkRaw(t, append(requests, s.oldFramings(visible, hidden)...))
 	for _, n := range s.export() {
@@ -134,11 +146,12 @@ func TestNoRequestHidesInAnother(t *testing.T) {
 		}
 	}
 	s.requireNoSecrets(s.setting("DATABASE_URL"), strings.TrimPrefix(s.paths["crm"], "/outbound/"))
-	// What was hidden is a message like others: nothing but its place kept it out.
+	// The hidden message is a good one: only its place kept it out.
 	s.checkRaw(t, []rawRequest{{"hidden no more", hidden, "200"}})
 }
 
-// oldFramings are those of methods that need no body, and of HTTP/1.0, which has no chunks.
+// oldFramings returns requests with a body whose methods need none, and requests of HTTP/1.0, which
+// has no chunks.
 func (s *server) oldFramings(visible, hidden string) []rawRequest {
 	path := s.paths["crm"]
 	old := "POST " + path + " HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n"
@@ -150,8 +163,8 @@ func (s *server) oldFramings(visible, hidden string) []rawRequest {
 		{"GET with a body", get + length + "\r\n" + hidden, "200"},
 		{"GET with chunks", get + chunked + "\r\n" + chunks(hidden) + "\r\n" + hidden, "200"},
 		{"HTTP/1.0 chunked", old + chunked + "\r\n" + hidden, "400"},
-		{"HTTP/1.0 chunked with a length", old + fmt.Sprintf("Content-Length: %d\r\n", len(visible)) + chunked + "\r\n" +
-			visible + hidden, "200"},
+		{"HTTP/1.0 chunked with a length", old + fmt.Sprintf("Content-Length: %d\r\n", len(visible)) +
+			chunked + "\r\n" + visible + hidden, "200"},
 		{"unknown token", unknown + length + "\r\n" + hidden, "404"},
 		{"unknown token, chunked", unknown + chunked + "\r\n0\r\n\r\n" + hidden, "404"},
 		{"100-continue", s.head() + "Expect: 100-continue\r\n" + length + "\r\n" + hidden, "100 400"},

@@ -30,8 +30,7 @@ func (s *server) dial(t *testing.T) *net.TCPConn {
 // write sends the head of a POST that announces a length, and as much of the body as is given.
 func (s *server) write(t *testing.T, conn net.Conn, id string, length int, body []byte) {
 	t.Helper()
-	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml; charset=UTF-8\r\n"+
-		"X-Request-Id: %s\r\nContent-Length: %d\r\n\r\n", s.paths["crm"], id, length)
+	head := fmt.Sprintf("%sX-Request-Id: %s\r\nContent-Length: %d\r\n\r\n", s.head(), id, length)
 	if _, err := conn.Write(append([]byte(head), body...)); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +45,7 @@ func readAnswer(t *testing.T, conn net.Conn) answer {
 	return read(response)
 }
 
-// interrupted sends half of a body and says that no more comes.
+// interrupted sends half of a body and closes its side of the connection.
 func (s *server) interrupted(t *testing.T, id string) answer {
 	t.Helper()
 	conn, body := s.dial(t), unchanged()
@@ -57,7 +56,8 @@ func (s *server) interrupted(t *testing.T, id string) answer {
 	return readAnswer(t, conn)
 }
 
-// announced says that a body of a length will come, and waits for the answer to that.
+// announced sends a head that announces a body of a length and a smaller body, and waits for the
+// answer.
 func (s *server) announced(t *testing.T, id string, length int) answer {
 	t.Helper()
 	conn := s.dial(t)
@@ -65,13 +65,14 @@ func (s *server) announced(t *testing.T, id string, length int) answer {
 	return readAnswer(t, conn)
 }
 
-// clientHello returns the first record of a TLS handshake, for the versions up to one.
+// clientHello returns the first record of a TLS handshake of a client that speaks the versions up
+// to one.
 func clientHello(version uint16) string {
 	ours, theirs := net.Pipe()
 	config := &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS10, MaxVersion: version}
-	go func() { _ = tls.Client(ours, config).Handshake() }() // until nobody answers
+	go func() { _ = tls.Client(ours, config).Handshake() }() // it fails when the pipe is closed
 	var hello strings.Builder
-	head := make([]byte, 5) // of a record: type, version, length; see RFC 8446, section 5.1
+	head := make([]byte, 5) // of a record: type, version, length, see RFC 8446, section 5.1
 	_, _ = io.ReadFull(theirs, head)
 	hello.Write(head)
 	_, _ = io.CopyN(&hello, theirs, int64(head[3])<<8|int64(head[4]))
