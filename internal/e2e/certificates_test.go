@@ -17,7 +17,7 @@ import (
 	"ackbox/soap"
 )
 
-// pretender says that it has the key of a certificate, but signs with another.
+// pretender claims the public key of a certificate but signs with another key.
 type pretender struct {
 	crypto.Signer
 	public crypto.PublicKey
@@ -25,13 +25,15 @@ type pretender struct {
 
 func (p pretender) Public() crypto.PublicKey { return p.public }
 
-// strangers are the certificates that somebody shows who wants to pass for the sender.
+// strangers returns the certificates of clients that try to pass for the sender.
 func strangers(pinned certificatetest.Signer) map[string]*tls.Certificate {
 	ca := authority()
 	strange := certificatetest.NewCA("Test CA", nil)
 	ended := *pinned.Certificate
 	ended.NotBefore, ended.NotAfter = time.Now().Add(-48*time.Hour), time.Now().Add(-time.Hour)
-	smuggled := &x509.Certificate{Subject: pkix.Name{CommonName: "CN=" + senderName, Organization: []string{senderName}}}
+	smuggled := &x509.Certificate{Subject: pkix.Name{
+		CommonName: "CN=" + senderName, Organization: []string{senderName},
+	}}
 	return map[string]*tls.Certificate{
 		"none":                        nil,
 		"its own with the same name":  newSender(nil).Shown(),
@@ -54,13 +56,14 @@ func TestStrangersCertificatesAreRefusedWhenEnforced(t *testing.T) {
 		in.set("ACKBOX_CLIENT_CA", in.write("ca.pem", ca.PEM()))
 		in.add("crm", "--org", organization)
 		s := in.serve()
-		s.ready() // needs no certificate
+		s.ready() // /readyz needs no certificate
 		requireAck(t, postBy(t, showing(pinned.Shown()), s.url("crm"), one("0001")))
 		requireAck(t, postBy(t, showing(signed.Shown()), s.url("crm"), one("0001")))
 		refused := strangers(pinned)
 		for name, shown := range refused {
 			t.Run(name, func(t *testing.T) {
-				got := postBy(t, showing(shown), s.url("crm"), one("0002"), "X-Client-Cert", escaped(pinned), "Client-Cert", "x")
+				got := postBy(t, showing(shown), s.url("crm"), one("0002"),
+					"X-Client-Cert", escaped(pinned), "Client-Cert", "x")
 				checkFault(t, got, http.StatusForbidden, soap.FaultClient)
 			})
 		}
@@ -70,7 +73,7 @@ func TestStrangersCertificatesAreRefusedWhenEnforced(t *testing.T) {
 			t.Errorf("without the key of the certificate: got %+v, want no connection", got)
 		}
 		if got := s.export(); len(got) != 1 {
-			t.Errorf("got %d notifications, want the sender's one", len(got))
+			t.Errorf("got %d notifications, want that of the sender", len(got))
 		}
 		checkReported(t, s, "client_certificate", http.StatusForbidden, len(refused))
 	})
@@ -94,7 +97,7 @@ func TestStrangersCertificatesAreReportedInReportMode(t *testing.T) {
 	})
 }
 
-// In report mode the operator learns which certificate comes, and can pin it.
+// In report mode the operator sees which certificate the sender shows, and can pin it.
 func TestReportModeShowsTheCertificateToPin(t *testing.T) {
 	t.Parallel()
 	sender := newSender(nil)
@@ -111,8 +114,8 @@ func TestReportModeShowsTheCertificateToPin(t *testing.T) {
 		eventually(t, testTimeout, "the certificate is listed", func() bool {
 			return json.Unmarshal([]byte(s.ok("certificates", "--json")), &seen) == nil
 		})
-		if seen.Source != "crm" || seen.Fingerprint != sender.Fingerprint() || seen.Chain != sender.PEM() ||
-			!strings.Contains(seen.Subject, senderName) || seen.Verdict == "accepted" {
+		if seen.Source != "crm" || seen.Fingerprint != sender.Fingerprint() ||
+			seen.Chain != sender.PEM() || !strings.Contains(seen.Subject, senderName) || seen.Verdict == "accepted" {
 			t.Errorf("got %+v", seen)
 		}
 		s.kill9()
@@ -128,7 +131,8 @@ func TestReportModeShowsTheCertificateToPin(t *testing.T) {
 	})
 }
 
-// Whoever knows the URL shows what he likes: what is remembered of it is no longer than an honest chain.
+// A client that knows the URL can show any chain. No more of it is recorded than the length of a
+// legitimate chain.
 func TestALongChainIsRememberedByItsBeginning(t *testing.T) {
 	t.Parallel()
 	sender := newSender(nil)
@@ -144,14 +148,17 @@ func TestALongChainIsRememberedByItsBeginning(t *testing.T) {
 		return len(seen) == 1
 	})
 	if seen[0].Chain != sender.PEM() {
-		t.Errorf("got a chain of %d bytes, want only the sender's own certificate", len(seen[0].Chain))
+		t.Errorf("got a chain of %d bytes, want only the certificate of the sender",
+			len(seen[0].Chain))
 	}
 }
 
-// A certificate that ends soon is warned of before it does, and a restart does not forget it.
+// /readyz warns of a certificate before it expires, also after a restart.
 func TestReadyzWarnsOfCertificatesThatEndSoon(t *testing.T) {
 	t.Parallel()
-	ending := certificatetest.Sign(&x509.Certificate{NotAfter: time.Now().Add(5*24*time.Hour + time.Hour)}, nil)
+	ending := certificatetest.Sign(&x509.Certificate{
+		NotAfter: time.Now().Add(5*24*time.Hour + time.Hour),
+	}, nil)
 	in := install(t, "ACKBOX_CLIENT_FINGERPRINT="+ending.Fingerprint(), "METRICS_TOKEN="+metricsToken,
 		"DATABASE_URL=sqlite:ackbox.db")
 	in.secure()
@@ -159,14 +166,18 @@ func TestReadyzWarnsOfCertificatesThatEndSoon(t *testing.T) {
 	s := in.serve()
 	s.ready()
 	requireAck(t, postBy(t, showing(ending.Shown()), s.url("crm"), one("0001")))
-	warned := func() bool { return strings.Contains(get(t, s.base()+"/readyz").body, "the first in 5 days") }
+	warned := func() bool {
+		return strings.Contains(get(t, s.base()+"/readyz").body, "the first in 5 days")
+	}
 	eventually(t, testTimeout, "a warning", warned)
 	page := get(t, s.base()+"/metrics", "Authorization", "Bearer "+metricsToken).body
 	if !strings.Contains(page, `ackbox_client_certificate_not_after_seconds{source="crm"} `) ||
 		!strings.Contains(page, "ackbox_tls_certificate_not_after_seconds ") {
-		t.Error("the metrics do not say when the certificates end")
+		t.Error("the metrics do not show when the certificates expire")
 	}
-	eventually(t, testTimeout, "it is written", func() bool { return strings.Contains(s.ok("certificates"), "accepted") })
+	eventually(t, testTimeout, "the certificate is recorded", func() bool {
+		return strings.Contains(s.ok("certificates"), "accepted")
+	})
 	s.kill9()
 	s.restart()
 	s.ready()
@@ -180,23 +191,27 @@ func TestTheServersCertificateIsReadAgainWhenItChanges(t *testing.T) {
 	s := in.serve()
 	s.ready()
 	shown := func() string {
-		conn, err := tls.Dial("tcp", strings.TrimPrefix(s.base(), "https://"), &tls.Config{RootCAs: authority().Pool()})
+		config := &tls.Config{RootCAs: authority().Pool()}
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(s.base(), "https://"), config)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		return certificatetest.Signer{Certificate: conn.ConnectionState().PeerCertificates[0]}.Fingerprint()
+		peer := conn.ConnectionState().PeerCertificates[0]
+		return certificatetest.Signer{Certificate: peer}.Fingerprint()
 	}
 	renewed := newServerCertificate()
-	in.write("key.pem", renewed.KeyPEM()) // for a moment the two do not fit each other
+	in.write("key.pem", renewed.KeyPEM()) // until the next line the key does not match the certificate
 	in.write("cert.pem", renewed.PEM())
-	eventually(t, withinRefresh, "the renewed certificate", func() bool { return shown() == renewed.Fingerprint() })
-	in.write("cert.pem", "rubbish")
+	eventually(t, withinRefresh, "the renewed certificate", func() bool {
+		return shown() == renewed.Fingerprint()
+	})
+	in.write("cert.pem", "invalid")
 	eventually(t, withinRefresh, "a warning", func() bool {
 		return strings.Contains(get(t, s.base()+"/readyz").body, "certificate")
 	})
 	if shown() != renewed.Fingerprint() {
-		t.Error("rubbish took the place of the certificate")
+		t.Error("an invalid file replaced the certificate")
 	}
 }
 
@@ -205,10 +220,13 @@ func escaped(s certificatetest.Signer) string { return url.QueryEscape(s.PEM()) 
 func TestACertificateInAHeaderCountsOnlyFromATrustedProxy(t *testing.T) {
 	t.Parallel()
 	pinned, other := newSender(nil), newSender(nil)
-	escape := func(s certificatetest.Signer) string { return strings.ReplaceAll(escaped(s), "+", "%20") }
+	escape := func(s certificatetest.Signer) string {
+		return strings.ReplaceAll(escaped(s), "+", "%20")
+	}
 	for _, trusted := range []bool{true, false} {
-		in := install(t, "ACKBOX_CLIENT_FINGERPRINT="+pinned.Fingerprint(), "ACKBOX_CLIENT_CERT_MODE=enforce",
-			"ACKBOX_CLIENT_CERT_HEADER=X-Client-Cert", "DATABASE_URL=sqlite:ackbox.db", "TRUSTED_PROXIES=192.0.2.1")
+		in := install(t, "ACKBOX_CLIENT_FINGERPRINT="+pinned.Fingerprint(),
+			"ACKBOX_CLIENT_CERT_MODE=enforce", "ACKBOX_CLIENT_CERT_HEADER=X-Client-Cert",
+			"DATABASE_URL=sqlite:ackbox.db", "TRUSTED_PROXIES=192.0.2.1")
 		if trusted {
 			in.set("TRUSTED_PROXIES", "127.0.0.1")
 		}
@@ -219,11 +237,11 @@ func TestACertificateInAHeaderCountsOnlyFromATrustedProxy(t *testing.T) {
 		for name, test := range map[string]struct {
 			shown  *tls.Certificate
 			header []string
-			acked  bool // by a trusted proxy
+			acked  bool // if the proxy is trusted
 		}{
 			"pinned":                    {nil, []string{"X-Client-Cert", escape(pinned)}, true},
 			"another":                   {nil, []string{"X-Client-Cert", escape(other)}, false},
-			"rubbish":                   {nil, []string{"X-Client-Cert", "%zz"}, false},
+			"invalid":                   {nil, []string{"X-Client-Cert", "%zz"}, false},
 			"in another header":         {nil, []string{"Client-Cert", escape(pinned)}, false},
 			"of the proxy's connection": {pinned.Shown(), nil, false},
 		} {
@@ -238,10 +256,12 @@ func TestACertificateInAHeaderCountsOnlyFromATrustedProxy(t *testing.T) {
 	}
 }
 
-// twice posts a message with the header two times, as when a proxy adds its own to a client's.
+// twice posts a message with two certificate headers, as when a proxy adds its own to that of a
+// client.
 func twice(t *testing.T, url string, first, second string) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(one("0001")))
+	body := bytes.NewReader(one("0001"))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,16 +279,16 @@ func TestInvalidAccessSettingsAreRefused(t *testing.T) {
 	c := newServerCertificate()
 	cert, key := in.write("cert.pem", c.PEM()), in.write("key.pem", c.KeyPEM())
 	other := in.write("other.pem", newServerCertificate().KeyPEM())
-	rubbish := in.write("rubbish.pem", "rubbish")
+	invalid := in.write("invalid.pem", "invalid")
 	secured := []string{"--tls-cert", cert, "--tls-key", key}
 	for name, test := range map[string]struct {
 		flags []string
-		want  string // among the words
+		want  string // a part of the error
 	}{
 		"a key alone":            {[]string{"--tls-key", key}, "TLS_CERT"},
 		"no such file":           {[]string{"--tls-cert", cert, "--tls-key", key + "x"}, "no such file"},
 		"another's key":          {[]string{"--tls-cert", cert, "--tls-key", other}, "private key"},
-		"rubbish":                {[]string{"--tls-cert", rubbish, "--tls-key", key}, "PEM"},
+		"invalid":                {[]string{"--tls-cert", invalid, "--tls-key", key}, "PEM"},
 		"no address":             {[]string{"--trusted-proxies", "proxy.example"}, "trusted proxy"},
 		"no range":               {[]string{"--ranges", "198.51.100.0/99"}, "198.51.100.0/99"},
 		"ranges in clear":        {[]string{"--ranges", "http://example.test/ip-ranges.json"}, "https"},
@@ -279,9 +299,11 @@ func TestInvalidAccessSettingsAreRefused(t *testing.T) {
 		"no fingerprint":         {append(secured, "--client-fingerprint", "abcd"), "64 hex digits"},
 		"a CA without a subject": {append(secured, "--client-ca", cert), "subject"},
 		"a subject without a CA": {append(secured, "--client-subject", senderName), "CAs"},
-		"a CA that is none":      {append(secured, "--client-ca", rubbish, "--client-subject", senderName), "PEM"},
+		"a CA that is none":      {append(secured, "--client-ca", invalid, "--client-subject", senderName), "PEM"},
 		"a header without a proxy": {
-			append(secured, "--client-cert-header", "X-Client-Cert", "--client-fingerprint", c.Fingerprint()), "TRUSTED_PROXIES",
+			append(secured,
+				"--client-cert-header", "X-Client-Cert", "--client-fingerprint", c.Fingerprint()),
+			"TRUSTED_PROXIES",
 		},
 		"a header behind Heroku's router": {
 			[]string{

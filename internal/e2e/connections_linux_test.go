@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// dialFrom connects from an address of the loopback interface, which on Linux has all of 127.0.0.0/8.
+// dialFrom connects from an address of the loopback interface. On Linux a client may use any of
+// 127.0.0.0/8.
 func (s *server) dialFrom(t *testing.T, from string) *net.TCPConn {
 	t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
@@ -28,19 +29,20 @@ func (s *server) dialFrom(t *testing.T, from string) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// flood opens connections from an address, and writes something on each of them.
+// flood opens connections from an address and writes a text on each.
 func (s *server) flood(t *testing.T, from string, connections int, text string) []*net.TCPConn {
 	t.Helper()
 	var all []*net.TCPConn
 	for range connections {
 		conn := s.dialFrom(t, from)
-		_, _ = io.WriteString(conn, text) // it may be closed already, for the next one
+		_, _ = io.WriteString(conn, text) // it may be closed already, to make room
 		all = append(all, conn)
 	}
 	return all
 }
 
-// stillOpen is how many of the connections the server has not closed, as far as that can be seen already.
+// stillOpen returns how many of the connections the server has not closed, as far as the client
+// knows yet.
 func stillOpen(t *testing.T, conns []*net.TCPConn) int {
 	t.Helper()
 	open := 0
@@ -61,7 +63,7 @@ type keepAliveClient struct {
 	*bufio.Reader
 }
 
-// keep connects from an address and posts a message.
+// connectAndPost connects from an address and posts a message.
 func (s *server) connectAndPost(t *testing.T, from string) keepAliveClient {
 	t.Helper()
 	conn := s.dialFrom(t, from)
@@ -70,7 +72,7 @@ func (s *server) connectAndPost(t *testing.T, from string) keepAliveClient {
 	return k
 }
 
-// again posts a message on a connection that was kept, which must be acked.
+// postAgain posts a message on the same connection. It must be acked.
 func (s *server) postAgain(t *testing.T, k keepAliveClient) {
 	t.Helper()
 	if _, err := io.WriteString(k.TCPConn, s.posted(string(unchanged()))); err != nil {
@@ -83,19 +85,20 @@ func (s *server) postAgain(t *testing.T, k keepAliveClient) {
 	requireAck(t, read(response))
 }
 
-// startWithAdmin starts an inbox that tells how many goroutines it has.
+// startWithAdmin starts an inbox with an admin address, whose metrics count the goroutines.
 func startWithAdmin(t *testing.T, env ...string) *server {
 	t.Helper()
 	return startRaw(t, append(env, "ACKBOX_ADMIN_ADDR="+freeAddr(t))...)
 }
 
-// requireBoundedResources makes sure that connections take no more of the process than so many do.
+// requireBoundedResources checks that the process uses no more goroutines, files and memory than a
+// number of connections may need.
 func (s *server) requireBoundedResources(t *testing.T, connections int) {
 	t.Helper()
 	var got sample
 	eventually(t, testTimeout, "the goroutines of closed connections end", func() bool {
 		got = s.sample(t)
-		return got.goroutines < 2*connections+100 // one for each, and another while it waits with a request
+		return got.goroutines < 2*connections+100 // two each while a request is read
 	})
 	t.Logf("%v; peak memory %d MiB", got, s.peakMemory()>>20)
 	if got.files > connections+100 {
@@ -111,7 +114,7 @@ func TestAThousandIdleConnectionsHoldNobodyUp(t *testing.T) {
 	const idle = 1000
 	s := startWithAdmin(t)
 	good := s.connectAndPost(t, "127.0.0.1")
-	conns := s.flood(t, "127.0.0.2", idle, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	conns := s.flood(t, "127.0.0.2", idle, get11("/healthz", ""))
 	for range 20 {
 		s.postAgain(t, good)
 		requireAck(t, post(t, s.url("crm"), unchanged()))
@@ -139,7 +142,7 @@ func TestAFloodOfConnectionsHurtsOnlyItsAddress(t *testing.T) {
 				good = append(good, s.connectAndPost(t, "127.0.0.1"))
 			}
 			conns := s.flood(t, "127.0.0.2", flood, strings.Replace(test, "%s", s.paths["crm"], 1))
-			s.connectAndPost(t, "127.0.0.3") // who comes now gets in
+			s.connectAndPost(t, "127.0.0.3") // a new client gets a connection
 			for range 5 {
 				for _, k := range good {
 					s.postAgain(t, k)
@@ -147,7 +150,7 @@ func TestAFloodOfConnectionsHurtsOnlyItsAddress(t *testing.T) {
 			}
 			const most = limit - keepers - 1
 			got := 0
-			eventually(t, testTimeout, "no more of the flood is open than there is room for", func() bool {
+			eventually(t, testTimeout, "the flood is cut down to the room for it", func() bool {
 				got = stillOpen(t, conns)
 				return got <= most
 			})
@@ -159,14 +162,15 @@ func TestAFloodOfConnectionsHurtsOnlyItsAddress(t *testing.T) {
 	}
 }
 
-// An attacker with many addresses takes the place of those who hold more than one connection, and never the last one.
+// An attacker with many addresses only takes the connections of clients that hold several, and
+// never the last one of a client.
 func TestAFloodFromManyAddressesLeavesEachSenderOne(t *testing.T) {
 	t.Parallel()
 	const limit, addresses, each = 200, 100, 10
 	s := startWithAdmin(t, fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", limit))
 	good := s.connectAndPost(t, "127.0.0.1")
 	for i := range addresses {
-		s.flood(t, fmt.Sprintf("127.0.1.%d", i+1), each, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		s.flood(t, fmt.Sprintf("127.0.1.%d", i+1), each, get11("/healthz", ""))
 		s.postAgain(t, good)
 	}
 	s.connectAndPost(t, "127.0.0.3")
@@ -179,7 +183,8 @@ func TestALimitOfNoConnectionsIsAWrongSetting(t *testing.T) {
 	in := install(t, "PORT=0")
 	for _, limit := range []string{"0", "-1", "many"} {
 		in.set("ACKBOX_MAX_CONNECTIONS", limit)
-		if got := in.cli("serve"); got.code != 2 || !strings.Contains(got.stderr, "max-connections") {
+		got := in.cli("serve")
+		if got.code != 2 || !strings.Contains(got.stderr, "max-connections") {
 			t.Errorf("%s: got %+v, want exit code 2 and why", limit, got)
 		}
 	}

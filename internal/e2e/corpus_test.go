@@ -12,12 +12,12 @@ import (
 	"ackbox/soap"
 )
 
-// corpus gives the real request bodies in the folder that ACKBOX_CORPUS names, by file name.
+// corpus returns the real request bodies in the folder that ACKBOX_CORPUS names, by file name.
 func corpus(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	folder := os.Getenv("ACKBOX_CORPUS")
 	if folder == "" {
-		tb.Skip("ACKBOX_CORPUS does not name the folder of real request bodies")
+		tb.Skip("ACKBOX_CORPUS names no folder of real request bodies")
 	}
 	paths, err := filepath.Glob(filepath.Join(folder, "envelopes", "*.xml"))
 	if err != nil || len(paths) == 0 {
@@ -34,18 +34,18 @@ func corpus(tb testing.TB) map[string][]byte {
 	return bodies
 }
 
-// isReadable tells the real bodies from those that their publishers broke on purpose.
+// isReadable reports whether a real body is valid. Its publisher broke some on purpose.
 func isReadable(name string) bool {
 	return !strings.HasPrefix(name, "broken_missing") && !strings.HasPrefix(name, "synthetic_empty")
 }
 
-// delivery is a real body and the source of its own that it is posted to.
+// delivery is a real body and the source that it alone is posted to.
 type delivery struct {
 	sent
 	file, source string
 }
 
-// deliveries makes a source for each readable body, open to its organization alone.
+// deliveries adds a source for each readable body, to which only its organization may post.
 func deliveries(tb testing.TB, in *installation) []delivery {
 	tb.Helper()
 	bodies := corpus(tb)
@@ -62,7 +62,7 @@ func deliveries(tb testing.TB, in *installation) []delivery {
 
 func TestRealBodiesAreStoredOnceAndAsSent(t *testing.T) {
 	t.Parallel()
-	corpus(t) // skips without one
+	corpus(t) // skips the test without one
 	each(t, func(t *testing.T, database string) {
 		in := install(t, "DATABASE_URL="+database)
 		all := deliveries(t, in)
@@ -120,7 +120,8 @@ func requireAsSent(t *testing.T, d delivery, stored []line) {
 		byID[l.NotificationID] = l
 	}
 	if len(stored) != len(d.notifications) || len(byID) != len(stored) {
-		t.Errorf("%s: got %d notifications with %d ids, want %d", d.file, len(stored), len(byID), len(d.notifications))
+		t.Errorf("%s: got %d notifications with %d ids, want %d",
+			d.file, len(stored), len(byID), len(d.notifications))
 	}
 	for _, n := range d.notifications {
 		l, ok := byID[n.id]
@@ -131,10 +132,10 @@ func requireAsSent(t *testing.T, d delivery, stored []line) {
 			t.Errorf("%s: got organization %s and revision %d", d.file, l.OrganizationID, l.Revision)
 		case !n.hasRecord:
 			if l.ObjectType != nil || l.RecordID != nil || string(l.Fields) != "null" {
-				t.Errorf("%s: got a record of %s, which came without one", d.file, n.id)
+				t.Errorf("%s: got a record of %s, which was sent without one", d.file, n.id)
 			}
 		case l.ObjectType == nil || *l.ObjectType != n.objectType:
-			t.Errorf("%s: %s has not the type %s", d.file, n.id, n.objectType)
+			t.Errorf("%s: %s is not of the type %s", d.file, n.id, n.objectType)
 		default:
 			requireFields(t, d.file, n, l)
 		}
@@ -149,17 +150,18 @@ func requireFields(t *testing.T, file string, n sentNotification, l line) {
 		return
 	}
 	for i, f := range n.fields {
-		if stored[i].name != f.name || !f.says(stored[i].value) {
-			t.Errorf("%s: %s: got %s = %#v, want %s = %q (nil: %t)", file, n.id, stored[i].name, stored[i].value,
-				f.name, f.text, f.isNil)
+		if stored[i].name != f.name || !f.matches(stored[i].value) {
+			t.Errorf("%s: %s: got %s = %#v, want %s = %q (nil: %t)",
+				file, n.id, stored[i].name, stored[i].value, f.name, f.text, f.isNil)
 		}
 		if f.name == "Id" && (l.RecordID == nil || *l.RecordID != f.text) {
-			t.Errorf("%s: %s: the record's id is not %q", file, n.id, f.text)
+			t.Errorf("%s: %s: the id of the record is not %q", file, n.id, f.text)
 		}
 	}
 }
 
-// requireAdded makes sure that what was stored still is, and that one revision came for each of the revised.
+// requireAdded checks that what was stored still is, and that one revision was added for each of
+// the revised notifications.
 func requireAdded(t *testing.T, s *server, before map[string][]line, revised map[string]string) {
 	t.Helper()
 	now := bySource(s.export())

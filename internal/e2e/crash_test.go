@@ -10,8 +10,9 @@ func TestSendCarriesOnWhenTheInboxIsKilled(t *testing.T) {
 	each(t, func(t *testing.T, database string) {
 		s := startWith(t, database, "crm")
 		file := filepath.Join(s.dir, "acked.txt")
-		send := spawn(t, s.dir, nil, "send", s.url("crm"), "--count", "100000", "--concurrency", "16",
-			"--retry", "--first-retry", "50ms", "--max-retry", "200ms", "--acked", file)
+		send := spawn(t, s.dir, nil, "send", s.url("crm"), "--count", "100000",
+			"--concurrency", "16", "--retry", "--first-retry", "50ms", "--max-retry", "200ms",
+			"--acked", file)
 		for range 2 {
 			s.requireAcks(acksBetweenCrashes)
 			s.kill9()
@@ -20,7 +21,7 @@ func TestSendCarriesOnWhenTheInboxIsKilled(t *testing.T) {
 		s.requireAcks(acksBetweenCrashes)
 		s.kill9()
 		if code, _ := send.term(); code != 1 {
-			t.Errorf("got exit code %d of a send that was stopped, want 1", code)
+			t.Errorf("got exit code %d of a stopped send, want 1", code)
 		}
 		s.restart()
 		s.ready()
@@ -28,10 +29,12 @@ func TestSendCarriesOnWhenTheInboxIsKilled(t *testing.T) {
 	})
 }
 
-// requireAcks waits until the inbox, since its start, has acked some messages.
+// requireAcks waits until the inbox has acked n messages since its start.
 func (s *server) requireAcks(n int) {
 	s.tb.Helper()
-	eventually(s.tb, testTimeout, "messages are acked", func() bool { return s.stderr.count(`msg="message acked"`) >= n })
+	eventually(s.tb, testTimeout, "messages are acked", func() bool {
+		return s.stderr.count(`msg="message acked"`) >= n
+	})
 }
 
 func TestSendCountsWhatIsAcked(t *testing.T) {
@@ -39,8 +42,8 @@ func TestSendCountsWhatIsAcked(t *testing.T) {
 	each(t, func(t *testing.T, database string) {
 		s := startWith(t, database, "crm")
 		file := filepath.Join(s.dir, "acked.txt")
-		flags := []string{"send", s.url("crm"), "--count", "50", "--concurrency", "16", "--notifications", "1-100",
-			"--seed", "7", "--acked", file}
+		flags := []string{"send", s.url("crm"), "--count", "50", "--concurrency", "16",
+			"--notifications", "1-100", "--seed", "7", "--acked", file}
 		s.ok(flags...)
 		first := s.export()
 		found := requireStoredOnce(t, lines(t, file), first)

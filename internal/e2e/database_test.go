@@ -39,7 +39,7 @@ func TestADatabaseThatComesAndGoes(t *testing.T) {
 	l := s.startSending("crm", simulate.ClientOptions{}, simulate.SenderOptions{Retry: retry})
 	for range 2 {
 		l.awaitAcks(acksBetweenCrashes)
-		stop(true) // in the middle of the load, as when the machine crashes
+		stop(true) // under load, as when the machine crashes
 		s.requireUnavailable()
 		goOn()
 	}
@@ -47,7 +47,7 @@ func TestADatabaseThatComesAndGoes(t *testing.T) {
 	l.stop()
 	requireStoredOnce(t, append(l.ids, "04lS10000000001IAA"), s.export())
 	if log := s.stderr.String(); !strings.Contains(log, "database unavailable") {
-		t.Error("the log does not say that the database was away")
+		t.Error("the log does not say that the database was unavailable")
 	}
 	if code, _ := s.term(); code != 0 {
 		t.Errorf("got exit code %d, want 0", code)

@@ -7,23 +7,28 @@ import (
 	"testing"
 )
 
-var sendLine = regexp.MustCompile(`(?m)^ *go run ./cmd/ackbox (send (http://localhost:\d+/outbound/\S+))$`)
+var sendLine = regexp.MustCompile(
+	`(?m)^ *go run ./cmd/ackbox (send (http://localhost:\d+/outbound/\S+))$`)
 
-// The newcomer sets nothing; PORT is set here because the tests need a free one.
+// A first user sets nothing. PORT is set here because the tests need a free port.
 func TestFirstStartPrintsCommandsThatWork(t *testing.T) {
 	t.Parallel()
 	s := install(t).serveAt("0")
-	eventually(t, testTimeout, "a line to send with", func() bool { return sendLine.MatchString(s.stdout.String()) })
+	eventually(t, testTimeout, "a command to send with", func() bool {
+		return sendLine.MatchString(s.stdout.String())
+	})
 	match := sendLine.FindStringSubmatch(s.stdout.String())
 	if got := strings.Count(s.stdout.String(), match[2]); got != 2 {
-		t.Errorf("got the URL %d times, want it by itself and in the line to send with:\n%s", got, &s.stdout)
+		t.Errorf("got the URL %d times, want it alone and in the command to send with:\n%s",
+			got, &s.stdout)
 	}
-	eventually(t, testTimeout, "serve says that it accepts any organization", func() bool {
+	eventually(t, testTimeout, "serve warns that any organization may post", func() bool {
 		return strings.Contains(s.stderr.String(), "any organization may post")
 	})
 	s.ok(strings.Fields(match[1])...)
-	if got := s.export(); len(got) != 1 || got[0].Source != "default" || *got[0].ObjectType != "Lead" {
-		t.Errorf("got %+v, want the Lead that was sent to default", got)
+	stored := s.export()
+	if len(stored) != 1 || stored[0].Source != "default" || *stored[0].ObjectType != "Lead" {
+		t.Errorf("got %+v, want the Lead that was sent to default", stored)
 	}
 	s.ok("send", match[2], "--count", "3", "--notifications", "20")
 	requireNumbers(t, s.export(), 61)
@@ -39,7 +44,7 @@ func TestFirstStartPrintsCommandsThatWork(t *testing.T) {
 	}
 }
 
-// requireNumbers makes sure that the fields which the WSDL types are typed.
+// requireNumbers checks that the fields with types in the WSDL have these types.
 func requireNumbers(t *testing.T, lines []line, want int) {
 	t.Helper()
 	if len(lines) != want {

@@ -11,8 +11,8 @@ import (
 	"ackbox/store/storetest"
 )
 
-// TestHeroku builds as Heroku's Go buildpack does and runs the Procfile's lines: release before a new version starts,
-// then web, with what a dyno's environment has.
+// TestHeroku builds as the Go buildpack of Heroku does, and runs the commands of the Procfile in
+// the environment of a dyno: release before a new version starts, then web.
 func TestHeroku(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../..")
@@ -21,13 +21,14 @@ func TestHeroku(t *testing.T) {
 	}
 	app := t.TempDir()
 	build := exec.Command("go", "install", "./cmd/...")
-	build.Dir, build.Env = root, append(os.Environ(), "GOBIN="+filepath.Join(app, "bin"), "CGO_ENABLED=0")
+	build.Dir = root
+	build.Env = append(os.Environ(), "GOBIN="+filepath.Join(app, "bin"), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, output)
 	}
 	lines := procfile(t, filepath.Join(root, "Procfile"))
-	in := install(t, "DYNO=web.1", "DATABASE_URL="+storetest.URL(t, storetest.Postgres), "ACKBOX_HOST=127.0.0.1",
-		"HEROKU_APP_DEFAULT_DOMAIN_NAME=inbox-0123.herokuapp.com", "PORT=0")
+	in := install(t, "DYNO=web.1", "DATABASE_URL="+storetest.URL(t, storetest.Postgres),
+		"ACKBOX_HOST=127.0.0.1", "HEROKU_APP_DEFAULT_DOMAIN_NAME=inbox-0123.herokuapp.com", "PORT=0")
 	in.dir = app
 
 	release := in.shell(lines["release"])
@@ -38,7 +39,7 @@ func TestHeroku(t *testing.T) {
 	url := strings.TrimSpace(added.stdout)
 	path, ok := strings.CutPrefix(url, "https://inbox-0123.herokuapp.com")
 	if !ok {
-		t.Fatalf("got the URL %q, want one of the app's domain", url)
+		t.Fatalf("got the URL %q, want one in the domain of the app", url)
 	}
 	in.paths["crm"] = path
 
@@ -65,7 +66,7 @@ func (in *installation) shell(line string) *process {
 	return spawnCommand(in.tb, in.dir, in.env, "sh", "-c", line)
 }
 
-// procfile reads the process types with their command lines.
+// procfile returns the command lines of a Procfile by process type.
 func procfile(t *testing.T, path string) map[string]string {
 	t.Helper()
 	file, err := os.Open(path)

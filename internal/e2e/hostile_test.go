@@ -12,7 +12,7 @@ import (
 	"ackbox/soap"
 )
 
-// What must not be found anywhere but in the one field that was stored.
+// Markers that must be found nowhere, except for fieldMarker in the field that was stored.
 const (
 	sessionMarker = "00DS10000004acK!SessionMarkerSessionMarker"
 	fieldMarker   = "FieldMarkerFieldMarker"
@@ -22,7 +22,7 @@ const (
 // stranger is an organization that may not post.
 const stranger = "00DS10000009ZZZMAA"
 
-const bodyLimit = 1 << 20 // of the server of these tests, so that bodies over it are small
+const bodyLimit = 1 << 20 // of the servers of these tests, so that bodies over it are small
 
 // hostile is a request that must not be acked.
 type hostile struct {
@@ -30,18 +30,20 @@ type hostile struct {
 	body   []byte
 	header []string
 	status int
-	cause  string // "" when it is not to be recorded
+	cause  string // empty if the refusal is not recorded
 
-	method  string // POST when empty
-	source  string // "crm" when empty
+	method  string // POST if empty
+	source  string // "crm" if empty
 	token   string // instead of a source
 	chunked bool
 }
 
-// good is a message that would be acked, with the markers in it.
+// good returns a changed copy of a message that would be acked and that holds the markers.
 func good(change func(string) string) []byte {
-	text := string(envelope(lead("04lS10000000001IAA", "00QS10000000001IAA", "<sf:City>"+fieldMarker+"</sf:City>")))
-	text = strings.Replace(text, `<SessionId xsi:nil="true"/>`, "<SessionId>"+sessionMarker+"</SessionId>", 1)
+	city := "<sf:City>" + fieldMarker + "</sf:City>"
+	text := string(envelope(lead("04lS10000000001IAA", "00QS10000000001IAA", city)))
+	session := "<SessionId>" + sessionMarker + "</SessionId>"
+	text = strings.Replace(text, `<SessionId xsi:nil="true"/>`, session, 1)
 	return []byte(change(text))
 }
 
@@ -58,7 +60,7 @@ func unchanged() []byte { return good(func(text string) string { return text }) 
 
 const declaration = `<?xml version="1.0" encoding="UTF-8"?>`
 
-// bad is a message whose body is at fault.
+// bad returns a message whose body must be refused.
 func bad(name string, status int, cause string, body []byte) hostile {
 	return hostile{name: name, body: body, status: status, cause: cause}
 }
@@ -66,7 +68,8 @@ func bad(name string, status int, cause string, body []byte) hostile {
 func hostileXML() []hostile {
 	laughs := `<!DOCTYPE lolz [<!ENTITY a "` + fieldMarker + `"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">` +
 		`<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;">]>`
-	laughing := bytes.Replace(with(fieldMarker, "&d;"), []byte(declaration), []byte(declaration+laughs), 1)
+	laughing := with(fieldMarker, "&d;")
+	laughing = bytes.Replace(laughing, []byte(declaration), []byte(declaration+laughs), 1)
 	many := strings.Repeat(lead("04lS10000000001IAA", "00QS10000000001IAA", ""), 101)
 	deep := strings.Repeat("<sf:a>", 40) + fieldMarker + strings.Repeat("</sf:a>", 40)
 	twice := append(unchanged(), bytes.TrimPrefix(unchanged(), []byte(declaration))...)
@@ -98,9 +101,11 @@ func hostileXML() []hostile {
 	}
 }
 
-// badHeader is a message of which one header is at fault.
+// badHeader returns a message with one header for which it must be refused.
 func badHeader(name, cause, header, value string) hostile {
-	return hostile{name: name, body: unchanged(), status: 415, cause: cause, header: []string{header, value}}
+	return hostile{
+		name: name, body: unchanged(), status: 415, cause: cause, header: []string{header, value},
+	}
 }
 
 func hostileHTTP() []hostile {
@@ -125,7 +130,7 @@ func before(text, mark string) string {
 	return text
 }
 
-// inUTF16 encodes a text, little-endian with a byte order mark.
+// inUTF16 encodes a text in little-endian UTF-16 with a byte order mark.
 func inUTF16(text string) []byte {
 	encoded := []byte{0xff, 0xfe}
 	for _, unit := range utf16.Encode([]rune(text)) {
@@ -147,17 +152,22 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 		recorded := map[string]hostile{} // by request id
 		all := append(hostileXML(), hostileHTTP()...)
 		for _, h := range all {
-			t.Run(h.name, func(t *testing.T) { checkFault(t, s.attack(t, h), h.status, soap.FaultClient) })
+			t.Run(h.name, func(t *testing.T) {
+				checkFault(t, s.attack(t, h), h.status, soap.FaultClient)
+			})
 			if h.cause != "" {
 				recorded[h.name] = h
 			}
 		}
 		cut := hostile{name: "interrupted", status: 400, cause: "interrupted"}
-		t.Run(cut.name, func(t *testing.T) { checkFault(t, s.interrupted(t, cut.name), cut.status, soap.FaultClient) })
+		t.Run(cut.name, func(t *testing.T) {
+			checkFault(t, s.interrupted(t, cut.name), cut.status, soap.FaultClient)
+		})
 		recorded[cut.name] = cut
 		announced := hostile{name: "announced", status: 413, cause: "too_large"}
 		t.Run(announced.name, func(t *testing.T) {
-			checkFault(t, s.announced(t, announced.name, bodyLimit+1), announced.status, soap.FaultClient)
+			got := s.announced(t, announced.name, bodyLimit+1)
+			checkFault(t, got, announced.status, soap.FaultClient)
 		})
 		recorded[announced.name] = announced
 
@@ -165,12 +175,12 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 		if got := s.export(); len(got) != 0 {
 			t.Errorf("got %d notifications, want none", len(got))
 		}
-		requireAck(t, post(t, s.url("crm"), unchanged())) // nothing but what was changed was wrong
+		requireAck(t, post(t, s.url("crm"), unchanged())) // only the changes were wrong
 		s.requireNoSecrets(database, crm.Token, off.Token)
 	})
 }
 
-// attack sends a hostile request, which its name identifies.
+// attack sends a hostile request, with its name as the request id.
 func (s *server) attack(t *testing.T, h hostile) answer {
 	t.Helper()
 	url := s.base() + "/outbound/" + strings.TrimPrefix(h.token, "/")
@@ -186,23 +196,24 @@ func (s *server) attack(t *testing.T, h hostile) answer {
 	}
 	var body io.Reader = bytes.NewReader(h.body)
 	if h.chunked {
-		body = struct{ io.Reader }{body} // whose length nobody knows
+		body = struct{ io.Reader }{body} // of unknown length
 	}
 	return do(t, h.method, url, body, append(h.header, "X-Request-Id", h.name)...)
 }
 
-// checkRecorded compares the recorded refusals with those that are to be.
+// checkRecorded compares the recorded refusals with those that are wanted.
 func checkRecorded(t *testing.T, refusals []refusal, want map[string]hostile) {
 	t.Helper()
 	for _, r := range refusals {
 		h, ok := want[r.RequestID]
 		if !ok {
-			t.Errorf("%s: recorded, and should not be: %+v", r.RequestID, r)
+			t.Errorf("%s: recorded, want no record: %+v", r.RequestID, r)
 			continue
 		}
 		delete(want, r.RequestID)
 		if r.Cause != h.cause || r.Status != h.status || r.Source != "crm" || r.Detail == "" {
-			t.Errorf("%s: got %+v, want the cause %s and the status %d for crm", h.name, r, h.cause, h.status)
+			t.Errorf("%s: got %+v, want the cause %s and the status %d for crm",
+				h.name, r, h.cause, h.status)
 		}
 		if r.RemoteAddr != "127.0.0.1" || !timeForm.MatchString(r.RefusedAt) {
 			t.Errorf("%s: got address %q and time %q", h.name, r.RemoteAddr, r.RefusedAt)

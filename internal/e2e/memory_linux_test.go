@@ -11,11 +11,12 @@ import (
 	"testing"
 )
 
-// memoryLimit is what the process may take at most, whatever is posted: a small dyno has 512 MiB, and not for it alone.
+// memoryLimit bounds the memory of the process, whatever is posted: a small dyno has 512 MiB, and
+// not for this process alone.
 const memoryLimit = 384 << 20
 
-// huge makes the hostile bodies that cost a decoder most, as far as it can be told beforehand. They are made one at a
-// time, and are not kept: the tests need memory, too.
+// huge makes the hostile bodies that are expected to cost a decoder most. They are made one at a
+// time and not kept, because the tests need memory as well.
 var huge = []struct {
 	name string
 	make func() []byte
@@ -37,15 +38,15 @@ var huge = []struct {
 	}},
 }
 
-// padded is a message of another organization with a field in it that repeats a text until the body is huge: when it
-// can be read to its end, it is refused after that.
+// padded returns a message of another organization with a field that repeats a text until the body
+// is huge. If the body can be read to its end, it is refused after that.
 func padded(begin, repeated, end string) []byte {
 	body := envelope(lead("04lS10000000001IAA", "00QS10000000001IAA",
 		begin+strings.Repeat(repeated, hugeSize/len(repeated))+end))
 	return bytes.Replace(body, []byte(organization), []byte(stranger), 1)
 }
 
-// A refused message does not reach the database, so one kind of it is enough here.
+// A refused message does not reach the database, so one driver is enough here.
 func TestHugeHostileMessagesTakeBoundedMemory(t *testing.T) {
 	t.Parallel()
 	in := install(t)
@@ -59,7 +60,7 @@ func TestHugeHostileMessagesTakeBoundedMemory(t *testing.T) {
 	}
 	s.requireBoundedMemory("one after the other")
 	var wait sync.WaitGroup
-	for _, h := range huge[:4] { // 20 at once, of those that are read to their end
+	for _, h := range huge[:4] { // 20 at once, of the bodies that are read to their end
 		body := h.make()
 		for range 5 {
 			wait.Go(func() {
@@ -81,12 +82,13 @@ func TestAHugeMessageIsStored(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
 		s := startWith(t, database, "crm")
-		body := bytes.Replace(padded("<sf:City>", "a", "</sf:City>"), []byte(stranger), []byte(organization), 1)
+		body := padded("<sf:City>", "a", "</sf:City>")
+		body = bytes.Replace(body, []byte(stranger), []byte(organization), 1)
 		requireAck(t, post(t, s.url("crm"), body))
 		if got := s.export(); len(got) != 1 || len(got[0].Fields) < hugeSize {
-			t.Error("not stored as a whole")
+			t.Error("the message is not stored whole")
 		}
-		s.requireBoundedMemory("with one that is stored")
+		s.requireBoundedMemory("with a huge message stored")
 	})
 }
 
@@ -101,7 +103,7 @@ func (s *server) requireBoundedMemory(when string) {
 	}
 }
 
-// peakMemory is the most that the server has had of the machine's memory, in bytes.
+// peakMemory returns the peak resident memory of the server, in bytes.
 func (s *server) peakMemory() int64 {
 	s.tb.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))

@@ -18,17 +18,19 @@ const (
 	action       = "04kS10000000001IAA"
 )
 
-// lead is a notification of a Lead; fields are elements such as <sf:City>Bonn</sf:City>.
+// lead returns a notification of a Lead. Fields holds elements such as <sf:City>Bonn</sf:City>.
 func lead(id, record, fields string) string {
 	return fmt.Sprintf(`<Notification><Id>%s</Id><sObject xsi:type="sf:Lead" `+
-		`xmlns:sf="urn:sobject.enterprise.soap.sforce.com"><sf:Id>%s</sf:Id>%s</sObject></Notification>`, id, record, fields)
+		`xmlns:sf="urn:sobject.enterprise.soap.sforce.com"><sf:Id>%s</sf:Id>%s</sObject></Notification>`,
+		id, record, fields)
 }
 
-// envelope is a message with notifications.
+// envelope returns a message with notifications.
 func envelope(notifications ...string) []byte {
 	return []byte(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
 		`<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" ` +
-		`xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">` +
+		`xmlns:xsd="http://www.w3.org/2001/XMLSchema" ` +
+		`xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">` +
 		`<soapenv:Body><notifications xmlns="http://soap.sforce.com/2005/09/outbound">` +
 		`<OrganizationId>` + organization + `</OrganizationId><ActionId>` + action + `</ActionId>` +
 		`<SessionId xsi:nil="true"/><EnterpriseUrl>https://example.test/c</EnterpriseUrl>` +
@@ -36,7 +38,7 @@ func envelope(notifications ...string) []byte {
 		`</notifications></soapenv:Body></soapenv:Envelope>`)
 }
 
-// generator makes messages about Leads, always the same for a seed.
+// generator returns a generator of messages of Leads, which are the same for the same seed.
 func generator(tb testing.TB, seed uint64) *simulate.Generator {
 	tb.Helper()
 	definitions, err := wsdl.Embedded()
@@ -74,13 +76,13 @@ type line struct {
 	ChangedAt      *string         `json:"changed_at"`
 }
 
-// export gives what is stored.
+// export returns what is stored.
 func (in *installation) export(flags ...string) []line {
 	in.tb.Helper()
 	return decodeLines[line](in.tb, in.ok(append([]string{"export"}, flags...)...))
 }
 
-// decodeLines reads lines of JSON with nothing in them that T does not name.
+// decodeLines decodes lines of JSON that have no members which T does not name.
 func decodeLines[T any](tb testing.TB, text string) []T {
 	tb.Helper()
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -106,16 +108,16 @@ func decodeLines[T any](tb testing.TB, text string) []T {
 // pair is a member of a JSON object.
 type pair struct {
 	name  string
-	value any // a string, json.Number, bool or nil; []any and map[string]any are compared by nobody
+	value any // a string, json.Number, bool or nil; other types are not compared
 }
 
-// pairs gives the members of a JSON object in their order, numbers with their digits.
+// pairs returns the members of a JSON object in order. Numbers keep their digits.
 func pairs(tb testing.TB, object json.RawMessage) []pair {
 	tb.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	decoder.UseNumber()
 	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
-		tb.Fatalf("%s is no object (%v)", object, err)
+		tb.Fatalf("%s is not an object (%v)", object, err)
 	}
 	var members []pair
 	for decoder.More() {

@@ -38,7 +38,7 @@ func TestMetricsCountWhatWasDone(t *testing.T) {
 			`ackbox_ack_seconds_count 4`,
 		)
 		if strings.Contains(page.body, strings.TrimPrefix(s.paths["crm"], "/outbound/")) {
-			t.Error("a token is among the metrics")
+			t.Error("the metrics hold a token")
 		}
 	})
 }
@@ -77,12 +77,13 @@ func TestMetricsAreClosedToStrangers(t *testing.T) {
 		{admin + "/outbound/nobody", "", 404},
 	} {
 		if got := get(t, test.url, "Authorization", test.authorization); got.status != test.want {
-			t.Errorf("%s with %q: got status %d, want %d", test.url, test.authorization, got.status, test.want)
+			t.Errorf("%s with %q: got status %d, want %d",
+				test.url, test.authorization, got.status, test.want)
 		}
 	}
 }
 
-// freeAddr is an address that nobody listens on at this moment.
+// freeAddr returns an address that nothing listens on at this moment.
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -93,7 +94,7 @@ func freeAddr(tb testing.TB) string {
 	return listener.Addr().String()
 }
 
-// setting gives what a setting is set to.
+// setting returns the value of a setting.
 func (in *installation) setting(name string) string {
 	for _, s := range in.env {
 		if value, ok := strings.CutPrefix(s, name+"="); ok {

@@ -8,15 +8,16 @@ import (
 	"ackbox/soap"
 )
 
-// ofOrganization is a message that says to be of an organization, in XML.
+// ofOrganization returns a message with an element, in XML, in place of its OrganizationId.
 func ofOrganization(said string) []byte {
 	return []byte(strings.Replace(string(one("0002")), element(organization), said, 1))
 }
 
-// element is the element that says which organization it is.
+// element returns the OrganizationId element.
 func element(id string) string { return "<OrganizationId>" + id + "</OrganizationId>" }
 
-// strangeOrganizations are the ways of a stranger to pass for the organization that may post.
+// strangeOrganizations are the ways in which a stranger may try to pass for the organization that
+// may post.
 var strangeOrganizations = map[string]string{
 	"plainly":                 element(stranger),
 	"in other letters":        element(strings.ToLower(organization)),
@@ -51,14 +52,14 @@ func TestStrangersOrganizationsAreRefused(t *testing.T) {
 			for name, said := range strangeOrganizations {
 				got := post(t, s.url(source), ofOrganization(said))
 				if got.status != http.StatusForbidden && got.status != http.StatusBadRequest {
-					t.Errorf("%s: got %+v, want it refused", name, got)
+					t.Errorf("%s: got %+v, want a refusal", name, got)
 					continue
 				}
 				checkFault(t, got, got.status, soap.FaultClient)
 			}
 		}
 		if got := s.export(); len(got) != 4 {
-			t.Errorf("got %d notifications, want the organization's 4", len(got))
+			t.Errorf("got %d notifications, want the 4 of the organization", len(got))
 		}
 	})
 }

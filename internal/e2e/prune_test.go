@@ -12,11 +12,12 @@ func TestPruneKeepsWhatSalesforceMaySendAgain(t *testing.T) {
 		requireAck(t, post(t, s.url("crm"), one("0001")))
 		for _, age := range []string{"0s", "24h", "71h59m"} {
 			got := s.cli("prune", "--older-than", age)
-			if got.code != 1 || !strings.Contains(got.stderr, "72 hours") || !strings.Contains(got.stderr, "Salesforce") {
+			if got.code != 1 || !strings.Contains(got.stderr, "72 hours") ||
+				!strings.Contains(got.stderr, "Salesforce") {
 				t.Errorf("prune --older-than %s: got %+v, want exit code 1 and why", age, got)
 			}
 		}
-		s.ok("prune", "--older-than", "72h") // nothing is as old
+		s.ok("prune", "--older-than", "72h") // no notification is as old
 		if got := s.export(); len(got) != 1 {
 			t.Errorf("got %d notifications, want 1", len(got))
 		}

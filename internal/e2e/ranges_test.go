@@ -11,25 +11,27 @@ import (
 	"ackbox/soap"
 )
 
-// Addresses of documentation, see RFC 5737: those of the sender are in the ranges, the stranger's is not.
+// Addresses for documentation, see RFC 5737. That of the sender is in the range, that of the
+// stranger is not.
 const (
 	senderRange    = "198.51.100.0/24"
 	senderAddr     = "198.51.100.7"
 	strangerAddr   = "203.0.113.9"
 	forwardedFor   = "X-Forwarded-For"
-	withinRefresh  = 15e9 // how soon a list that has changed is taken up, 5 s, and a margin
+	withinRefresh  = 15e9 // the interval of the refresh, 5 s, with a margin
 	outsideAddress = "in none of the ranges"
 )
 
-// fromStranger are the ways of a stranger to pass for the sender, next to a proxy that is trusted.
+// fromStranger are the ways in which a stranger behind a trusted proxy may try to pass for the
+// sender.
 var fromStranger = map[string][]string{
 	"plainly":                      {forwardedFor, strangerAddr},
 	"with a forged entry before":   {forwardedFor, senderAddr + ", " + strangerAddr},
 	"with many forged entries":     {forwardedFor, strings.Repeat(senderAddr+", ", 200) + strangerAddr},
 	"with the proxy's own address": {forwardedFor, senderAddr + ", 127.0.0.1, " + strangerAddr},
-	"with what is no address":      {forwardedFor, senderAddr + ", unknown"},
+	"with an invalid address":      {forwardedFor, senderAddr + ", unknown"},
 	"with nothing":                 {forwardedFor, senderAddr + ", "},
-	"by headers that nobody trusts": {
+	"by headers that are not trusted": {
 		forwardedFor, strangerAddr, "X-Real-Ip", senderAddr, "Forwarded", "for=" + senderAddr,
 	},
 }
@@ -53,9 +55,10 @@ func TestStrangersAddressesAreRefusedWhenEnforced(t *testing.T) {
 				}
 			})
 		}
-		checkFault(t, post(t, s.base()+"/outbound/unknown", one("0002"), forwardedFor, senderAddr), 404, soap.FaultClient)
+		unknown := post(t, s.base()+"/outbound/unknown", one("0002"), forwardedFor, senderAddr)
+		checkFault(t, unknown, http.StatusNotFound, soap.FaultClient)
 		if got := s.export(); len(got) != 1 {
-			t.Errorf("got %d notifications, want the sender's one", len(got))
+			t.Errorf("got %d notifications, want that of the sender", len(got))
 		}
 		checkReported(t, s, "address", http.StatusForbidden, len(fromStranger))
 	})
@@ -64,20 +67,22 @@ func TestStrangersAddressesAreRefusedWhenEnforced(t *testing.T) {
 func TestStrangersAddressesAreReportedInReportMode(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
-		s := startWith(t, database, "crm", "ACKBOX_RANGES="+senderRange, "TRUSTED_PROXIES=127.0.0.0/8",
-			"METRICS_TOKEN="+metricsToken)
+		s := startWith(t, database, "crm", "ACKBOX_RANGES="+senderRange,
+			"TRUSTED_PROXIES=127.0.0.0/8", "METRICS_TOKEN="+metricsToken)
 		requireAck(t, post(t, s.url("crm"), one("0001"), forwardedFor, senderAddr))
 		for _, header := range fromStranger {
 			requireAck(t, post(t, s.url("crm"), one("0001"), header...))
 		}
 		checkReported(t, s, "address", http.StatusOK, len(fromStranger))
 		page := get(t, s.base()+"/metrics", "Authorization", "Bearer "+metricsToken).body
-		requireSamples(t, page, fmt.Sprintf(`ackbox_reports_total{cause="address"} %d`, len(fromStranger)),
+		requireSamples(t, page,
+			fmt.Sprintf(`ackbox_reports_total{cause="address"} %d`, len(fromStranger)),
 			`ackbox_refusals_total{cause="address"} 0`)
 	})
 }
 
-// checkReported makes sure that an operator finds so many refusals, or reports, each and counted.
+// checkReported checks that an operator finds a number of refusals or reports, and that each is
+// counted.
 func checkReported(t *testing.T, s *server, cause string, status, want int) {
 	t.Helper()
 	got := 0
@@ -87,7 +92,8 @@ func checkReported(t *testing.T, s *server, cause string, status, want int) {
 		}
 	}
 	if got != want {
-		t.Errorf("got %d refusals for %s with status %d on record, want %d", got, cause, status, want)
+		t.Errorf("got %d refusals on record for %s with status %d, want %d",
+			got, cause, status, want)
 	}
 	line := fmt.Sprintf(`"source":"crm","cause":%q,"status":%d,"refusals":%d}`, cause, status, want)
 	eventually(t, actsWithin, "the count "+line, func() bool {
@@ -95,13 +101,15 @@ func checkReported(t *testing.T, s *server, cause string, status, want int) {
 	})
 }
 
-// Without a trusted proxy nobody's word on an address counts, and with Heroku's routers only theirs.
+// X-Forwarded-For is ignored unless a trusted proxy sent it. With the preset heroku only the
+// routers of Heroku are trusted.
 func TestForwardedForCountsOnlyFromTrustedProxies(t *testing.T) {
 	t.Parallel()
 	for _, proxies := range []string{"none", "192.0.2.1", "heroku", "127.0.0.2,::1"} {
-		s := startWith(t, "sqlite:ackbox.db", "crm", "ACKBOX_RANGES="+senderRange, "ACKBOX_RANGES_MODE=enforce",
-			"TRUSTED_PROXIES="+proxies)
-		if got := post(t, s.url("crm"), one("0001"), forwardedFor, senderAddr); got.status != http.StatusForbidden {
+		s := startWith(t, "sqlite:ackbox.db", "crm", "ACKBOX_RANGES="+senderRange,
+			"ACKBOX_RANGES_MODE=enforce", "TRUSTED_PROXIES="+proxies)
+		got := post(t, s.url("crm"), one("0001"), forwardedFor, senderAddr)
+		if got.status != http.StatusForbidden {
 			t.Errorf("%s: got %+v, want 403", proxies, got)
 		}
 		if got := s.refusals(); len(got) != 1 || got[0].RemoteAddr != "127.0.0.1" {
@@ -112,33 +120,39 @@ func TestForwardedForCountsOnlyFromTrustedProxies(t *testing.T) {
 
 func TestAFileOfRangesIsReadAgainWhenItChanges(t *testing.T) {
 	t.Parallel()
-	in := install(t, "ACKBOX_RANGES_MODE=enforce", "TRUSTED_PROXIES=127.0.0.1", "DATABASE_URL=sqlite:ackbox.db")
+	in := install(t, "ACKBOX_RANGES_MODE=enforce", "TRUSTED_PROXIES=127.0.0.1",
+		"DATABASE_URL=sqlite:ackbox.db")
 	in.set("ACKBOX_RANGES", in.write("ranges.txt", "# nobody yet\n192.0.2.0/24\n"))
 	in.add("crm")
 	s := in.serve()
 	s.ready()
-	status := func() int { return post(t, s.url("crm"), one("0001"), forwardedFor, senderAddr).status }
+	status := func() int {
+		return post(t, s.url("crm"), one("0001"), forwardedFor, senderAddr).status
+	}
 	if got := status(); got != http.StatusForbidden {
 		t.Fatalf("got %d, want 403", got)
 	}
 	in.write("ranges.txt", "192.0.2.0/24\n"+senderRange+"\n")
-	eventually(t, withinRefresh, "the new range is allowed", func() bool { return status() == http.StatusOK })
-	in.write("ranges.txt", "0.0.0.0/0\n") // a list that would open the door is not taken up
+	eventually(t, withinRefresh, "the new range is allowed", func() bool {
+		return status() == http.StatusOK
+	})
+	in.write("ranges.txt", "0.0.0.0/0\n") // a list that allows every address is rejected
 	eventually(t, withinRefresh, "a warning", func() bool {
 		return strings.Contains(get(t, s.base()+"/readyz").body, "range")
 	})
-	if got := post(t, s.url("crm"), one("0002"), forwardedFor, strangerAddr).status; got != http.StatusForbidden {
-		t.Errorf("a stranger got %d, want 403", got)
+	got := post(t, s.url("crm"), one("0002"), forwardedFor, strangerAddr).status
+	if got != http.StatusForbidden {
+		t.Errorf("the stranger got %d, want 403", got)
 	}
 	if got := status(); got != http.StatusOK {
-		t.Errorf("the sender got %d, want 200: the last good list stays", got)
+		t.Errorf("the sender got %d, want 200: want the last good list kept", got)
 	}
 }
 
 // publisher serves a list of ranges as Salesforce does, while it is up.
 type publisher struct {
 	*httptest.Server
-	ranges atomic.Value // a string; "" is down
+	ranges atomic.Value // a string, empty while it is down
 }
 
 func publish(t *testing.T, ranges string) *publisher {
@@ -158,31 +172,34 @@ func publish(t *testing.T, ranges string) *publisher {
 	return p
 }
 
-// A restart without the network goes on with the list that came last; and before any list has come, nothing is refused
-// for good.
+// After a restart without the network the last list is used. Before any list has come, messages are
+// refused with a 503, so that Salesforce sends them again.
 func TestPublishedRangesOutliveARestart(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
 		p := publish(t, "")
-		in := install(t, "DATABASE_URL="+database, "ACKBOX_RANGES="+p.URL+"/ip-ranges.json", "ACKBOX_RANGES_MODE=enforce",
-			"TRUSTED_PROXIES=127.0.0.1")
+		in := install(t, "DATABASE_URL="+database, "ACKBOX_RANGES="+p.URL+"/ip-ranges.json",
+			"ACKBOX_RANGES_MODE=enforce", "TRUSTED_PROXIES=127.0.0.1")
 		in.add("crm")
 		s := in.serve()
 		s.ready()
-		checkFault(t, post(t, s.url("crm"), one("0001"), forwardedFor, senderAddr), 503, soap.FaultServer)
+		postFrom := func(addr, id string) answer {
+			return post(t, s.url("crm"), one(id), forwardedFor, addr)
+		}
+		checkFault(t, postFrom(senderAddr, "0001"), 503, soap.FaultServer)
 		if got := get(t, s.base()+"/readyz").body; !strings.Contains(got, "range") {
-			t.Errorf("readyz does not warn: %s", got)
+			t.Errorf("/readyz does not warn: %s", got)
 		}
 		s.kill9()
 		p.ranges.Store(senderRange)
 		s.restart()
-		allowed := func() bool { return post(t, s.url("crm"), one("0001"), forwardedFor, senderAddr).status == 200 }
+		allowed := func() bool { return postFrom(senderAddr, "0001").status == 200 }
 		eventually(t, withinRefresh, "the published range is allowed", allowed)
-		checkFault(t, post(t, s.url("crm"), one("0002"), forwardedFor, strangerAddr), 403, soap.FaultClient)
+		checkFault(t, postFrom(strangerAddr, "0002"), 403, soap.FaultClient)
 		s.kill9()
 		p.ranges.Store("")
 		s.restart()
-		eventually(t, withinRefresh, "the range that came last is allowed", allowed)
-		checkFault(t, post(t, s.url("crm"), one("0002"), forwardedFor, strangerAddr), 403, soap.FaultClient)
+		eventually(t, withinRefresh, "the last published range is allowed", allowed)
+		checkFault(t, postFrom(strangerAddr, "0002"), 403, soap.FaultClient)
 	})
 }

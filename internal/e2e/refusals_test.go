@@ -15,7 +15,7 @@ type refusal struct {
 	RefusedAt  string `json:"refused_at"`
 }
 
-// refusals gives what is recorded of the messages that were not taken.
+// refusals returns the recorded refusals.
 func (in *installation) refusals(flags ...string) []refusal {
 	in.tb.Helper()
 	return decodeLines[refusal](in.tb, in.ok(append([]string{"refusals", "--json"}, flags...)...))

@@ -9,12 +9,12 @@ import (
 	_ "github.com/lib/pq" // the driver "postgres"
 )
 
-// requireNoSecrets looks for session ids, tokens and payload where they must not be.
+// requireNoSecrets checks that no session id, token or payload is where it must not be.
 func (s *server) requireNoSecrets(database string, tokens ...string) {
 	s.tb.Helper()
 	dumped := dump(s.tb, database)
 	if !strings.Contains(dumped, fieldMarker) {
-		s.tb.Error("the dump of the database misses what was stored")
+		s.tb.Error("the dump of the database does not hold what was stored")
 	}
 	log := s.stderr.String()
 	refusals := s.ok("refusals") + s.ok("refusals", "--json")
@@ -33,7 +33,8 @@ func (s *server) requireNoSecrets(database string, tokens ...string) {
 	}
 }
 
-// dump gives all that a database holds: the bytes of SQLite's files, or the rows of PostgreSQL's tables.
+// dump returns all that a database holds: the bytes of the files of SQLite, or the rows of the
+// tables of PostgreSQL.
 func dump(tb testing.TB, database string) string {
 	tb.Helper()
 	var text strings.Builder
@@ -52,7 +53,8 @@ func dump(tb testing.TB, database string) string {
 		tb.Fatal(err)
 	}
 	defer db.Close()
-	tables := column(tb, db, `select table_name from information_schema.tables where table_schema = 'public'`)
+	tables := column(tb, db, `
+		select table_name from information_schema.tables where table_schema = 'public'`)
 	for _, table := range tables {
 		for _, row := range column(tb, db, `select t::text from "`+table+`" t`) {
 			text.WriteString(row + "\n")

@@ -15,7 +15,7 @@ var (
 	testDefined = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9]+)\(`)
 )
 
-// A table of attacks that names tests which are not there would prove nothing.
+// The table of attacks proves nothing if it names tests that do not exist.
 func TestTheAttacksOfSecurityMDAreTests(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../SECURITY.md")
@@ -39,10 +39,10 @@ func TestTheAttacksOfSecurityMDAreTests(t *testing.T) {
 	named := testNamed.FindAllSubmatch(text, -1)
 	for _, match := range named {
 		if !slices.Contains(defined, string(match[1])) {
-			t.Errorf("SECURITY.md names %s, which there is not", match[1])
+			t.Errorf("SECURITY.md names %s, which does not exist", match[1])
 		}
 	}
 	if len(named) < 30 {
-		t.Errorf("SECURITY.md names %d tests only", len(named))
+		t.Errorf("SECURITY.md names only %d tests", len(named))
 	}
 }

@@ -14,8 +14,8 @@ import (
 var databaseCommands = []string{
 	"serve", "migrate", "export", "refusals", "certificates", "prune --older-than 720h",
 	"source add crm", "source list", "source rotate crm", "source disable crm", "source enable crm",
-	"source allow crm --org " + organization,
-	"source deny crm --org " + organization, "source remove crm",
+	"source allow crm --org " + organization, "source deny crm --org " + organization,
+	"source remove crm",
 }
 
 func TestADynoNeedsADatabase(t *testing.T) {
@@ -38,17 +38,19 @@ func TestAWrongDatabaseURLIsAWrongSetting(t *testing.T) {
 	t.Parallel()
 	in := install(t, "PORT=0")
 	for _, url := range []string{
-		"mysql://ackbox:s3cret@localhost/ackbox", "postgres://ackbox:s3cret%zz@localhost/ackbox", "s3cret.db", "sqlite:",
-		"sqlite::memory:", "sqlite://s3cret.db",
+		"mysql://ackbox:s3cret@localhost/ackbox", "postgres://ackbox:s3cret%zz@localhost/ackbox",
+		"s3cret.db", "sqlite:", "sqlite::memory:", "sqlite://s3cret.db",
 	} {
 		in.set("DATABASE_URL", url)
 		for _, command := range databaseCommands {
 			got := in.cli(strings.Fields(command)...)
-			if got.code != 2 || !strings.Contains(got.stderr, "DATABASE_URL") || strings.Contains(got.stderr, "s3cret") {
-				t.Errorf("%s with %s: got %+v, want exit code 2, and why without the URL", command, url, got)
+			if got.code != 2 || !strings.Contains(got.stderr, "DATABASE_URL") ||
+				strings.Contains(got.stderr, "s3cret") {
+				t.Errorf("%s with %s: got %+v, want exit code 2 and an error without the URL",
+					command, url, got)
 			}
 			if raceEnabled {
-				break // processes start slowly then, and all commands do the same here
+				break // processes start slowly, and all commands do the same here
 			}
 		}
 	}
@@ -59,9 +61,9 @@ func TestADatabaseThatIsDownFailsCommands(t *testing.T) {
 	in := install(t, "DATABASE_URL=postgres://ackbox:s3cret@"+freeAddr(t)+"/ackbox")
 	for _, command := range databaseCommands[1:] {
 		got := in.cli(strings.Fields(command)...)
-		said := strings.Contains(got.stderr, "Check that the database runs")
-		if got.code != 1 || !said || strings.Contains(got.stderr, "s3cret") {
-			t.Errorf("%s: got %+v, want exit code 1 and what to do", command, got)
+		hinted := strings.Contains(got.stderr, "Check that the database runs")
+		if got.code != 1 || !hinted || strings.Contains(got.stderr, "s3cret") {
+			t.Errorf("%s: got %+v, want exit code 1 and a hint", command, got)
 		}
 	}
 }
@@ -75,17 +77,22 @@ func TestPrintedURLsArePublic(t *testing.T) {
 		"nothing": {nil, "http://localhost:8080"},
 		"port":    {[]string{"PORT=1234"}, "http://localhost:1234"},
 		"heroku": {
-			[]string{"PORT=1234", "HEROKU_APP_DEFAULT_DOMAIN_NAME=app-12.herokuapp.com"}, "https://app-12.herokuapp.com",
+			[]string{"PORT=1234", "HEROKU_APP_DEFAULT_DOMAIN_NAME=app-12.herokuapp.com"},
+			"https://app-12.herokuapp.com",
 		},
 		"public":              {[]string{"PORT=1234", "PUBLIC_URL=https://inbox.example.test"}, "https://inbox.example.test"},
 		"public with a slash": {[]string{"PUBLIC_URL=https://example.test/inbox/"}, "https://example.test/inbox"},
 		"public on Heroku": {
-			[]string{"PUBLIC_URL=https://inbox.example.test", "HEROKU_APP_DEFAULT_DOMAIN_NAME=app-12.herokuapp.com"},
+			[]string{
+				"PUBLIC_URL=https://inbox.example.test",
+				"HEROKU_APP_DEFAULT_DOMAIN_NAME=app-12.herokuapp.com",
+			},
 			"https://inbox.example.test",
 		},
 	} {
 		in := install(t, append(test.env, "DATABASE_URL=sqlite:ackbox.db")...)
-		form := regexp.MustCompile(`^` + regexp.QuoteMeta(test.want) + `/outbound/[A-Za-z0-9_-]+\n$`)
+		form := regexp.MustCompile(
+			`^` + regexp.QuoteMeta(test.want) + `/outbound/[A-Za-z0-9_-]+\n$`)
 		for _, verb := range []string{"add", "rotate"} {
 			if got := in.ok("source", verb, "crm"); !form.MatchString(got) {
 				t.Errorf("%s: source %s: got %q, want %s/outbound/…", name, verb, got, test.want)
@@ -110,7 +117,8 @@ func TestWithoutMigrationsNothingIsAckedUntilThereIsASchema(t *testing.T) {
 		in := install(t, "DATABASE_URL="+database)
 		s := in.serve("--no-migrate")
 		for range 3 {
-			checkFault(t, post(t, s.base()+"/outbound/token", one("0001")), http.StatusServiceUnavailable, soap.FaultServer)
+			got := post(t, s.base()+"/outbound/token", one("0001"))
+			checkFault(t, got, http.StatusServiceUnavailable, soap.FaultServer)
 		}
 		if got := get(t, s.base()+"/readyz"); got.status != http.StatusServiceUnavailable {
 			t.Errorf("got %+v, want not ready", got)

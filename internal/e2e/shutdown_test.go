@@ -15,7 +15,7 @@ import (
 	"ackbox/soap"
 )
 
-// endsWithin is how long a platform such as Heroku waits, and some seconds less.
+// endsWithin bounds the time of a shutdown: some seconds less than a platform such as Heroku waits.
 const endsWithin = 25 * time.Second
 
 func TestEveryMessageUnderWayIsAnsweredAtTheEnd(t *testing.T) {
@@ -25,20 +25,21 @@ func TestEveryMessageUnderWayIsAnsweredAtTheEnd(t *testing.T) {
 			t.Run(fmt.Sprintf("noKeepAlive=%t", noKeepAlive), func(t *testing.T) {
 				source := fmt.Sprintf("noKeepAlive.%t", noKeepAlive)
 				s := startWith(t, database, source)
-				l := s.startSending(source, simulate.ClientOptions{NoKeepAlive: noKeepAlive}, simulate.SenderOptions{})
+				options := simulate.ClientOptions{NoKeepAlive: noKeepAlive}
+				l := s.startSending(source, options, simulate.SenderOptions{})
 				l.awaitAcks(acksBetweenCrashes)
 				code, took := s.term()
 				if code != 0 || took > endsWithin {
 					t.Errorf("got exit code %d after %s, want 0 within %s", code, took, endsWithin)
 				}
-				t.Logf("gone in %s", took)
+				t.Logf("stopped in %s", took)
 				l.stop()
 				for _, f := range l.failures {
 					if f.Status != 0 {
 						t.Errorf("got %v, want an Ack or no connection", f)
 					}
 				}
-				// What is stored was acked, too: no answer was cut off.
+				// All that is stored was acked as well: no answer was cut off.
 				stored := requireStoredOnce(t, l.ids, s.export("--source", source))
 				got, want := slices.Sorted(maps.Keys(stored)), slices.Sorted(slices.Values(l.ids))
 				if diff := cmp.Diff(want, got); diff != "" {
@@ -55,13 +56,13 @@ func TestAMessageThatArrivesSlowlyIsAnsweredAtTheEnd(t *testing.T) {
 		s := startWith(t, database, "crm")
 		conn, body := s.dial(t), unchanged()
 		s.write(t, conn, "slow", len(body), body[:len(body)/2])
-		requireAck(t, post(t, s.url("crm"), unchanged())) // by now the other one has surely been accepted
+		requireAck(t, post(t, s.url("crm"), unchanged())) // by now the slow one has been accepted
 		ended := make(chan int, 1)
 		go func() {
 			code, _ := s.term()
 			ended <- code
 		}()
-		eventually(t, testTimeout, "no new connection is taken", func() bool {
+		eventually(t, testTimeout, "no new connection is accepted", func() bool {
 			return get(t, s.base()+"/healthz").status == 0
 		})
 		if _, err := conn.Write(body[len(body)/2:]); err != nil {
@@ -74,7 +75,7 @@ func TestAMessageThatArrivesSlowlyIsAnsweredAtTheEnd(t *testing.T) {
 	})
 }
 
-// What was refused in the last second is counted, too.
+// Refusals of the last second are counted as well.
 func TestTheLastRefusalsAreCountedAtTheEnd(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {

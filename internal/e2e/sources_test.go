@@ -11,8 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// one gives a message of one new notification.
-func one(id string) []byte { return envelope(lead("04lS1000000"+id+"IAA", "00QS1000000"+id+"IAA", "")) }
+// one returns a message with one notification, whose id is made from id.
+func one(id string) []byte {
+	return envelope(lead("04lS1000000"+id+"IAA", "00QS1000000"+id+"IAA", ""))
+}
 
 func TestChangesOfSourcesActOnAServerThatRuns(t *testing.T) {
 	t.Parallel()
@@ -33,9 +35,10 @@ func TestChangesOfSourcesActOnAServerThatRuns(t *testing.T) {
 		soon(http.StatusForbidden, "source", "allow", "crm", "--org", stranger)
 		soon(http.StatusOK, "source", "allow", "crm", "--org", organization[:15])
 		soon(http.StatusForbidden, "source", "deny", "crm", "--org", organization)
-		soon(http.StatusOK, "source", "deny", "crm", "--org", stranger) // none is listed any more: any may post
-		if got := s.cli("source", "remove", "crm"); got.code != 1 || !strings.Contains(got.stderr, "has notifications") {
-			t.Errorf("got %+v when a source with notifications is removed, want exit code 1 and why", got)
+		soon(http.StatusOK, "source", "deny", "crm", "--org", stranger) // with none listed, any may post
+		got := s.cli("source", "remove", "crm")
+		if got.code != 1 || !strings.Contains(got.stderr, "has notifications") {
+			t.Errorf("remove a source with notifications: got %+v, want exit code 1 and why", got)
 		}
 		requireAck(t, post(t, s.url("crm"), one("0001")))
 		s.add("empty")
@@ -73,11 +76,11 @@ func TestRotationKeepsTheOldURLForAWhile(t *testing.T) {
 		old, renewed = rotate(keep.String())
 		requireAckSoon(t, renewed, one("0004"))
 		if got := post(t, old, one("0005")); got != acked && time.Since(started) < keep {
-			t.Errorf("got %+v from the old URL before its end", got)
+			t.Errorf("got %+v from the old URL before its expiry", got)
 		}
 		requireStatusSoon(t, old, one("0006"), http.StatusNotFound)
 		if took := time.Since(started); took < keep {
-			t.Errorf("the old URL ended after %s, want %s", took, keep)
+			t.Errorf("the old URL expired after %s, want %s", took, keep)
 		}
 		old, renewed = rotate("0")
 		requireStatusSoon(t, old, one("0006"), http.StatusNotFound)
@@ -103,7 +106,8 @@ func TestSourceCommandsPrintTheirResultOnly(t *testing.T) {
 			if err := json.Unmarshal([]byte(out), &made); err != nil {
 				t.Fatal(err)
 			}
-			want := `{"name":"crm","path":"/outbound/` + made.Token + `","token":"` + made.Token + `"}` + "\n"
+			want := `{"name":"crm","path":"/outbound/` + made.Token +
+				`","token":"` + made.Token + `"}` + "\n"
 			if diff := cmp.Diff(want, out); diff != "" || made.Token == "" {
 				t.Errorf("source %v --json (-want +got):\n%s", args, diff)
 			}
@@ -111,9 +115,11 @@ func TestSourceCommandsPrintTheirResultOnly(t *testing.T) {
 		listed := in.ok("source", "list", "--json")
 		if !strings.Contains(listed, `"name":"crm"`) || !strings.Contains(listed, organization) ||
 			strings.Count(listed, "\n") != 2 || strings.Contains(listed, "token") {
-			t.Errorf("source list --json: got %q, want a line for each without a token", listed)
+			t.Errorf("source list --json: got %q, want a line for each source, without tokens", listed)
 		}
-		for _, args := range [][]string{{"disable"}, {"enable"}, {"allow", "--org", organization}, {"remove"}} {
+		for _, args := range [][]string{
+			{"disable"}, {"enable"}, {"allow", "--org", organization}, {"remove"},
+		} {
 			args = append([]string{"source", args[0], "plain"}, args[1:]...)
 			if got := in.ok(args...); got != "" {
 				t.Errorf("%v: got %q on stdout, want nothing", args, got)
@@ -121,7 +127,7 @@ func TestSourceCommandsPrintTheirResultOnly(t *testing.T) {
 		}
 		got := in.cli("source", "allow", "crm", "--org", "no-id")
 		if got.code != 0 || !strings.Contains(got.stderr, "warning") {
-			t.Errorf("got %+v for an organization of an odd form, want a warning", got)
+			t.Errorf("got %+v for an invalid organization id, want a warning", got)
 		}
 	})
 }
@@ -159,11 +165,12 @@ func TestExitCodes(t *testing.T) {
 		} {
 			got := in.cli(test.args...)
 			if got.code != test.want {
-				t.Errorf("%q: got exit code %d, want %d: %s", test.args, got.code, test.want, got.stderr)
+				t.Errorf("%q: got exit code %d, want %d: %s",
+					test.args, got.code, test.want, got.stderr)
 			}
 			if test.want != 0 && (got.stdout != "" || got.stderr == "") {
-				t.Errorf("%q: got %q on stdout and %q on stderr, want the reason on stderr only", test.args, got.stdout,
-					got.stderr)
+				t.Errorf("%q: got %q on stdout and %q on stderr, want the error on stderr only",
+					test.args, got.stdout, got.stderr)
 			}
 		}
 	})

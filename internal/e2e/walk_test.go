@@ -6,11 +6,12 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// sent is a message read by encoding/xml: what was on the wire, by a parser that is not ours.
+// sent is a message as encoding/xml reads it from the wire, independently of the decoder of ackbox.
 type sent struct {
 	organization  string
 	notifications []sentNotification
@@ -21,16 +22,16 @@ type sentNotification struct {
 	id, objectType string
 	hasRecord      bool
 	fields         []sentField
-	begin, end     int64 // where the element stands in the body
+	begin, end     int64 // offsets of the element in the body
 }
 
 type sentField struct {
 	name, text string
 	isNil      bool
-	begin, end int64 // where the text stands
+	begin, end int64 // offsets of the text
 }
 
-// walker goes through the tokens of a body.
+// walker processes the tokens of a body.
 type walker struct {
 	tb      testing.TB
 	decoder *xml.Decoder
@@ -85,7 +86,7 @@ func (w *walker) start(e xml.StartElement, offset int64) {
 			name: e.Name.Local, isNil: attribute(e, "nil") == "true", begin: w.decoder.InputOffset(),
 		})
 	case len(w.path) > 6:
-		w.tb.Fatalf("%s: this test does not know nested fields", strings.Join(w.path, "/"))
+		w.tb.Fatalf("%s: this test does not support nested fields", strings.Join(w.path, "/"))
 	}
 }
 
@@ -102,7 +103,7 @@ func (w *walker) text(text string) {
 	}
 }
 
-// at tells whether the walker is in an element of a parent.
+// at reports whether the walker is in an element with a parent, given as parent/element.
 func (w *walker) at(end string) bool {
 	return len(w.path) > 1 && strings.Join(w.path[len(w.path)-2:], "/") == end
 }
@@ -111,7 +112,7 @@ func (w *walker) last() *sentNotification {
 	return &w.message.notifications[len(w.message.notifications)-1]
 }
 
-// field is the one that the walker is in, or nil.
+// field returns the field that the walker is in, or nil.
 func (w *walker) field() *sentField {
 	if len(w.path) < 2 || w.path[len(w.path)-2] != "sObject" {
 		return nil
@@ -128,7 +129,8 @@ func attribute(e xml.StartElement, name string) string {
 	return ""
 }
 
-// split gives a body for each notification, the last one first: the same bytes around one of the Notification elements.
+// split returns a body for each notification, the last first, with the same bytes around its
+// Notification element.
 func (m sent) split() [][]byte {
 	first, last := m.notifications[0].begin, m.notifications[len(m.notifications)-1].end
 	var bodies [][]byte
@@ -139,7 +141,7 @@ func (m sent) split() [][]byte {
 	return bodies
 }
 
-// reversed is the message with its notifications the other way round.
+// reversed returns the message with its notifications in reverse order.
 func (m sent) reversed() []byte {
 	first, last := m.notifications[0].begin, m.notifications[len(m.notifications)-1].end
 	body := bytes.Clone(m.body[:first])
@@ -149,7 +151,8 @@ func (m sent) reversed() []byte {
 	return append(body, m.body[last:]...)
 }
 
-// changed is the message with one more digit in the first field, Id apart, that has text; and whose field that is.
+// changed returns the message with one more digit in the first field with text, other than Id, and
+// the id of its notification.
 func (m sent) changed() (body []byte, id string, ok bool) {
 	for _, n := range m.notifications {
 		for _, f := range n.fields {
@@ -161,9 +164,9 @@ func (m sent) changed() (body []byte, id string, ok bool) {
 	return nil, "", false
 }
 
-// says tells whether a stored value is a field as it was sent: a type makes a number or a boolean of some texts, and
-// must keep the digits.
-func (f sentField) says(value any) bool {
+// matches reports whether a stored value is the field as it was sent. A type turns some texts into
+// numbers, which keep their digits, or into booleans.
+func (f sentField) matches(value any) bool {
 	switch value := value.(type) {
 	case nil:
 		return f.isNil
@@ -172,7 +175,11 @@ func (f sentField) says(value any) bool {
 	case json.Number:
 		return !f.isNil && value.String() == f.text
 	case bool:
-		return !f.isNil && (value && (f.text == "true" || f.text == "1") || !value && (f.text == "false" || f.text == "0"))
+		want := []string{"false", "0"}
+		if value {
+			want = []string{"true", "1"}
+		}
+		return !f.isNil && slices.Contains(want, f.text)
 	}
 	return false
 }
