@@ -15,11 +15,12 @@ import (
 	"ackbox/store/storetest"
 )
 
-// quick measures each listener once, as short as it goes.
+// quick returns options that measure each listener once, as briefly as possible.
 func quick() options {
 	return options{
 		For: 50 * time.Millisecond, Repeat: 1, Databases: []string{storetest.SQLite},
-		Listeners: []string{"ackbox", "plain"}, Senders: []int{2}, Notifications: []int{3}, SeedRows: []int{10},
+		Listeners: []string{"ackbox", "plain"},
+		Senders:   []int{2}, Notifications: []int{3}, SeedRows: []int{10},
 	}
 }
 
@@ -34,7 +35,7 @@ func TestBenchmarkPrintsBothListenersAndTheirRatio(t *testing.T) {
 	}
 	for _, want := range []string{"| ackbox ", "| plain ", " × |"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is not in the report:\n%s", want, out.String())
+			t.Errorf("the report does not hold %q:\n%s", want, out.String())
 		}
 	}
 }
@@ -46,7 +47,8 @@ func TestBenchmarkEndsWithItsContext(t *testing.T) {
 	}
 	o := quick()
 	o.For = time.Hour
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // by then it is being loaded, if not built still
+	const soon = 5 * time.Second // by then a run has started, or the build still runs
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
 	var out bytes.Buffer
 	if err := run(ctx, o, &out, io.Discard); !errors.Is(err, context.DeadlineExceeded) {
@@ -65,11 +67,11 @@ func TestStatLinesAreReadWhateverTheNameOfTheProcess(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if _, err := parseStat("42 (a) S 7"); err == nil {
-		t.Error("a line that is cut off is read")
+		t.Error("a truncated line is accepted")
 	}
 }
 
-// measured is a result on PostgreSQL with messages of 1 and 64 senders.
+// measured returns a result on PostgreSQL with messages of one notification and 64 senders.
 func measured(listener string, stored int, f figures) result {
 	return result{load{storetest.Postgres, stored, 1, goalSenders}, listener, f}
 }
@@ -81,7 +83,9 @@ func TestResultsAreTheMediansOfTheirRuns(t *testing.T) {
 		measured("ackbox", 0, figures{rate: 1, p99: 8}), measured("plain", 0, figures{rate: 2}),
 		measured("ackbox", 0, figures{rate: 2, p99: 7}),
 	})
-	want := []result{measured("ackbox", 0, figures{rate: 2, p99: 8}), measured("plain", 0, figures{rate: 1.5})}
+	want := []result{
+		measured("ackbox", 0, figures{rate: 2, p99: 8}), measured("plain", 0, figures{rate: 1.5}),
+	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{}, load{}, figures{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -89,7 +93,7 @@ func TestResultsAreTheMediansOfTheirRuns(t *testing.T) {
 
 func TestRatiosAreThoseOfNeighbours(t *testing.T) {
 	t.Parallel()
-	r := report{runs: []result{ // the machine was busy in the first round, and for a moment in the second
+	r := report{runs: []result{ // the machine was busy in the first round and briefly in the second
 		measured("ackbox", 0, figures{rate: 40}), measured("plain", 0, figures{rate: 10}),
 		measured("ackbox", 0, figures{rate: 400}), measured("plain", 0, figures{rate: 20}),
 		measured("ackbox", 0, figures{rate: 400}), measured("plain", 0, figures{rate: 100}),
@@ -99,7 +103,7 @@ func TestRatiosAreThoseOfNeighbours(t *testing.T) {
 		t.Errorf("got %v, %v, want a rate of 4", got.rate, ok)
 	}
 	if _, ok := r.ratio(measured("ackbox", 0, figures{}), measured("plain", 1, figures{})); ok {
-		t.Error("there is a ratio to what was not measured")
+		t.Error("got a ratio to a series without runs")
 	}
 }
 
@@ -108,7 +112,8 @@ func TestGoalsAreJudged(t *testing.T) {
 	plain := figures{rate: 1000, p99: 40}
 	r := report{runs: []result{
 		measured("ackbox", 0, figures{rate: 5000, p99: 20, memory: 100}), measured("plain", 0, plain),
-		measured("ackbox", 1_000_000, figures{rate: 3500, p99: 5, memory: 200}), measured("plain", 1_000_000, plain),
+		measured("ackbox", 1_000_000, figures{rate: 3500, p99: 5, memory: 200}),
+		measured("plain", 1_000_000, plain),
 	}}
 	const few = "postgres, 0 stored, 64 senders, messages of 1: "
 	const many = "postgres, 1,000,000 stored, 64 senders, messages of 1: "

@@ -18,28 +18,32 @@ import (
 	"ackbox/store/storetest"
 )
 
-// databases makes the databases of the runs. One with stored notifications takes long to fill: all its runs share it.
+// databases creates the databases of the runs. One with stored notifications takes long to fill, so
+// all its runs share it.
 type databases struct {
 	folder  string
 	cluster *storetest.Cluster // nil without PostgreSQL
 	admin   *sql.DB
-	server  int // the process id of PostgreSQL's first process
+	server  int // the process id of the postmaster
 	made    int
-	seeded  map[load]*database // by database and stored
-	say     func(format string, args ...any)
+	seeded  map[load]*database // by the fields database and stored
+	logf    func(format string, args ...any)
 }
 
-// database is one of them. release drops it, unless it is shared.
+// database is a database of a run. release drops it, unless it is shared.
 type database struct {
 	url     string
 	release func(ctx context.Context) error
 }
 
-// startPostgres starts a server with PostgreSQL's own defaults, unlike the one of the tests, which does not sync.
+// startPostgres starts a server with the default settings of PostgreSQL. That of the tests does not
+// sync.
 func (d *databases) startPostgres(ctx context.Context) (err error) {
-	settings := map[string]string{"fsync": "on", "shared_buffers": "128MB", "max_connections": "100"}
-	if d.cluster, err = storetest.StartCluster(ctx, storetest.Options{Settings: settings}); err != nil {
-		return fmt.Errorf("start PostgreSQL, or leave it out with --databases sqlite: %w", err)
+	d.cluster, err = storetest.StartCluster(ctx, storetest.Options{Settings: map[string]string{
+		"fsync": "on", "shared_buffers": "128MB", "max_connections": "100",
+	}})
+	if err != nil {
+		return fmt.Errorf("start PostgreSQL (--databases sqlite omits it): %w", err)
 	}
 	if d.admin, err = sql.Open("postgres", d.cluster.URL("postgres")); err != nil {
 		return err
@@ -64,7 +68,7 @@ func (d *databases) close() (err error) {
 	return err
 }
 
-// cpuTime is what PostgreSQL has used so far. SQLite works in the listener.
+// cpuTime returns the CPU time that PostgreSQL has used so far. SQLite runs in the listener.
 func (d *databases) cpuTime(ctx context.Context) (time.Duration, error) {
 	if d.cluster == nil {
 		return 0, ctx.Err()
@@ -72,7 +76,7 @@ func (d *databases) cpuTime(ctx context.Context) (time.Duration, error) {
 	return treeCPUTime(d.server)
 }
 
-// create makes an empty database.
+// create creates an empty database.
 func (d *databases) create(ctx context.Context, kind string) (*database, error) {
 	d.made++
 	name := "bench_" + strconv.Itoa(d.made)
@@ -90,14 +94,15 @@ func (d *databases) create(ctx context.Context, kind string) (*database, error) 
 }
 
 func removeSQLite(path string) error {
-	files, err := filepath.Glob(path + "*") // the write-ahead log and locks too
+	files, err := filepath.Glob(path + "*") // the write-ahead log and locks as well
 	for _, file := range files {
 		err = errors.Join(err, os.Remove(file))
 	}
 	return err
 }
 
-// get gives the database for a run: a new one, or the shared one of as many stored notifications.
+// get returns the database for a run: a new one, or the shared one with as many stored
+// notifications.
 func (h *harness) get(ctx context.Context, l load) (*database, error) {
 	key := load{database: l.database, stored: l.stored}
 	if db := h.databases.seeded[key]; db != nil {
@@ -107,18 +112,19 @@ func (h *harness) get(ctx context.Context, l load) (*database, error) {
 	if err != nil || l.stored == 0 {
 		return db, err
 	}
-	if _, err := h.addSource(ctx, db); err != nil { // makes the schema
+	if _, err := h.addSource(ctx, db); err != nil { // creates the schema
 		return nil, err
 	}
 	if err := h.databases.seed(ctx, db, l); err != nil {
 		return nil, fmt.Errorf("store notifications: %w", err)
 	}
-	db.release = func(context.Context) error { return nil } // it goes with the folder or the server
+	// It is removed with the folder or the server.
+	db.release = func(context.Context) error { return nil }
 	h.databases.seeded[key] = db
 	return db, nil
 }
 
-// prepare gives the database for a run and the path of a source in it.
+// prepare returns the database for a run and the path of a source in it.
 func (h *harness) prepare(ctx context.Context, l load) (db *database, path string, err error) {
 	if db, err = h.get(ctx, l); err != nil {
 		return nil, "", err
@@ -126,16 +132,18 @@ func (h *harness) prepare(ctx context.Context, l load) (db *database, path strin
 	if path, err = h.addSource(ctx, db); err != nil {
 		return nil, "", errors.Join(err, db.release(context.WithoutCancel(ctx)))
 	}
-	if l.database == storetest.Postgres { // what other runs have written is not to be paid by this one
+	if l.database == storetest.Postgres { // or this run pays for the writes of others
 		_, err = h.databases.admin.ExecContext(ctx, "checkpoint")
 	}
 	return db, path, err
 }
 
-// addSource makes a source with the command line, and the schema when there is none, and gives the source's path.
+// addSource adds a source with the command line, which also creates the schema if there is none. It
+// returns the path of the source.
 func (h *harness) addSource(ctx context.Context, db *database) (path string, err error) {
 	h.runs++
-	cmd := exec.CommandContext(ctx, h.binary("ackbox"), "source", "add", "bench-"+strconv.Itoa(h.runs), "--json")
+	cmd := exec.CommandContext(ctx, h.binary("ackbox"),
+		"source", "add", "bench-"+strconv.Itoa(h.runs), "--json")
 	cmd.Env = append(os.Environ(), "DATABASE_URL="+db.url)
 	output, err := cmd.Output()
 	if failure, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -14,27 +14,27 @@ import (
 	"ackbox/store/storetest"
 )
 
-// load is what a listener is measured under.
+// load is the load under which a listener is measured.
 type load struct {
 	database      string
-	stored        int // notifications that are there before
+	stored        int // notifications that are stored before
 	notifications int // in a message
 	senders       int
 }
 
 func (l load) String() string {
-	return fmt.Sprintf("%s, %s stored, %d senders, messages of %d", l.database, count(l.stored), l.senders,
-		l.notifications)
+	return fmt.Sprintf("%s, %s stored, %d senders, messages of %d",
+		l.database, count(l.stored), l.senders, l.notifications)
 }
 
-// result is what one listener did under one load, in one run or in the median of several.
+// result is what one listener did under one load, in one run or as the median of several.
 type result struct {
 	load
 	listener string
 	figures
 }
 
-// harness has what all runs share: the binaries, the databases and a folder for everything.
+// harness holds what all runs share: the binaries, the databases and a folder for all files.
 type harness struct {
 	options
 	progress  io.Writer
@@ -43,14 +43,14 @@ type harness struct {
 	runs      int
 }
 
-// newHarness builds the binaries and starts PostgreSQL where it is wanted.
+// newHarness builds the binaries, and starts PostgreSQL if the options include it.
 func newHarness(ctx context.Context, o options, progress io.Writer) (_ *harness, err error) {
 	folder, err := os.MkdirTemp("", "ackbox-bench-")
 	if err != nil {
 		return nil, err
 	}
 	h := &harness{options: o, progress: progress, folder: folder}
-	h.databases = databases{folder: folder, seeded: map[load]*database{}, say: h.say}
+	h.databases = databases{folder: folder, seeded: map[load]*database{}, logf: h.logf}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close())
@@ -67,11 +67,11 @@ func newHarness(ctx context.Context, o options, progress io.Writer) (_ *harness,
 
 func (h *harness) close() error { return errors.Join(h.databases.close(), os.RemoveAll(h.folder)) }
 
-func (h *harness) say(format string, args ...any) { fmt.Fprintf(h.progress, format+"\n", args...) }
+func (h *harness) logf(format string, args ...any) { fmt.Fprintf(h.progress, format+"\n", args...) }
 
-// build makes the binaries as they are released.
+// build builds the binaries as they are released.
 func (h *harness) build(ctx context.Context) error {
-	h.say("building ackbox and the plain listener")
+	h.logf("building ackbox and the plain listener")
 	command := exec.CommandContext(ctx, "go", "build", "-o", h.folder+"/",
 		"ackbox/cmd/ackbox", "ackbox/internal/bench/plain")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -81,10 +81,10 @@ func (h *harness) build(ctx context.Context) error {
 	return nil
 }
 
-// binary is the path of a listener's binary.
+// binary returns the path of the binary of a listener.
 func (h *harness) binary(name string) string { return filepath.Join(h.folder, name) }
 
-// loads are all combinations of the options.
+// loads returns all combinations of the options.
 func (h *harness) loads() (all []load) {
 	for _, database := range h.Databases {
 		for _, notifications := range h.Notifications {
@@ -98,7 +98,8 @@ func (h *harness) loads() (all []load) {
 	return all
 }
 
-// measureAll measures every listener under every load, by turns: what else the machine does meets them alike.
+// measureAll measures every listener under every load. The listeners take turns, so that other load
+// on the machine affects them alike.
 func (h *harness) measureAll(ctx context.Context) (all []result, err error) {
 	loads := h.loads()
 	total := h.Repeat * len(loads) * len(h.Listeners)
@@ -110,14 +111,16 @@ func (h *harness) measureAll(ctx context.Context) (all []result, err error) {
 					return nil, fmt.Errorf("%s on %s: %w", listener, l, err)
 				}
 				all = append(all, result{l, listener, measured})
-				h.say("%d/%d  %s on %s: %s notifications/s", len(all), total, listener, l, count(int(measured.rate)))
+				h.logf("%d/%d  %s on %s: %s notifications/s",
+					len(all), total, listener, l, count(int(measured.rate)))
 			}
 		}
 	}
 	return all, nil
 }
 
-// measure makes one run: a database, a listener on it, a load to warm both up and the load that counts.
+// measure makes one run: it prepares a database, starts a listener on it, warms both up, and
+// measures them under the load.
 func (h *harness) measure(ctx context.Context, l load, listener string) (_ figures, err error) {
 	db, path, err := h.prepare(ctx, l)
 	if err != nil {
@@ -134,11 +137,15 @@ func (h *harness) measure(ctx context.Context, l load, listener string) (_ figur
 			return figures{}, fmt.Errorf("warm up: %w", err)
 		}
 	}
-	return h.observe(ctx, server, func() (sent, error) { return h.send(ctx, server.url+path, l, h.For) })
+	return h.observe(ctx, server, func() (sent, error) {
+		return h.send(ctx, server.url+path, l, h.For)
+	})
 }
 
-// observe measures what the processes use while load runs.
-func (h *harness) observe(ctx context.Context, server *listener, load func() (sent, error)) (figures, error) {
+// observe measures the resources that the processes use while load runs.
+func (h *harness) observe(
+	ctx context.Context, server *listener, load func() (sent, error),
+) (figures, error) {
 	before, err := h.usage(ctx, server)
 	if err != nil {
 		return figures{}, err

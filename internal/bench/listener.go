@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	startTimeout = 30 * time.Second
-	stopTimeout  = 30 * time.Second
-	askAgain     = 20 * time.Millisecond
+	startTimeout  = 30 * time.Second
+	stopTimeout   = 30 * time.Second
+	readyInterval = 20 * time.Millisecond
 )
 
-// listener is a running process that takes messages.
+// listener is a running process that receives messages.
 type listener struct {
 	url    string // without a path
-	log    string // the file of its output
+	log    string // the path of the file with its output
 	cmd    *exec.Cmd
 	cancel context.CancelFunc
 	exited chan error
@@ -39,13 +39,14 @@ func (h *harness) start(ctx context.Context, name, databaseURL string) (_ *liste
 		return nil, err
 	}
 	l := &listener{
-		url: "http://127.0.0.1:" + strconv.Itoa(port), log: h.binary(name) + ".log", exited: make(chan error, 1),
+		url: "http://127.0.0.1:" + strconv.Itoa(port), log: h.binary(name) + ".log",
+		exited: make(chan error, 1),
 	}
 	output, err := os.Create(l.log)
 	if err != nil {
 		return nil, err
 	}
-	defer output.Close() // the process has its own
+	defer output.Close() // the process has its own handle
 	ctx, l.cancel = context.WithCancel(ctx)
 	var args []string
 	if name == "ackbox" {
@@ -54,7 +55,7 @@ func (h *harness) start(ctx context.Context, name, databaseURL string) (_ *liste
 	l.cmd = exec.CommandContext(ctx, h.binary(name), args...)
 	l.cmd.Env = append(os.Environ(), "DATABASE_URL="+databaseURL, "PORT="+strconv.Itoa(port))
 	l.cmd.Stdout, l.cmd.Stderr = output, output
-	stopInOrder(l.cmd)
+	stopGracefully(l.cmd)
 	if err := l.cmd.Start(); err != nil {
 		l.cancel()
 		return nil, err
@@ -66,13 +67,14 @@ func (h *harness) start(ctx context.Context, name, databaseURL string) (_ *liste
 	return l, nil
 }
 
-// stopInOrder makes the end of the context ask the process to end, and kill it when it does not.
-func stopInOrder(cmd *exec.Cmd) {
+// stopGracefully makes the command send SIGTERM when its context ends, and kill the process if it
+// does not end then.
+func stopGracefully(cmd *exec.Cmd) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTimeout
 }
 
-// freePort gives a port that nobody listens on at this moment.
+// freePort returns a port that nothing listens on at this moment.
 func freePort(ctx context.Context) (int, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -84,7 +86,7 @@ func freePort(ctx context.Context) (int, error) {
 func (l *listener) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	ticker := time.NewTicker(askAgain)
+	ticker := time.NewTicker(readyInterval)
 	defer ticker.Stop()
 	for !l.ready(ctx) {
 		select {
@@ -112,7 +114,7 @@ func (l *listener) ready(ctx context.Context) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// output is the end of what the listener printed.
+// output returns the end of what the listener printed.
 func (l *listener) output() string {
 	const enough = 2000
 	text, err := os.ReadFile(l.log)
@@ -122,7 +124,7 @@ func (l *listener) output() string {
 	return string(text[max(0, len(text)-enough):])
 }
 
-// stop asks the process to end and waits for that.
+// stop stops the process and waits until it has ended.
 func (l *listener) stop() error {
 	l.cancel()
 	if err := <-l.exited; err != nil && !errors.Is(err, context.Canceled) {
@@ -131,7 +133,7 @@ func (l *listener) stop() error {
 	return nil
 }
 
-// sent is the summary of ackbox send, and what the process used.
+// sent is the summary of ackbox send, and the CPU time that it used.
 type sent struct {
 	Posts   int64            `json:"posts"`
 	Acked   int64            `json:"acked"`
@@ -144,19 +146,23 @@ type sent struct {
 	cpu     time.Duration
 }
 
-// send loads a URL for a time. What is not acked is a figure and no error, unless nothing is.
-func (h *harness) send(ctx context.Context, url string, l load, duration time.Duration) (done sent, err error) {
-	cmd := exec.CommandContext(ctx, h.binary("ackbox"), "send", url, "--json", "--for", duration.String(),
-		"--concurrency", strconv.Itoa(l.senders), "--notifications", strconv.Itoa(l.notifications))
-	stopInOrder(cmd)
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
+// send loads a URL for a time. Messages without an Ack are counted and are no error, unless nothing
+// is acked.
+func (h *harness) send(
+	ctx context.Context, url string, l load, duration time.Duration,
+) (done sent, err error) {
+	cmd := exec.CommandContext(ctx, h.binary("ackbox"), "send", url, "--json",
+		"--for", duration.String(), "--concurrency", strconv.Itoa(l.senders),
+		"--notifications", strconv.Itoa(l.notifications))
+	stopGracefully(cmd)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	summary, err := cmd.Output()
 	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed || ctx.Err() != nil {
 		return done, errors.Join(err, ctx.Err())
 	}
 	if err := json.Unmarshal(summary, &done); err != nil {
-		return done, fmt.Errorf("read summary of send: %w: %s", err, complaints.Bytes())
+		return done, fmt.Errorf("read summary of send: %w: %s", err, stderr.Bytes())
 	}
 	if done.Acked == 0 {
 		return done, fmt.Errorf("nothing was acked: %v", done.Reasons)
@@ -165,7 +171,7 @@ func (h *harness) send(ctx context.Context, url string, l load, duration time.Du
 	return done, nil
 }
 
-// figures are those of a run.
+// figures returns the figures of a run.
 func (s sent) figures(used usage, memory int64) figures {
 	cores := func(cpu time.Duration) float64 { return cpu.Seconds() / s.Elapsed }
 	return figures{

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// machine says in one line what the figures were measured on.
+// machine describes in one line the machine of the measurements.
 func (h *harness) machine(ctx context.Context) (string, error) {
 	sync, err := syncTime(h.folder)
 	if err != nil {
@@ -24,7 +24,8 @@ func (h *harness) machine(ctx context.Context) (string, error) {
 	}
 	if h.databases.admin != nil {
 		var version string
-		if err := h.databases.admin.QueryRowContext(ctx, "show server_version").Scan(&version); err != nil {
+		row := h.databases.admin.QueryRowContext(ctx, "show server_version")
+		if err := row.Scan(&version); err != nil {
 			return "", err
 		}
 		version, _, _ = strings.Cut(version, " ")
@@ -33,7 +34,8 @@ func (h *harness) machine(ctx context.Context) (string, error) {
 	return strings.Join(parts, ", "), nil
 }
 
-// syncTime is the median time to write 8 KiB, a page of PostgreSQL, to the disk: the least that a commit costs.
+// syncTime returns the median time to write 8 KiB, a page of PostgreSQL, to the disk. A commit
+// takes at least as long.
 func syncTime(folder string) (_ time.Duration, err error) {
 	file, err := os.Create(filepath.Join(folder, "sync"))
 	if err != nil {

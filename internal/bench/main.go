@@ -1,9 +1,10 @@
-// Command bench measures ackbox from end to end, next to a plain listener (see plain), and prints a table of both with
-// their ratios. It builds the real binaries, starts them and a throwaway PostgreSQL that syncs to disk, loads them with
-// ackbox send, and stops all that it started, also when it is interrupted.
+// Command bench measures ackbox end to end, next to a plain listener (see plain), and prints a
+// table of both with their ratios. It builds the real binaries, starts them and a temporary
+// PostgreSQL server that syncs to disk, loads them with ackbox send, and stops all that it started,
+// also when it is interrupted.
 //
-// Everything shares the CPUs that it may use: taskset -c 0,1 makes those of a larger machine two. Only the ratios
-// within one run mean something elsewhere.
+// All processes share the CPUs that bench may use: taskset -c 0,1 limits them to two on a larger
+// machine. Only the ratios of one run can be compared with those of another machine.
 package main
 
 import (
@@ -20,23 +21,24 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// options are the flags.
+// options are the command-line flags.
 type options struct {
-	For           time.Duration `default:"5s" help:"How long each run is measured."`
-	Warmup        time.Duration `default:"1s" help:"How long each listener is loaded before that."`
-	Repeat        int           `default:"1" help:"How often everything is measured, by turns; the table has the medians."`
-	Databases     []string      `default:"sqlite,postgres" enum:"sqlite,postgres" help:"On which databases: ${enum}."`
-	Listeners     []string      `default:"ackbox,plain" enum:"ackbox,plain" help:"Which listeners: ${enum}."`
-	Senders       []int         `default:"1,16,64" help:"How many messages are on their way at once."`
-	Notifications []int         `default:"1,100" help:"How many notifications a message has, 1 to 100."`
-	SeedRows      []int         `default:"0" help:"How many notifications are stored before."`
-	ServerArg     []string      `sep:"none" placeholder:"FLAG" help:"Start ackbox serve with this flag, too; several are possible."`
+	For           time.Duration `default:"5s" help:"Duration of each measured run."`
+	Warmup        time.Duration `default:"1s" help:"Duration of the load before each measured run."`
+	Repeat        int           `default:"1" help:"Number of runs of each listener, which take turns; the table shows medians."`
+	Databases     []string      `default:"sqlite,postgres" enum:"sqlite,postgres" help:"Databases to measure on: ${enum}."`
+	Listeners     []string      `default:"ackbox,plain" enum:"ackbox,plain" help:"Listeners to measure: ${enum}."`
+	Senders       []int         `default:"1,16,64" help:"Numbers of messages that are sent at the same time."`
+	Notifications []int         `default:"1,100" help:"Numbers of notifications in a message, 1 to 100."`
+	SeedRows      []int         `default:"0" help:"Numbers of notifications that are stored before the run."`
+	ServerArg     []string      `sep:"none" placeholder:"FLAG" help:"Flag to pass to ackbox serve; may be repeated."`
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var o options
-	kong.Parse(&o, kong.Name("bench"), kong.Description("Measure ackbox from end to end, next to a plain listener."))
+	kong.Parse(&o, kong.Name("bench"),
+		kong.Description("Measure ackbox end to end, next to a plain listener."))
 	err := run(ctx, o, os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
@@ -45,10 +47,10 @@ func main() {
 	}
 }
 
-// run measures all that the options ask for and prints the report to out; progress tells how far it is.
+// run measures what the options ask for. It prints the report to out and its progress to progress.
 func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	if runtime.GOOS != "linux" {
-		return errors.New("what the processes use is read from /proc, which only Linux has")
+		return errors.New("bench runs on Linux only: it reads the resources of the processes from /proc")
 	}
 	h, err := newHarness(ctx, o, progress)
 	if err != nil {

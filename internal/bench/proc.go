@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// tick is the unit of times in /proc: the kernel shows them in hundredths of a second to every program, USER_HZ.
+// tick is the unit of times in /proc, USER_HZ: the kernel reports hundredths of a second to all
+// programs.
 const tick = time.Second / 100
 
 // process is one line of /proc/PID/stat.
 type process struct {
 	parent   int
 	own      time.Duration // user and system
-	children time.Duration // that of children which have ended and were waited for
+	children time.Duration // of children that have ended and were waited for
 }
 
 func readProcess(pid int) (process, error) {
@@ -31,10 +32,11 @@ func readProcess(pid int) (process, error) {
 	return parseStat(string(text))
 }
 
-// parseStat reads a line as proc(5) describes it. The name in parentheses may have spaces and parentheses in it.
+// parseStat parses a line as proc(5) describes it. The name in parentheses may contain spaces and
+// parentheses.
 func parseStat(line string) (process, error) {
 	fields := strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
-	const ppid, utime, count = 4, 14, 4 // numbered from 1, the pid and the name before fields[0]
+	const ppid, utime, count = 4, 14, 4 // proc(5) numbers from 1; fields[0] is number 3
 	if len(fields) < utime+count-3 {
 		return process{}, errors.New("read /proc: a stat line is too short")
 	}
@@ -49,17 +51,20 @@ func parseStat(line string) (process, error) {
 		}
 	}
 	return process{
-		parent: parent, own: time.Duration(ticks[0]+ticks[1]) * tick, children: time.Duration(ticks[2]+ticks[3]) * tick,
+		parent:   parent,
+		own:      time.Duration(ticks[0]+ticks[1]) * tick,
+		children: time.Duration(ticks[2]+ticks[3]) * tick,
 	}, nil
 }
 
-// cpuTime is the CPU time of one process.
+// cpuTime returns the CPU time of one process.
 func cpuTime(pid int) (time.Duration, error) {
 	p, err := readProcess(pid)
 	return p.own, err
 }
 
-// treeCPUTime is the CPU time of a process and of its children, the ended ones included.
+// treeCPUTime returns the CPU time of a process and of its children, including those that have
+// ended.
 func treeCPUTime(pid int) (time.Duration, error) {
 	parent, err := readProcess(pid)
 	if err != nil {
@@ -77,7 +82,7 @@ func treeCPUTime(pid int) (time.Duration, error) {
 		}
 		p, err := readProcess(child)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
-			continue // it has ended meanwhile
+			continue // it has ended
 		}
 		if err != nil {
 			return 0, err
@@ -89,7 +94,7 @@ func treeCPUTime(pid int) (time.Duration, error) {
 	return total, nil
 }
 
-// peakMemory is the most memory that a process has had resident, in bytes.
+// peakMemory returns the peak resident memory of a process, in bytes.
 func peakMemory(pid int) (int64, error) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {

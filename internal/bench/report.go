@@ -9,17 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// figures are what a run measures. The CPU time is in cores: CPU seconds in a second.
+// figures are the measurements of a run. CPU time is given in cores: CPU seconds per second.
 type figures struct {
-	envelopes, rate                float64 // in a second; rate counts acked notifications
+	envelopes, rate                float64 // per second; rate counts acked notifications
 	p50, p99                       float64 // ms
-	ownCPU, databaseCPU, senderCPU float64 // cores, of the listener, PostgreSQL and the sender
-	cost                           float64 // CPU time of listener and PostgreSQL for a notification, µs
+	ownCPU, databaseCPU, senderCPU float64 // cores of the listener, PostgreSQL and the sender
+	cost                           float64 // CPU time of listener and PostgreSQL per notification, µs
 	memory                         float64 // the listener's peak, MiB
 	failed                         float64 // notifications without an Ack
 }
 
-// columns are the figures of the table.
+// columns are the figures in the table.
 var columns = []struct {
 	title    string
 	value    func(f *figures) *float64
@@ -37,7 +37,8 @@ var columns = []struct {
 	{"not acked", func(f *figures) *float64 { return &f.failed }, 0},
 }
 
-// medians makes one result of all runs of one listener under one load, in the order of the first ones.
+// medians reduces all runs of one listener under one load to one result, in the order of the first
+// runs.
 func medians(runs []result) (results []result) {
 	for _, run := range runs {
 		same := func(r result) bool { return r.load == run.load && r.listener == run.listener }
@@ -68,7 +69,7 @@ func median(values []float64) float64 {
 	return (values[middle-1] + values[middle]) / 2
 }
 
-// report is what is printed: Markdown that a terminal shows as well.
+// report is what is printed, in Markdown that is readable on a terminal.
 type report struct {
 	machine string
 	options options
@@ -82,7 +83,7 @@ func (r report) print(w io.Writer) error {
 	}
 	text := fmt.Sprintf("%s; %s of %s each.\n\n%s", r.machine, times, r.options.For, table(r.rows()))
 	if ratios := r.ratios(); len(ratios) > 1 {
-		text += "\nackbox next to the plain listener, medians of the ratios of two runs that followed each other:\n\n" +
+		text += "\nackbox next to the plain listener, medians of the ratios of consecutive runs:\n\n" +
 			table(ratios)
 	}
 	if goals := r.goals(); len(goals) > 0 {
@@ -92,11 +93,13 @@ func (r report) print(w io.Writer) error {
 	return err
 }
 
-// loadTitles are the titles of load.cells.
+// loadTitles are the titles of the cells that load.cells returns.
 var loadTitles = []string{"database", "stored", "in a message", "senders"}
 
 func (l load) cells() []string {
-	return []string{l.database, count(l.stored), strconv.Itoa(l.notifications), strconv.Itoa(l.senders)}
+	return []string{
+		l.database, count(l.stored), strconv.Itoa(l.notifications), strconv.Itoa(l.senders),
+	}
 }
 
 func (r report) rows() [][]string {
@@ -129,8 +132,9 @@ func (r report) ratios() [][]string {
 	return rows
 }
 
-// ratio divides the figures of two series, run by run in the order in which they were made, and gives the medians: the
-// two runs of a pair lie seconds apart and share what else the machine did. It is not ok without runs of both.
+// ratio divides the figures of two series, run by run in the order in which they were made, and
+// returns the medians. The two runs of a pair are seconds apart, so that other load on the machine
+// affects both. It is not ok if one series is empty.
 func (r report) ratio(of, to result) (_ figures, ok bool) {
 	dividends, divisors := r.series(of), r.series(to)
 	pairs := make([]result, min(len(dividends), len(divisors)))
@@ -145,7 +149,7 @@ func (r report) ratio(of, to result) (_ figures, ok bool) {
 	return medians(pairs)[0].figures, true
 }
 
-// series are the runs of the same listener under the same load.
+// series returns the runs of a listener under a load.
 func (r report) series(of result) (runs []result) {
 	for _, run := range r.runs {
 		if run.load == of.load && run.listener == of.listener {
@@ -157,7 +161,7 @@ func (r report) series(of result) (runs []result) {
 
 func times(ratio float64) string { return strconv.FormatFloat(ratio, 'f', 2, 64) + " ×" }
 
-// number writes a number with so many decimals; from 1,000 on with commas and none.
+// number formats a number with some decimals. From 1,000 on it has commas and no decimals.
 func number(value float64, decimals int) string {
 	if decimals == 0 || value >= 1000 {
 		return count(int(value + 0.5))
@@ -165,7 +169,7 @@ func number(value float64, decimals int) string {
 	return strconv.FormatFloat(value, 'f', decimals, 64)
 }
 
-// count writes a number as 10,000,000.
+// count formats a number as in 10,000,000.
 func count(n int) string {
 	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
@@ -174,7 +178,8 @@ func count(n int) string {
 	return text
 }
 
-// table writes rows, the titles first, as a table in Markdown: words to the left, figures to the right.
+// table formats rows, the titles first, as a Markdown table. Words are aligned to the left, figures
+// to the right.
 func table(rows [][]string) string {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -200,7 +205,7 @@ func table(rows [][]string) string {
 	return b.String()
 }
 
-// rule is the line under the titles.
+// rule returns the line under the titles.
 func rule(rows [][]string, widths []int) string {
 	var b strings.Builder
 	for j, width := range widths {
@@ -213,7 +218,7 @@ func rule(rows [][]string, widths []int) string {
 	return b.String() + "|\n"
 }
 
-// isWord tells whether a column has words, by its first cell.
+// isWord reports whether a column holds words, by its first cell.
 func isWord(rows [][]string, column int) bool {
 	return len(rows) > 1 && (rows[1][column][0] < '0' || rows[1][column][0] > '9')
 }

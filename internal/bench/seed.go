@@ -12,18 +12,19 @@ import (
 // seedBatch is how many notifications are stored in one transaction.
 const seedBatch = 250_000
 
-// seedFields are the fields of a stored Lead, about as long as those that ackbox send makes; each # becomes its number.
+// seedFields are the fields of a stored Lead, about as long as those of ackbox send. Each # is
+// replaced by the number of the notification.
 const seedFields = `{"Id":"00QS10000000000AAA","AnnualRevenue":4.1674186E7,"City":"Boston","Company":"Trading #",` +
 	`"Country":"United States","CreatedDate":"2026-01-01T08:15:30.000Z","Description":"Called twice and left a message. ` +
 	`Très intéressé, à rappeler lundi. Reference #.","Email":"anna.weiss#@trading.example","FirstName":"Anna",` +
 	`"IsConverted":false,"LastModifiedDate":"2026-01-01T08:15:30.000Z","LastName":"Smith","LeadSource":"Phone Inquiry",` +
 	`"OwnerId":"005S10TG6qJSts9IGD","Phone":"+1 960 #","Status":"New","SystemModstamp":"2026-01-01T08:15:30.000Z"}`
 
-// The statements that store the notifications of numbers $1 to $2 with the fields $3. Their ids count up, as those of
-// an organization do.
+// The statements store the notifications with the numbers $1 to $2 and the fields $3. The ids
+// increase, as those of an organization do.
 const (
-	seedColumns = `insert into notifications (received_at, source_id, digest, organization, organization_suffix,
-		notification_id, action_id, object_type, record_id, fields)`
+	seedColumns = `insert into notifications (received_at, source_id, digest, organization,
+		organization_suffix, notification_id, action_id, object_type, record_id, fields)`
 	seedPostgres = seedColumns + `
 		select '2026-01-01T08:15:31Z', (select min(id) from sources), decode(md5(n::text), 'hex'),
 			'00DS10000004acK', 'MAQ', '04lS10' || lpad(n::text, 9, '0') || 'AAA', '04kS1000000X1u5IAC', 'Lead',
@@ -39,9 +40,11 @@ const (
 
 // seed stores notifications in a database that has the schema and a source.
 func (d *databases) seed(ctx context.Context, db *database, l load) (err error) {
-	driver, dataSource, statement, after := storetest.Postgres, db.url, seedPostgres, "vacuum analyze notifications"
+	driver, dataSource := storetest.Postgres, db.url
+	statement, after := seedPostgres, "vacuum analyze notifications"
 	if path, ok := strings.CutPrefix(db.url, "sqlite:"); ok {
-		driver, dataSource, statement, after = storetest.SQLite, "file:"+path, seedSQLite, "pragma wal_checkpoint(truncate)"
+		driver, dataSource = storetest.SQLite, "file:"+path
+		statement, after = seedSQLite, "pragma wal_checkpoint(truncate)"
 	}
 	pool, err := sql.Open(driver, dataSource)
 	if err != nil {
@@ -53,7 +56,7 @@ func (d *databases) seed(ctx context.Context, db *database, l load) (err error) 
 		if _, err := pool.ExecContext(ctx, statement, from, to, seedFields); err != nil {
 			return err
 		}
-		d.say("%s: %s of %s notifications stored", l.database, count(to), count(l.stored))
+		d.logf("%s: %s of %s notifications stored", l.database, count(to), count(l.stored))
 	}
 	if _, err := pool.ExecContext(ctx, after); err != nil {
 		return fmt.Errorf("%s: %w", after, err)

@@ -17,7 +17,8 @@ import (
 	"ackbox/soap/sobject/lead"
 )
 
-// maxConnections is the size of the pool on PostgreSQL that is mostly advised for a small server.
+// maxConnections is the size of the pool on PostgreSQL that is commonly recommended for a small
+// server.
 const maxConnections = 25
 
 // database is an open database with the schema of ackbox.
@@ -41,8 +42,9 @@ func open(ctx context.Context, databaseURL string) (*database, error) {
 
 func (d *database) close() error { return d.pool.Close() }
 
-// connect makes the pool. SQLite gets what is advised for it: the write-ahead log, a sync at every commit, and one
-// connection, as it has one writer and several would wait for each other by polling.
+// connect opens the pool. SQLite gets the recommended settings: the write-ahead log, a sync at
+// every commit, and one connection, because it has one writer and several would wait for each other
+// by polling.
 func connect(databaseURL string) (*sql.DB, error) {
 	if path, ok := strings.CutPrefix(databaseURL, "sqlite:"); ok {
 		options := url.Values{
@@ -63,10 +65,10 @@ func connect(databaseURL string) (*sql.DB, error) {
 	return pool, err
 }
 
-// insert is run for each notification. One that is there already adds nothing.
+// insert stores one notification, unless it is stored already.
 const insert = `
-	insert into notifications (source_id, organization, organization_suffix, action_id, notification_id, digest,
-		object_type, record_id, fields, received_at)
+	insert into notifications (source_id, organization, organization_suffix, action_id,
+		notification_id, digest, object_type, record_id, fields, received_at)
 	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 	on conflict (source_id, organization, notification_id, digest) do nothing`
 
@@ -98,7 +100,7 @@ func (d *database) save(ctx context.Context, message *lead.Notifications) error 
 	return nil
 }
 
-// arguments are those of insert but the last.
+// arguments returns the arguments of insert except the last.
 func (d *database) arguments(message *lead.Notifications, n *lead.LeadNotification) ([]any, error) {
 	if n.Id == nil || n.SObject == nil {
 		return nil, errors.New("the notification has no id or no record")

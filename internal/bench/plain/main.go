@@ -1,6 +1,7 @@
-// Command plain is the listener that the end-to-end benchmark compares ackbox with: what a competent developer writes
-// in an afternoon with net/http, encoding/xml, the generated types and database/sql. It keeps the same promise, an Ack
-// after the commit and nothing twice, in the same table, which ackbox has made. It takes Leads only.
+// Command plain is the listener that the end-to-end benchmark compares ackbox with: what a
+// competent developer writes in an afternoon with net/http, encoding/xml, the generated types and
+// database/sql. It keeps the same promise, an Ack only after the commit and no duplicates, with the
+// same table, which ackbox has created. It accepts Leads only.
 package main
 
 import (
@@ -19,7 +20,7 @@ import (
 	"ackbox/soap/sobject/lead"
 )
 
-// The bounds of requests are those of ackbox serve.
+// The bounds of requests, which are those of ackbox serve.
 const (
 	bodyLimit    = 32 << 20
 	readTimeout  = 30 * time.Second
@@ -45,7 +46,9 @@ func run(ctx context.Context, databaseURL, addr string) (err error) {
 	mux := http.NewServeMux()
 	mux.Handle("POST /outbound/{token}", receive(db))
 	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
-	server := &http.Server{Addr: addr, Handler: mux, ReadTimeout: readTimeout, WriteTimeout: writeTimeout}
+	server := &http.Server{
+		Addr: addr, Handler: mux, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+	}
 	stopped := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
@@ -58,7 +61,7 @@ func run(ctx context.Context, databaseURL, addr string) (err error) {
 	return <-stopped
 }
 
-// receive acks a message once it is stored.
+// receive returns a handler that acks a message once it is stored.
 func receive(db *database) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		message, err := decode(w, r)
@@ -71,11 +74,11 @@ func receive(db *database) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "text/xml; charset=utf-8")
-		_, _ = w.Write([]byte(soap.Ack)) // a sender that is gone sends again
+		_, _ = w.Write([]byte(soap.Ack)) // without the Ack the sender sends it again
 	})
 }
 
-// decode reads the message of a request into the generated types.
+// decode decodes the message of a request into the generated types.
 func decode(w http.ResponseWriter, r *http.Request) (*lead.Notifications, error) {
 	var envelope struct {
 		XMLName xml.Name `xml:"http://schemas.xmlsoap.org/soap/envelope/ Envelope"`
