@@ -45,8 +45,7 @@ func (s *target) measure(t *testing.T) measurements {
 	}
 }
 
-// checkConnectionLimit checks that the inbox keeps to its limit of connections, and closes some for
-// it.
+// checkConnectionLimit checks that the inbox keeps its limit of connections by closing some.
 func (s *target) checkConnectionLimit(t *testing.T) {
 	t.Helper()
 	got, shed := s.metric(t, "ackbox_connections"), s.metric(t, "ackbox_connections_shed_total")

@@ -17,8 +17,8 @@ import (
 	"ackbox/internal/access/certificate/certificatetest"
 )
 
-// stalledFor is how long slow clients stall of those that give up. The others stall until the time
-// limits of the inbox or the end of the attack.
+// stalledFor is how long a slow client stalls that gives up. Others stall until a time limit of the
+// inbox or the end of the attack.
 const stalledFor = 2 * time.Second
 
 // attacks returns all attacks that are made at once.

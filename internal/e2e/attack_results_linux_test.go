@@ -105,8 +105,8 @@ func parseReceived(received []byte, over bool) (answers []answer, outcomes []str
 	}
 }
 
-// The statuses of the contract: those of Faults, and those of other answers, some of which net/http
-// gives before it has read a path.
+// The statuses of the contract: those of Faults, and those of other answers. Some of the latter
+// come from net/http, before it has read a path.
 var (
 	faultStatuses = []int{400, 403, 404, 405, 413, 415, 429, 503}
 	plainStatuses = []int{100, 200, 400, 404, 405, 417, 431, 501, 505}

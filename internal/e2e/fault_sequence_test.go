@@ -94,7 +94,7 @@ func (s *server) startRetryLoad(source string) *retryLoad {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer close(l.ended)
-		l.stats, _ = sender.Run(ctx) // the statistics tell
+		l.stats, _ = sender.Run(ctx) // the test checks the statistics
 	}()
 	s.tb.Cleanup(func() {
 		cancel()
