@@ -23,10 +23,14 @@ const (
 	idleTimeout   = 2 * time.Minute  // between two requests on a connection
 )
 
-// The tests that wait for these limits start their servers and clients before they call
-// t.Parallel, so that the limits expire while other tests run. They stand near the beginning
-// of the package because go test resumes the first parallel test first and then the others
-// from the last one back: a test that is resumed late need not wait any more.
+// checkLater runs check when a test has returned. Tests that wait for the limits start their
+// clients before they call t.Parallel, so that the limits expire while other tests run, and wait
+// in check: a parallel test with a parallel subtest keeps no other from running in its cleanup.
+func checkLater(t *testing.T, check func()) {
+	t.Helper()
+	t.Cleanup(check)
+	t.Run("started", func(t *testing.T) { t.Parallel() })
+}
 
 // drip writes a text over and over, a byte at a time with pauses, until the server closes the
 // connection. It returns what the server answered. The deadline of the connection must be
@@ -111,12 +115,14 @@ func TestASlowHeaderIsCutOff(t *testing.T) {
 	wait := s.startSlow(t, 50, headerTimeout, func(conn net.Conn) string {
 		return drip(t, conn, s.head()+strings.Repeat("X: a\r\n", 10_000))
 	})
-	t.Parallel()
-	for _, got := range wait() {
-		if !strings.HasPrefix(got, "HTTP/1.1 400 ") {
-			t.Errorf("got %q, want 400", got)
+	checkLater(t, func() {
+		for _, got := range wait() {
+			if !strings.HasPrefix(got, "HTTP/1.1 400 ") {
+				t.Errorf("got %q, want 400", got)
+			}
 		}
-	}
+	})
+	t.Parallel()
 }
 
 func TestASlowHandshakeIsCutOff(t *testing.T) {
@@ -129,34 +135,39 @@ func TestASlowHandshakeIsCutOff(t *testing.T) {
 	wait := s.startSlow(t, 50, headerTimeout, func(conn net.Conn) string {
 		return drip(t, conn, hello)
 	})
-	t.Parallel()
-	for _, got := range wait() {
-		if got != "" {
-			t.Errorf("got %q, want no answer", got)
+	checkLater(t, func() {
+		for _, got := range wait() {
+			if got != "" {
+				t.Errorf("got %q, want no answer", got)
+			}
 		}
-	}
+	})
+	t.Parallel()
 }
 
 func TestASlowBodyIsCutOff(t *testing.T) {
 	s := startRaw(t)
-	waits := map[string]func() []string{}
-	for name, header := range map[string]string{
-		"length": "Content-Length: 100000\r\n\r\n", "chunked": "Transfer-Encoding: chunked\r\n\r\n",
-	} {
-		waits[name] = s.startSlow(t, 50, readTimeout, func(conn net.Conn) string {
+	startSlow := func(header string) (wait func() []string) {
+		return s.startSlow(t, 50, readTimeout, func(conn net.Conn) string {
 			_, _ = io.WriteString(conn, s.head()+header) // the reader notices the end
 			return drip(t, conn, "1\r\n<\r\n")
 		})
 	}
-	t.Parallel()
-	for name, wait := range waits {
-		for _, raw := range wait() {
-			got := s.parse(t, []byte(raw))
-			if statuses(got) != "400" {
-				t.Errorf("%s: got %+v, want a Fault with 400", name, got)
+	waits := map[string]func() []string{
+		"length":  startSlow("Content-Length: 100000\r\n\r\n"),
+		"chunked": startSlow("Transfer-Encoding: chunked\r\n\r\n"),
+	}
+	checkLater(t, func() {
+		for name, wait := range waits {
+			for _, raw := range wait() {
+				got := s.parse(t, []byte(raw))
+				if statuses(got) != "400" {
+					t.Errorf("%s: got %+v, want a Fault with 400", name, got)
+				}
 			}
 		}
-	}
+	})
+	t.Parallel()
 }
 
 // A client without a token, or one that posts to no source, does not get the time that a
@@ -204,8 +215,8 @@ func TestASlowReaderIsCutOff(t *testing.T) {
 			}
 		}
 	})
+	checkLater(t, func() { wait() })
 	t.Parallel()
-	wait()
 }
 
 // TestFaultHalfOpenConnections leaves connections whose client has vanished without closing
@@ -225,12 +236,14 @@ func TestFaultHalfOpenConnections(t *testing.T) {
 				s.leaveOpen(t, &open, body, len(body)/2, readTimeout)
 				s.leaveOpen(t, &open, body, len(body), idleTimeout)
 			}
+			checkLater(t, func() {
+				open.Wait()
+				requireAck(t, post(t, s.url("crm"), body))
+				load.awaitAcks(10)
+				load.stop()
+				load.checkStored("half-open connections", driver, s.export())
+			})
 			t.Parallel()
-			open.Wait()
-			requireAck(t, post(t, s.url("crm"), body))
-			load.awaitAcks(10)
-			load.stop()
-			load.checkStored("half-open connections", driver, s.export())
 		})
 	}
 	t.Parallel()

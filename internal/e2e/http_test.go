@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/xml"
 	"io"
@@ -55,7 +56,8 @@ func doBy(
 	tb testing.TB, by *http.Client, method, url string, body io.Reader, header ...string,
 ) answer {
 	tb.Helper()
-	request, err := http.NewRequestWithContext(tb.Context(), method, url, body)
+	ctx := context.WithoutCancel(tb.Context()) // for requests of a cleanup; clients have a timeout
+	request, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		tb.Fatal(err)
 	}
