@@ -73,7 +73,7 @@ func startTarget(t *testing.T, database string) *target {
 	}, nil)
 	in := install(t, "DATABASE_URL="+database, "ACKBOX_CLIENT_CERT_MODE=enforce",
 		"ACKBOX_CLIENT_FINGERPRINT="+s.sender.Fingerprint()+","+s.ended.Fingerprint(),
-		"ACKBOX_RANGES="+attackRange, "ACKBOX_RANGES_MODE=enforce",
+		"ACKBOX_ALLOWED_RANGES="+attackRange, "ACKBOX_ALLOWED_RANGES_MODE=enforce",
 		fmt.Sprintf("ACKBOX_MAX_CONNECTIONS=%d", s.limit),
 		fmt.Sprintf("ACKBOX_BODY_LIMIT=%dB", bodyLimit),
 		"METRICS_TOKEN="+metricsToken, "ACKBOX_ADMIN_ADDR="+freeAddr(t))

@@ -115,7 +115,8 @@ func TestReportModeShowsTheCertificateToPin(t *testing.T) {
 			return json.Unmarshal([]byte(s.ok("certificates", "--json")), &seen) == nil
 		})
 		if seen.Source != "crm" || seen.Fingerprint != sender.Fingerprint() ||
-			seen.Chain != sender.PEM() || !strings.Contains(seen.Subject, senderName) || seen.Verdict == "accepted" {
+			seen.Chain != sender.PEM() || !strings.Contains(seen.Subject, senderName) ||
+			seen.Verdict == "accepted" {
 			t.Errorf("got %+v", seen)
 		}
 		s.kill9()
@@ -290,10 +291,10 @@ func TestInvalidAccessSettingsAreRefused(t *testing.T) {
 		"another's key":          {[]string{"--tls-cert", cert, "--tls-key", other}, "private key"},
 		"invalid":                {[]string{"--tls-cert", invalid, "--tls-key", key}, "PEM"},
 		"no address":             {[]string{"--trusted-proxies", "proxy.example"}, "trusted proxy"},
-		"no range":               {[]string{"--ranges", "198.51.100.0/99"}, "198.51.100.0/99"},
-		"ranges in clear":        {[]string{"--ranges", "http://example.test/ip-ranges.json"}, "https"},
-		"a mode without ranges":  {[]string{"--ranges-mode", "enforce"}, "--ranges"},
-		"no mode":                {[]string{"--ranges", senderRange, "--ranges-mode", "on"}, "enforce"},
+		"no range":               {[]string{"--allowed-ranges", "198.51.100.0/99"}, "198.51.100.0/99"},
+		"ranges in clear":        {[]string{"--allowed-ranges", "http://example.test/ip-ranges.json"}, "https"},
+		"a mode without ranges":  {[]string{"--allowed-ranges-mode", "enforce"}, "--allowed-ranges"},
+		"no mode":                {[]string{"--allowed-ranges", senderRange, "--allowed-ranges-mode", "on"}, "enforce"},
 		"nothing expected":       {append(secured, "--client-cert-mode", "enforce"), "--client-fingerprint"},
 		"no TLS":                 {[]string{"--client-fingerprint", c.Fingerprint()}, "TLS_CERT"},
 		"no fingerprint":         {append(secured, "--client-fingerprint", "abcd"), "64 hex digits"},

@@ -39,8 +39,8 @@ var fromStranger = map[string][]string{
 func TestStrangersAddressesAreRefusedWhenEnforced(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
-		in := install(t, "DATABASE_URL="+database, "ACKBOX_RANGES=192.0.2.0/24, "+senderRange,
-			"ACKBOX_RANGES_MODE=enforce", "TRUSTED_PROXIES=192.0.2.1, 127.0.0.1")
+		in := install(t, "DATABASE_URL="+database, "ACKBOX_ALLOWED_RANGES=192.0.2.0/24, "+senderRange,
+			"ACKBOX_ALLOWED_RANGES_MODE=enforce", "TRUSTED_PROXIES=192.0.2.1, 127.0.0.1")
 		in.add("crm", "--org", organization)
 		s := in.serve()
 		s.ready()
@@ -67,7 +67,7 @@ func TestStrangersAddressesAreRefusedWhenEnforced(t *testing.T) {
 func TestStrangersAddressesAreReportedInReportMode(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
-		s := startWith(t, database, "crm", "ACKBOX_RANGES="+senderRange,
+		s := startWith(t, database, "crm", "ACKBOX_ALLOWED_RANGES="+senderRange,
 			"TRUSTED_PROXIES=127.0.0.0/8", "METRICS_TOKEN="+metricsToken)
 		requireAck(t, post(t, s.url("crm"), one("0001"), forwardedFor, senderAddr))
 		for _, header := range fromStranger {
@@ -106,8 +106,8 @@ func checkReported(t *testing.T, s *server, cause string, status, want int) {
 func TestForwardedForCountsOnlyFromTrustedProxies(t *testing.T) {
 	t.Parallel()
 	for _, proxies := range []string{"none", "192.0.2.1", "heroku", "127.0.0.2,::1"} {
-		s := startWith(t, "sqlite:ackbox.db", "crm", "ACKBOX_RANGES="+senderRange,
-			"ACKBOX_RANGES_MODE=enforce", "TRUSTED_PROXIES="+proxies)
+		s := startWith(t, "sqlite:ackbox.db", "crm", "ACKBOX_ALLOWED_RANGES="+senderRange,
+			"ACKBOX_ALLOWED_RANGES_MODE=enforce", "TRUSTED_PROXIES="+proxies)
 		got := post(t, s.url("crm"), one("0001"), forwardedFor, senderAddr)
 		if got.status != http.StatusForbidden {
 			t.Errorf("%s: got %+v, want 403", proxies, got)
@@ -120,9 +120,9 @@ func TestForwardedForCountsOnlyFromTrustedProxies(t *testing.T) {
 
 func TestAFileOfRangesIsReadAgainWhenItChanges(t *testing.T) {
 	t.Parallel()
-	in := install(t, "ACKBOX_RANGES_MODE=enforce", "TRUSTED_PROXIES=127.0.0.1",
+	in := install(t, "ACKBOX_ALLOWED_RANGES_MODE=enforce", "TRUSTED_PROXIES=127.0.0.1",
 		"DATABASE_URL=sqlite:ackbox.db")
-	in.set("ACKBOX_RANGES", in.write("ranges.txt", "# nobody yet\n192.0.2.0/24\n"))
+	in.set("ACKBOX_ALLOWED_RANGES", in.write("ranges.txt", "# nobody yet\n192.0.2.0/24\n"))
 	in.add("crm")
 	s := in.serve()
 	s.ready()
@@ -178,8 +178,8 @@ func TestPublishedRangesOutliveARestart(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
 		p := publish(t, "")
-		in := install(t, "DATABASE_URL="+database, "ACKBOX_RANGES="+p.URL+"/ip-ranges.json",
-			"ACKBOX_RANGES_MODE=enforce", "TRUSTED_PROXIES=127.0.0.1")
+		in := install(t, "DATABASE_URL="+database, "ACKBOX_ALLOWED_RANGES="+p.URL+"/ip-ranges.json",
+			"ACKBOX_ALLOWED_RANGES_MODE=enforce", "TRUSTED_PROXIES=127.0.0.1")
 		in.add("crm")
 		s := in.serve()
 		s.ready()

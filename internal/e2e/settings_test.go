@@ -135,3 +135,20 @@ func TestWithoutMigrationsNothingIsAckedUntilThereIsASchema(t *testing.T) {
 		}
 	})
 }
+
+// Settings of former versions work under their old names or have no effect, and the log says so.
+func TestOldSettingsAreReported(t *testing.T) {
+	t.Parallel()
+	s := startRaw(t, "ACKBOX_RANGES=192.0.2.0/24", "ACKBOX_RANGES_MODE=enforce",
+		"ACKBOX_READ_TIMEOUT=1ns")
+	checkFault(t, post(t, s.url("crm"), one("0001")), http.StatusForbidden, soap.FaultClient)
+	for _, want := range []string{
+		"name=ACKBOX_RANGES new_name=ACKBOX_ALLOWED_RANGES\n",
+		"name=ACKBOX_RANGES_MODE new_name=ACKBOX_ALLOWED_RANGES_MODE\n",
+		"name=ACKBOX_READ_TIMEOUT\n",
+	} {
+		if !strings.Contains(s.stderr.String(), want) {
+			t.Errorf("got no warning with %q in the log:\n%s", want, s.stderr.String())
+		}
+	}
+}
