@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// firstRead is what is made room for before the first byte has come: most messages fit in it.
+	// firstRead is the room that is made before the first byte has come: most messages fit in it.
 	firstRead = 16 << 10
 	// maxKept is how large a buffer may be that waits for the next body.
 	maxKept = 1 << 20
@@ -20,9 +20,9 @@ const (
 // buffers are those that wait for the next body.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// readBody reads the body. Its room comes out of what all bodies share and grows with what has
-// arrived, so that nobody takes room by announcing a size. release gives it back, and the body with
-// it; it is never nil.
+// readBody reads the body. Its room is a part of what all bodies share and grows with what has
+// arrived, so that nobody takes room by announcing a size. release, which is never nil, gives back
+// the room and the body with it.
 func (h *Handlers) readBody(c echo.Context) (body []byte, release func(), refused *refusal) {
 	r := c.Request()
 	var taken int64
@@ -58,7 +58,7 @@ func (h *Handlers) readBody(c echo.Context) (body []byte, release func(), refuse
 	}
 }
 
-// fill reads until the buffer is full or the body has ended, and tells whether it has.
+// fill reads until the buffer is full or the body has ended, and reports whether it has.
 func fill(buffer *[]byte, body io.Reader) (ended bool, err error) {
 	for len(*buffer) < cap(*buffer) {
 		n, err := body.Read((*buffer)[len(*buffer):cap(*buffer)])
@@ -73,9 +73,8 @@ func fill(buffer *[]byte, body io.Reader) (ended bool, err error) {
 	return false, nil
 }
 
-// unquoted is an error of reading without what it quotes. Of a trailer that is none net/http
-// repeats the text, which may be anything: part of a record, or the request of another, with its
-// token.
+// unquoted returns an error of reading without the text that it quotes. net/http quotes an invalid
+// trailer, which may be anything: part of a record, or another request, with its token.
 func unquoted(err error) error {
 	text, _, quotes := strings.Cut(err.Error(), `"`)
 	if !quotes {

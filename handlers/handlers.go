@@ -50,7 +50,7 @@ const (
 	// documents no limit.
 	defaultBodyLimit   = 32 << 20
 	defaultSaveTimeout = 10 * time.Second
-	// bodiesPerLimit is how large all bodies may be together, by the size of the largest.
+	// bodiesPerLimit is how many bodies of the largest size there may be at once.
 	bodiesPerLimit = 2
 )
 
@@ -82,7 +82,8 @@ func New(c Config) *Handlers {
 		Config:        c,
 		sources:       newSourceCache(c.Store, c.Log),
 		unknownTokens: access.NewRateLimiter(unknownTokenRate, unknownTokenBurst),
-		bodies:        semaphore.NewWeighted(bodiesPerLimit * c.BodyLimit),
+		// A body is known to be too large when one byte more of it has come.
+		bodies: semaphore.NewWeighted(bodiesPerLimit * (c.BodyLimit + 1)),
 		// Decoding takes several times a body's room for a moment: of the largest bodies one at a time is
 		// decoded.
 		decoding:     semaphore.NewWeighted(c.BodyLimit),

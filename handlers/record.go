@@ -48,7 +48,7 @@ func (h *Handlers) logRefusal(c echo.Context, r *refusal, status int) {
 	switch {
 	case status == http.StatusOK:
 		h.Log.LogAttrs(ctx, slog.LevelWarn, "message taken, enforce would refuse it", attrs...)
-	case status >= http.StatusInternalServerError && r.cause != causeOverloaded: // that one says only: later
+	case status >= http.StatusInternalServerError && r.cause != causeOverloaded: // it only says: later
 		h.Log.LogAttrs(ctx, slog.LevelError, "message refused", attrs...)
 	default:
 		h.Log.LogAttrs(ctx, slog.LevelWarn, "message refused", attrs...)
