@@ -11,6 +11,9 @@ const (
 	maxBindings   = 64
 )
 
+// maxDepth is how deep elements may nest, the Envelope counted as 1. A real message needs 6.
+const maxDepth = 32
+
 // element is a start tag that was read. It holds no pointers, so that the many of a message cost the collector nothing.
 type element struct {
 	space namespace
@@ -46,7 +49,7 @@ func (s *scanner) startsElement() bool {
 // start reads the start tag here. The element stays as it is until its end, or, if it is empty, until the next start.
 func (s *scanner) start() (*element, *ParseError) {
 	offset := s.pos
-	if s.depth == MaxDepth {
+	if s.depth == maxDepth {
 		return nil, s.fail(CauseLimit, "elements nest deeper than 32")
 	}
 	e := &s.elements[s.depth]

@@ -365,7 +365,7 @@ func overLimits(body []byte, doc *document) bool {
 	})
 	var walk func(n *node, depth int)
 	walk = func(n *node, depth int) {
-		over = over || depth > soap.MaxDepth || len(n.elements()) > 10_000
+		over = over || depth > 32 || len(n.elements()) > 10_000
 		for _, e := range n.elements() {
 			walk(e, depth+1)
 		}

@@ -26,7 +26,7 @@ const (
 	CauseIdentity Cause = "identity"
 	// CauseCount is a message with no notification or with more than MaxNotifications.
 	CauseCount Cause = "count"
-	// CauseLimit is nesting deeper than MaxDepth, or more attributes, prefixes or fields than any real message has.
+	// CauseLimit is nesting deeper than 32 elements, or more attributes, prefixes or fields than any real message has.
 	CauseLimit Cause = "limit"
 )
 

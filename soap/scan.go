@@ -14,7 +14,7 @@ type scanner struct {
 	body       []byte
 	pos        int
 	depth      int                   // of open elements
-	elements   [MaxDepth + 1]element // the open ones, and the one that was read last
+	elements   [maxDepth + 1]element // the open ones, and the one that was read last
 	namespaces bindings              // in scope
 	attributes []attribute           // of the start tag being read
 	xsiType    []byte                // the QName in the last xsi:type, as written

@@ -16,8 +16,6 @@ const (
 	OutboundNS = "http://soap.sforce.com/2005/09/outbound"
 	// SObjectNS has the record types and their fields.
 	SObjectNS = "urn:sobject.enterprise.soap.sforce.com"
-	// EnterpriseNS has the type ID.
-	EnterpriseNS = "urn:enterprise.soap.sforce.com"
 	// XSINS has the attributes nil and type.
 	XSINS = "http://www.w3.org/2001/XMLSchema-instance"
 )
@@ -26,8 +24,6 @@ const (
 const (
 	// MaxNotifications is how many notifications one message may carry: maxOccurs in every outbound-message WSDL.
 	MaxNotifications = 100
-	// MaxDepth is how deep elements may nest, the Envelope counted as 1. A real message needs 6.
-	MaxDepth = 32
 	// MaxID is how long the OrganizationId and a Notification's Id may be, in bytes: Salesforce's have 18. What is far
 	// longer no database index takes, and it would hold up its whole message.
 	MaxID = 255
