@@ -51,6 +51,13 @@ func TestAsEqualsUnmarshal(t *testing.T) {
 		"every kind": sampleFields,
 		"no field":   "",
 		"all nil":    nilled(sampleFields),
+		"nil, with content": `<sf:Name xsi:nil="true">A</sf:Name><sf:acme__Count__c xsi:nil="1">5</sf:acme__Count__c>
+			<sf:acme__Active__c xsi:nil="true"><!-- c -->1</sf:acme__Active__c>
+			<sf:fieldsToNull xsi:nil="true"><![CDATA[B]]></sf:fieldsToNull>`,
+		"nil, with white space": `<sf:Name xsi:nil="true"> <!-- c -->&#13;</sf:Name>
+			<sf:acme__Count__c xsi:nil="true"><![CDATA[ ]]></sf:acme__Count__c>`,
+		"nil, unknown, with elements": `<sf:Unknown__c xsi:nil="true"> <sf:Name xsi:nil="true"/>
+			<sf:Name>A</sf:Name></sf:Unknown__c><sf:Name>B</sf:Name>`,
 		"odd forms": `<sf:acme__Amount__c> -INF </sf:acme__Amount__c><sf:acme__Count__c>+007</sf:acme__Count__c>
 			<sf:acme__Active__c>
 			false</sf:acme__Active__c><sf:acme__Seen__c>2026-11-22T01:02:03+02:00</sf:acme__Seen__c>
@@ -142,15 +149,20 @@ func TestAsRefusesAnotherObjectAndNoRecord(t *testing.T) {
 }
 
 func FuzzAs(f *testing.F) {
-	f.Add("acme__Amount__c", "1.0")
-	f.Add("acme__Count__c", "-7")
-	f.Add("acme__Active__c", "true")
-	f.Add("acme__Seen__c", "2026-11-22T01:02:03.004Z")
-	f.Add("acme__Attachment__c", "aGVsbG8=")
-	f.Add("Name", "a &lt;b&gt;")
+	f.Add("acme__Amount__c", "", "1.0")
+	f.Add("acme__Count__c", "", "-7")
+	f.Add("acme__Active__c", "", "true")
+	f.Add("acme__Seen__c", "", "2026-11-22T01:02:03.004Z")
+	f.Add("acme__Attachment__c", "", "aGVsbG8=")
+	f.Add("Name", "", "a &lt;b&gt;")
+	f.Add("Name", `xsi:nil="true"`, "")
+	f.Add("Name", `xsi:nil="1"`, " <!-- c --> ")
+	f.Add("Name", `xsi:nil="true"`, "a")
+	f.Add("acme__Count__c", `xsi:nil="true"`, "<![CDATA[5]]>")
+	f.Add("Unknown__c", `xsi:nil="true"`, "<a/>")
 	types := types(f)
-	f.Fuzz(func(t *testing.T, field, value string) {
-		body := sample("<sf:" + field + ">" + value + "</sf:" + field + ">")
+	f.Fuzz(func(t *testing.T, field, attributes, value string) {
+		body := sample("<sf:" + field + " " + attributes + ">" + value + "</sf:" + field + ">")
 		message, err := soap.Decode([]byte(body), types)
 		if err != nil || len(message.Entries) != 1 {
 			t.Skip("not readable")

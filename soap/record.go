@@ -14,35 +14,69 @@ type Record interface {
 	ObjectType() string
 }
 
-// UnmarshalRecord decodes the element start into record, a pointer to a generated struct, and leaves the fields that
-// are xsi:nil as they are. encoding/xml by itself would make a zero of each of them. The generated types call it.
+// UnmarshalRecord decodes the element start into record, a pointer to a generated struct. It leaves
+// null fields as they are, where encoding/xml by itself would set zeros. The generated types call
+// it.
 func UnmarshalRecord(d *xml.Decoder, start xml.StartElement, record any) error {
-	return xml.NewTokenDecoder(&recordTokens{decoder: d, start: &start}).Decode(record)
+	return xml.NewTokenDecoder(&recordTokens{d, []xml.Token{start}}).Decode(record)
 }
 
-// recordTokens are the tokens of one element, without the elements in it that are nil.
+// recordTokens reads the tokens of one element, without the null elements in it: those with xsi:nil
+// and only white space and comments inside. XML Schema forbids any content in an element with
+// xsi:nil (https://www.w3.org/TR/xmlschema-1/#cvc-elt, 3.2.1). If there is some all the same, it is
+// the value, as it is for [Decode]: nothing that was sent is dropped.
 type recordTokens struct {
 	decoder *xml.Decoder
-	start   *xml.StartElement // to be given first
+	ahead   []xml.Token // read from decoder and not yet returned
 }
 
 // Token implements xml.TokenReader.
 func (r *recordTokens) Token() (xml.Token, error) {
-	if r.start != nil {
-		start := *r.start
-		r.start = nil
-		return start, nil
-	}
-	for {
-		token, err := r.decoder.Token()
-		start, isStart := token.(xml.StartElement)
-		if err != nil || !isStart || !isNil(start) {
-			return xml.CopyToken(token), err
-		}
-		if err := r.decoder.Skip(); err != nil {
+	for len(r.ahead) == 0 {
+		if err := r.read(); err != nil {
 			return nil, err
 		}
 	}
+	token := r.ahead[0]
+	r.ahead = r.ahead[1:]
+	return token, nil
+}
+
+// read reads the next token. After the start of an element with xsi:nil it reads on, up to the
+// content of that element; if there is none, it drops the element.
+func (r *recordTokens) read() error {
+	token, err := r.readOne()
+	if start, ok := token.(xml.StartElement); !ok || !isNil(start) {
+		return err
+	}
+	for {
+		token, err := r.readOne()
+		if err != nil {
+			return err
+		}
+		switch token := token.(type) {
+		case xml.EndElement:
+			r.ahead = nil
+			return nil
+		case xml.StartElement:
+			return nil
+		case xml.CharData:
+			if !isBlank([]byte(token)) {
+				return nil
+			}
+		}
+	}
+}
+
+// readOne reads one token from the decoder, appends it to ahead and returns it.
+func (r *recordTokens) readOne() (xml.Token, error) {
+	token, err := r.decoder.Token()
+	if err != nil {
+		return nil, err
+	}
+	token = xml.CopyToken(token)
+	r.ahead = append(r.ahead, token)
+	return token, nil
 }
 
 // isNil tells whether an element says xsi:nil.
