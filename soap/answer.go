@@ -5,30 +5,33 @@ import (
 	"encoding/xml"
 )
 
-// Ack is the one answer that makes Salesforce drop the message from its queue, for all its notifications at once.
-// It is the same, byte for byte, every time. See salesforce.com help 000381752 for the accepted form.
+// Ack is the only answer that makes Salesforce remove a message from its queue, with all its
+// notifications. It is the same, byte for byte, for every message. See salesforce.com help
+// 000381752 for the accepted form.
 const Ack = `<?xml version="1.0" encoding="UTF-8"?>` +
 	`<soapenv:Envelope xmlns:soapenv="` + EnvelopeNS + `"><soapenv:Body>` +
 	`<notificationsResponse xmlns="` + OutboundNS + `"><Ack>true</Ack></notificationsResponse>` +
 	`</soapenv:Body></soapenv:Envelope>`
 
-// FaultCode says whose fault it is, in SOAP 1.1's words (section 4.4.1).
+// FaultCode is the faultcode of a SOAP 1.1 Fault (section 4.4.1), which says whose error it is.
 type FaultCode string
 
-// The codes that a listener needs.
+// The fault codes that a listener needs.
 const (
-	// FaultClient is a message that must not come again as it is.
+	// FaultClient is for a message that must not be sent again unchanged.
 	FaultClient FaultCode = "soapenv:Client"
-	// FaultServer is trouble of ours: the same message may be accepted later.
+	// FaultServer is for an error of the listener. The same message may be accepted later.
 	FaultServer FaultCode = "soapenv:Server"
 )
 
-// Fault is a SOAP 1.1 Fault as a whole body. Salesforce takes it for a failed delivery and tries again.
+// Fault returns a response body with a SOAP 1.1 Fault. Salesforce treats it as a failed delivery
+// and retries.
 func Fault(code FaultCode, reason string) []byte {
 	var b bytes.Buffer
-	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="` + EnvelopeNS + `">` +
+	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` +
+		`<soapenv:Envelope xmlns:soapenv="` + EnvelopeNS + `">` +
 		`<soapenv:Body><soapenv:Fault><faultcode>` + string(code) + `</faultcode><faultstring>`)
-	_ = xml.EscapeText(&b, []byte(reason)) // a bytes.Buffer takes everything
+	_ = xml.EscapeText(&b, []byte(reason)) // writing to a bytes.Buffer cannot fail
 	b.WriteString(`</faultstring></soapenv:Fault></soapenv:Body></soapenv:Envelope>`)
 	return b.Bytes()
 }

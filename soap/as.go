@@ -9,15 +9,15 @@ import (
 	"strconv"
 )
 
-// ErrNoRecord is a notification that carries no record: Salesforce sends that when the record was deleted before the
-// notification could be delivered.
-var ErrNoRecord = errors.New("the notification carries no record")
+// ErrNoRecord is returned by [As] for a notification without a record. Salesforce sends one if the
+// record was deleted before the notification could be delivered.
+var ErrNoRecord = errors.New("the notification has no record")
 
-// As returns a record, given by its object type and its fields, as the type that go generate made for it:
-// soap.As[lead.Lead](entry.ObjectType, entry.Fields), of an entry that was decoded or of a notification that was stored.
-// Fields that are absent or null are nil pointers. The error is [ErrNoRecord] when there is no record. A record of
-// another object type, or a value that does not fit its field, is an error that names it; no part of the record is
-// returned then.
+// As converts a record, given by its object type and its fields, to the type that go generate made
+// for it: soap.As[lead.Lead](entry.ObjectType, entry.Fields). The record may be that of a decoded
+// entry or of a stored notification. Absent and null fields are nil pointers. If there is no
+// record, As returns [ErrNoRecord]. If the record is of another object type, or a value does not
+// fit its field, As returns an error that names the type or the field, and no record.
 func As[T any, P interface {
 	*T
 	Record
@@ -43,7 +43,7 @@ func setFields(record reflect.Value, object json.RawMessage) error {
 	}
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(object, &values); err != nil {
-		return fmt.Errorf("read the fields' JSON: %w", err)
+		return fmt.Errorf("read the JSON of the fields: %w", err)
 	}
 	for _, f := range fields {
 		value := values[f.name]
@@ -61,7 +61,7 @@ func setFields(record reflect.Value, object json.RawMessage) error {
 	return nil
 }
 
-// set gives a field, a pointer or a slice of pointers, its JSON value.
+// set sets target, a pointer or a slice of pointers, to the field's JSON value.
 func (f *field) set(target reflect.Value, value json.RawMessage) error {
 	if !f.repeats {
 		return f.setOne(target, value)
@@ -98,20 +98,20 @@ func (f *field) setOne(pointer reflect.Value, value json.RawMessage) error {
 	return nil
 }
 
-// literalText is the text of a JSON string, number or boolean.
+// literalText returns the text of a JSON string, number or boolean.
 func literalText(value json.RawMessage) (string, error) {
 	switch value[0] {
 	case '"':
 		return unquoted(value), nil
 	case '{':
-		return "", errors.New("the value has elements inside, where the WSDL says text")
+		return "", errors.New("the value contains elements; by the WSDL it is text")
 	case '[':
-		return "", errors.New("the field came several times, where the WSDL says once")
+		return "", errors.New("the field is repeated; by the WSDL it occurs once")
 	}
 	return string(value), nil
 }
 
-// parse sets v, a pointer, to the value of text.
+// parse parses text as a value of the kind into v, a pointer.
 func (k kind) parse(v reflect.Value, text string) error {
 	trimmed := []byte(text)
 	if k != kindString {

@@ -31,7 +31,8 @@ const sampleFields = `<sf:Name>  Ünï &amp; </sf:Name>
 <sf:acme__Parent__c>a0X5g000001AbCdEAK</sf:acme__Parent__c>
 <sf:acme__Seen__c>2026-11-22T01:02:03.004Z</sf:acme__Seen__c>`
 
-// The second oracle: for values that fit, As is what xml.Unmarshal makes of the same bytes and type.
+// The second oracle: for values that fit, As is what xml.Unmarshal makes of the same bytes and
+// type.
 func unmarshalSample(t *testing.T, body string) *acmesamplec.Acme__Sample__c {
 	t.Helper()
 	var e struct {

@@ -11,8 +11,9 @@ import (
 	"ackbox/soap/sobject/lead"
 )
 
-// benchmarkFields are the 20 fields of a Lead, with its Id, as Salesforce orders them: all that lead.wsdl names, and
-// one that was added to the object since, which encoding/xml skips and Decode keeps.
+// benchmarkFields are the 20 fields of a Lead, with its Id, as Salesforce orders them: all that
+// lead.wsdl names, and one that was added to the object since, which encoding/xml skips and Decode
+// keeps.
 var benchmarkFields = []string{
 	"<sf:AnnualRevenue>4.1674186E7</sf:AnnualRevenue>",
 	"<sf:City>München</sf:City>",
@@ -81,8 +82,8 @@ func (d decoder) timed(b *testing.B, body []byte, records int, total *time.Durat
 	}
 }
 
-// BenchmarkDecode compares Decode with encoding/xml. The figure x of "ratio" is how many times as fast Decode is: both
-// take turns there, so that what else the machine does meets both alike.
+// BenchmarkDecode compares Decode with encoding/xml. The figure x of "ratio" is how many times as
+// fast Decode is: both take turns there, so that what else the machine does meets both alike.
 func BenchmarkDecode(b *testing.B) {
 	ours := ackboxDecoder(b)
 	for _, records := range []int{1, 100} {
@@ -102,7 +103,8 @@ func benchmarkDecoder(b *testing.B, d decoder, body []byte, records int) {
 	}
 }
 
-// turn is how many bodies ours decodes while encoding/xml decodes one, so that both work for about as long.
+// turn is how many bodies ours decodes while encoding/xml decodes one, so that both work for about
+// as long.
 const turn = 16
 
 func benchmarkRatio(b *testing.B, ours decoder, body []byte, records int) {

@@ -8,25 +8,26 @@ import (
 	"ackbox/ledger"
 )
 
-// span is a part of one of the decoder's buffers.
+// span is a range of offsets in one of the decoder's buffers.
 type span struct{ start, end int }
 
-// text is a span of decoder.texts, if it was found.
+// text is a span of decoder.texts. It is only valid if found is true.
 type text struct {
 	span
 	found bool
 }
 
-// notification is an entry while it is read. With a plan the object type is the plan's.
+// notification is a notification while it is decoded. If it has a plan, the object type is that of
+// the plan.
 type notification struct {
 	id, objectType, recordID text
 	plan                     *plan
-	place                    int // in the plan, of the field that probably comes next
+	place                    int // in the plan, of the field that is probably next
 	hasRecord                bool
-	fields                   span // of decoder.out; empty for none
+	fields                   span // of decoder.out; empty without a record
 	digest                   ledger.Digest
 	changedAt                time.Time
-	stamped                  bool // changedAt is the SystemModstamp
+	stamped                  bool // whether changedAt is the SystemModstamp
 	drift                    int
 }
 
@@ -34,17 +35,18 @@ func (d *decoder) textFrom(start int) text { return text{span{start, d.texts.len
 
 func (d *decoder) bytesOf(t text) []byte { return d.texts.buffer[t.start:t.end] }
 
-// batch returns what was read. All texts share one string and all fields one array, so that a message takes the same few
-// allocations whatever it holds.
+// batch returns the decoded message. All texts share one string and all fields one array, so that
+// the number of allocations does not depend on the message.
 func (d *decoder) batch() *ledger.Batch {
-	texts, out := string(d.texts.written()), append(json.RawMessage(nil), d.out.written()...)
+	texts := string(d.texts.written())
+	out := append(json.RawMessage(nil), d.out.written()...)
 	b := &ledger.Batch{
 		Intake:         ledger.SOAP,
 		OrganizationID: texts[d.organization.start:d.organization.end],
 		ActionID:       texts[d.action.start:d.action.end],
 		Entries:        make([]ledger.Entry, len(d.notifications)),
 	}
-	optional := make([]string, 0, 2*len(d.notifications)) // what the entries point to; it must not grow
+	optional := make([]string, 0, 2*len(d.notifications)) // entries point into it: it must not grow
 	pointer := func(t text) *string {
 		if !t.found {
 			return nil
@@ -67,13 +69,14 @@ func (d *decoder) batch() *ledger.Batch {
 	return b
 }
 
-// decoders are those that wait for their next message.
+// decoders is the pool of idle decoders.
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-// maxKept is how large a buffer may be that waits for the next message, in bytes.
+// maxKept is the maximum size of the buffers of an idle decoder, in bytes each.
 const maxKept = 1 << 20
 
-// release empties the decoder, of its references to the body too, and keeps its buffers for the next message.
+// release clears the decoder, including its references to the body, and returns it to the pool with
+// its buffers. A decoder with a buffer larger than maxKept is dropped.
 func (d *decoder) release() {
 	if len(d.out.buffer) > maxKept || len(d.wire.buffer) > maxKept || len(d.texts.buffer) > maxKept {
 		return
@@ -90,7 +93,7 @@ func (d *decoder) release() {
 	decoders.Put(d)
 }
 
-// reset forgets the body. The elements are written before they are read.
+// reset clears the scanner, except its elements, which are always written before they are read.
 func (s *scanner) reset() {
 	s.body, s.pos, s.depth, s.xsiType = nil, 0, 0, nil
 	s.namespaces, s.attributes = s.namespaces[:0], s.attributes[:0]

@@ -2,9 +2,10 @@ package soap
 
 import "ackbox/ledger"
 
-// Decode reads the body of a POST, a SOAP 1.1 envelope in UTF-8 with one outbound message of 1 to [MaxNotifications]
-// notifications. The fields of the objects that types know get their JSON types. A SessionId is not kept. Every error is
-// a *[ParseError]. The body may be used again afterwards: nothing of the batch points into it.
+// Decode parses the body of a POST: a SOAP 1.1 envelope in UTF-8 with one outbound message of 1 to
+// [MaxNotifications] notifications. Fields of the objects in types are written with their JSON
+// types, those of other objects as strings. The SessionId is discarded. Every error is a
+// *[ParseError]. The batch does not refer to body, which may be reused.
 func Decode(body []byte, types *Types) (*ledger.Batch, error) {
 	d := decoders.Get().(*decoder)
 	defer d.release()
@@ -15,8 +16,8 @@ func Decode(body []byte, types *Types) (*ledger.Batch, error) {
 	return d.batch(), nil
 }
 
-// decoder knows the elements of an outbound message and their order. What it writes is its own, and is used again for
-// the next message, after batch has made copies of the size that is needed.
+// decoder parses the elements of an outbound message. It writes into buffers of its own, which
+// batch copies and which are reused for the next message.
 type decoder struct {
 	scanner
 	types         *Types
@@ -24,12 +25,12 @@ type decoder struct {
 	action        text
 	notifications []notification
 
-	texts   writer   // of the ids and types, one after the other
-	out     writer   // the JSON of all records' fields, one after the other
-	wire    writer   // the content of the record being read, as sent: what its digest is made of
+	texts   writer   // the ids and object types, concatenated
+	out     writer   // the JSON of the fields of all records, concatenated
+	wire    writer   // the content of the current record as sent, for its digest
 	members []member // of the objects being written
 
-	repeated []string // the names that the object written last had several times
+	repeated []string // the repeated names of the object that was written last
 }
 
 func (d *decoder) document() *ParseError {
@@ -62,8 +63,11 @@ func (d *decoder) document() *ParseError {
 	return nil
 }
 
-// children calls read for each child element of e, up to its end. Between them only white space and comments may stand.
-func (d *decoder) children(e *element, read func(child *element, offset int) *ParseError) *ParseError {
+// children calls read for each child element of e and reads the end of e. Only white space and
+// comments are allowed between the children.
+func (d *decoder) children(
+	e *element, read func(child *element, offset int) *ParseError,
+) *ParseError {
 	for !e.empty {
 		if err := d.misc(); err != nil {
 			return err
@@ -86,7 +90,8 @@ func (d *decoder) children(e *element, read func(child *element, offset int) *Pa
 	return d.end(e)
 }
 
-// unexpected is the error for what is neither white space, a comment nor an element that belongs here.
+// unexpected returns the error for something other than white space, a comment or an element that
+// is allowed here.
 func (d *decoder) unexpected(problem string) *ParseError {
 	switch {
 	case d.at("<!DOCTYPE"):
@@ -103,19 +108,20 @@ func (d *decoder) unexpected(problem string) *ParseError {
 	return d.fail(CauseShape, problem)
 }
 
-// envelope reads Header, which is passed over, and Body.
+// envelope reads the children of the Envelope: the Header, which it skips, and the Body.
 func (d *decoder) envelope(e *element) *ParseError {
 	header, body := false, false
 	err := d.children(e, func(child *element, offset int) *ParseError {
 		switch {
 		case d.is(child, spaceEnvelope, "Header") && !header && !body:
 			header = true
-			return d.passOver(child)
+			return d.skipElement(child)
 		case d.is(child, spaceEnvelope, "Body") && !body:
 			body = true
 			return d.bodyOf(child)
 		}
-		return d.failAt(offset, CauseShape, "an envelope has one Body, after a Header at most, and nothing else")
+		return d.failAt(offset, CauseShape,
+			"an envelope has one Body, after a Header at most, and nothing else")
 	})
 	if err == nil && !body {
 		return d.fail(CauseShape, "the envelope has no Body")
@@ -123,12 +129,13 @@ func (d *decoder) envelope(e *element) *ParseError {
 	return err
 }
 
-// bodyOf reads the Body, whose one element is notifications.
+// bodyOf reads the Body, which has one child, notifications.
 func (d *decoder) bodyOf(e *element) *ParseError {
 	read := false
 	err := d.children(e, func(child *element, offset int) *ParseError {
 		if read || !d.is(child, spaceOutbound, "notifications") {
-			return d.failAt(offset, CauseShape, "the Body must hold one notifications element of "+OutboundNS)
+			return d.failAt(offset, CauseShape,
+				"the Body must hold one notifications element of "+OutboundNS)
 		}
 		read = true
 		return d.messageOf(child)
@@ -139,8 +146,8 @@ func (d *decoder) bodyOf(e *element) *ParseError {
 	return err
 }
 
-// messageOf reads notifications, the one message of the envelope. Elements that it does not know are passed over, as is
-// SessionId.
+// messageOf reads the element notifications. It skips SessionId and the elements that it does not
+// know.
 func (d *decoder) messageOf(e *element) *ParseError {
 	err := d.children(e, func(child *element, offset int) *ParseError {
 		switch {
@@ -151,7 +158,7 @@ func (d *decoder) messageOf(e *element) *ParseError {
 		case d.is(child, spaceOutbound, "Notification"):
 			return d.notificationOf(child, offset)
 		}
-		return d.passOver(child)
+		return d.skipElement(child)
 	})
 	switch {
 	case err != nil:
@@ -166,7 +173,7 @@ func (d *decoder) messageOf(e *element) *ParseError {
 	return nil
 }
 
-// notificationOf reads one Notification: its Id and its record, if it has one.
+// notificationOf reads a Notification: its Id and its record, if any.
 func (d *decoder) notificationOf(e *element, offset int) *ParseError {
 	if len(d.notifications) == MaxNotifications {
 		return d.failAt(offset, CauseCount, "the message holds more than 100 Notifications")
@@ -184,7 +191,7 @@ func (d *decoder) notificationOf(e *element, offset int) *ParseError {
 			n.hasRecord = true
 			return d.record(child, n)
 		}
-		return d.passOver(child)
+		return d.skipElement(child)
 	})
 	if err != nil {
 		return err
@@ -198,7 +205,7 @@ func (d *decoder) notificationOf(e *element, offset int) *ParseError {
 	return nil
 }
 
-// once reads the text of an element that may come one time only.
+// once reads the text of an element that must not be repeated.
 func (d *decoder) once(e *element, offset int, to *text) *ParseError {
 	if to.found {
 		return d.failAt(offset, CauseShape, "an element that may stand once stands here again")
@@ -216,8 +223,8 @@ func (d *decoder) once(e *element, offset int, to *text) *ParseError {
 	return d.end(e)
 }
 
-// textPart appends what comes next of an element's text: a run of characters, a CDATA section or, to no effect, a
-// comment. At a start or an end tag it does nothing.
+// textPart appends the next part of an element's text: a run of characters or a CDATA section. It
+// skips a comment. At a start or end tag it does nothing.
 func (d *decoder) textPart(to *writer, form textForm) *ParseError {
 	switch {
 	case d.pos >= len(d.body):
@@ -234,8 +241,8 @@ func (d *decoder) textPart(to *writer, form textForm) *ParseError {
 	return d.unexpected("text or an element is expected here")
 }
 
-// passOver reads an element that nobody asked for, for its form only.
-func (d *decoder) passOver(e *element) *ParseError {
+// skipElement reads an element only to check that it is well-formed.
+func (d *decoder) skipElement(e *element) *ParseError {
 	for !e.empty && !d.at("</") {
 		d.wire.cut(0)
 		if err := d.textPart(&d.wire, rawText); err != nil {
@@ -248,7 +255,7 @@ func (d *decoder) passOver(e *element) *ParseError {
 		if err != nil {
 			return err
 		}
-		if err := d.passOver(child); err != nil {
+		if err := d.skipElement(child); err != nil {
 			return err
 		}
 	}

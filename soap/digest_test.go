@@ -59,8 +59,8 @@ func TestDigestIsOfTheContentOnTheWire(t *testing.T) {
 	}
 }
 
-// TestDigestStaysAcrossReleases pins the value: a release that computed another one would store every redelivery of
-// what an older one stored again.
+// TestDigestStaysAcrossReleases pins the value: a release that computed another one would store
+// every redelivery of what an older one stored again.
 func TestDigestStaysAcrossReleases(t *testing.T) {
 	t.Parallel()
 	body := envelope(notification("04l1", "<sf:Company>Ünï \"A\"</sf:Company>", "<sf:A><sf:B xsi:nil='1'/>x</sf:A>"))

@@ -5,48 +5,50 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of one element, far above what any sender writes: they keep a hostile body's cost in line with its size.
+// Limits of one element, far above what any sender writes. They keep the cost of a hostile body
+// proportional to its size.
 const (
 	maxAttributes = 64
 	maxBindings   = 64
 )
 
-// maxDepth is how deep elements may nest, the Envelope counted as 1. A real message needs 6.
+// maxDepth is the maximum depth of elements. The Envelope is at depth 1; a real message needs 6.
 const maxDepth = 32
 
-// element is a start tag that was read. It holds no pointers, so that the many of a message cost the collector nothing.
+// element is a start tag. It contains no pointers, so that the garbage collector need not scan it.
 type element struct {
 	space namespace
 	empty bool // <a/>, which has no end tag
-	isNil bool // xsi:nil
-	typed bool // has an xsi:type: scanner.xsiType, until the next start tag
-	raw   span // of the body, the name as written: the end tag must repeat it
-	local span // of the body, the name without its prefix
-	outer int  // how many prefixes were bound outside of it
+	isNil bool // has xsi:nil="true"
+	typed bool // has an xsi:type, which is in scanner.xsiType until the next start tag
+	raw   span // of the body: the name as written, which the end tag must repeat
+	local span // of the body: the name without its prefix
+	outer int  // the number of bindings in scope outside of it
 }
 
-// is tells whether an element has a name.
+// is reports whether the element has the name.
 func (s *scanner) is(e *element, space namespace, local string) bool {
 	return e.space == space && string(s.written(e.local)) == local
 }
 
-// written is a span of the body.
+// written returns a span of the body.
 func (s *scanner) written(p span) []byte { return s.body[p.start:p.end] }
 
-// attribute is one attribute of a start tag, xmlns declarations left out.
+// attribute is one attribute of a start tag, which may be a namespace declaration.
 type attribute struct {
 	prefix, local, value []byte
 	offset               int
 	uri                  []byte
 }
 
-// startsElement tells whether a start tag comes next: < and neither an end tag, a comment nor another mark.
+// startsElement reports whether a start tag is next, rather than text or any other markup.
 func (s *scanner) startsElement() bool {
 	return s.peek() == '<' && s.pos+1 < len(s.body) &&
 		(class[s.body[s.pos+1]]&nameStart != 0 || s.body[s.pos+1] >= 0x80)
 }
 
-// start reads the start tag here. The element stays as it is until its end, or, if it is empty, until the next start.
+// start reads a start tag. The element is valid until its end or, if it is empty, until the next
+// call.
 func (s *scanner) start() (*element, *ParseError) {
 	offset := s.pos
 	if s.depth == maxDepth {
@@ -74,7 +76,7 @@ func (s *scanner) start() (*element, *ParseError) {
 	return e, nil
 }
 
-// attributeList reads the attributes up to the end of the tag, and tells whether that is />.
+// attributeList reads the attributes and the end of the tag. It reports whether the tag ends in />.
 func (s *scanner) attributeList() (empty bool, err *ParseError) {
 	for {
 		spaced := s.skipSpace()
@@ -93,7 +95,7 @@ func (s *scanner) attributeList() (empty bool, err *ParseError) {
 	}
 }
 
-// qname reads the element's name into e and gives its prefix.
+// qname reads the element's name into e and returns its prefix.
 func (s *scanner) qname(e *element) (prefix []byte, err *ParseError) {
 	start := s.pos
 	name, err := s.name()
@@ -112,7 +114,7 @@ func (s *scanner) qname(e *element) (prefix []byte, err *ParseError) {
 	return prefix, nil
 }
 
-// attribute reads one attribute, or a declaration of a prefix, which it binds.
+// attribute reads one attribute and appends it to attributes.
 func (s *scanner) attribute() *ParseError {
 	a := attribute{offset: s.pos}
 	var err *ParseError
@@ -135,7 +137,8 @@ func (s *scanner) attribute() *ParseError {
 	return nil
 }
 
-// attributeValue reads = and the quoted value: references resolved, each white space a space.
+// attributeValue reads = and a quoted value. It returns the value with references resolved and each
+// white space character as a space.
 func (s *scanner) attributeValue() ([]byte, *ParseError) {
 	s.skipSpace()
 	if !s.skip("=") {
@@ -157,12 +160,12 @@ func (s *scanner) attributeValue() ([]byte, *ParseError) {
 		s.pos++
 		return rest[:n], nil
 	}
-	return s.oddValue(quote, s.pos-n)
+	return s.restOfValue(quote, s.pos-n)
 }
 
-// oddValue reads the rest of a value, of which what stands between start and here is as it should be.
-func (s *scanner) oddValue(quote byte, start int) ([]byte, *ParseError) {
-	var changed []byte // the value, once it is not what stands in the body
+// restOfValue reads the rest of a value that begins at start and is plain up to here.
+func (s *scanner) restOfValue(quote byte, start int) ([]byte, *ParseError) {
+	var changed []byte // the value, once it differs from the text in the body
 	for s.peek() != quote {
 		if s.pos >= len(s.body) || s.body[s.pos] == '<' {
 			return nil, s.malformed("< may not stand in the value of an attribute")
@@ -190,7 +193,8 @@ func (s *scanner) oddValue(quote byte, start int) ([]byte, *ParseError) {
 	return value, nil
 }
 
-// attributeChar passes one character of a value; it gives what stands for it, or -1 when that is itself.
+// attributeChar reads one character or reference of a value. It returns the character that replaces
+// it, or -1 if it stays as it is.
 func (s *scanner) attributeChar() (rune, *ParseError) {
 	c := s.body[s.pos]
 	if c == '&' {
@@ -210,7 +214,7 @@ func (s *scanner) attributeChar() (rune, *ParseError) {
 	return -1, nil
 }
 
-// resolve binds the prefixes that the tag declares and gives its names their namespaces.
+// resolve binds the prefixes that the tag declares and resolves its names to their namespaces.
 func (s *scanner) resolve(e *element, prefix []byte, offset int) *ParseError {
 	if len(s.attributes) > 0 {
 		if err := s.declare(); err != nil {
@@ -230,7 +234,8 @@ func (s *scanner) resolve(e *element, prefix []byte, offset int) *ParseError {
 	return nil
 }
 
-// resolveAttribute finds the namespace of attribute i, and keeps it when it is xsi:nil or xsi:type.
+// resolveAttribute sets the namespace of attribute i and checks that it is not a duplicate of an
+// earlier one. It takes e.isNil and the type of e from xsi:nil and xsi:type.
 func (s *scanner) resolveAttribute(e *element, i int) *ParseError {
 	a := &s.attributes[i]
 	declares := isDeclaration(a)
@@ -248,14 +253,15 @@ func (s *scanner) resolveAttribute(e *element, i int) *ParseError {
 		}
 	}
 	for _, other := range s.attributes[:i] {
-		if bytes.Equal(other.local, a.local) && isDeclaration(&other) == declares && bytes.Equal(other.uri, a.uri) {
+		if bytes.Equal(other.local, a.local) && isDeclaration(&other) == declares &&
+			bytes.Equal(other.uri, a.uri) {
 			return s.failAt(a.offset, CauseMalformed, "the element has an attribute twice")
 		}
 	}
 	return nil
 }
 
-// end passes the end tag of e, if it has one, and forgets the prefixes that e declared.
+// end reads the end tag of e, if it has one, and removes the bindings that e declared.
 func (s *scanner) end(e *element) *ParseError {
 	s.namespaces = s.namespaces[:e.outer]
 	if e.empty {

@@ -8,10 +8,11 @@ import (
 	"ackbox/ledger"
 )
 
-// maxMembers bounds the fields of one object. Salesforce allows an object fewer than a thousand.
+// maxMembers is the maximum number of children of one element. Salesforce allows fewer than a
+// thousand fields per object.
 const maxMembers = 10_000
 
-// mixedText is the key of the text that stands beside an element's children. No XML name can be the same.
+// mixedText is the JSON name of the text between an element's children. It is not a valid XML name.
 const mixedText = "#text"
 
 // member is one name and value of a JSON object, as offsets into decoder.out.
@@ -37,7 +38,8 @@ func (d *decoder) record(e *element, n *notification) *ParseError {
 	return nil
 }
 
-// field reads one field of the record: its value, its share of the drift and, when it is Id, the record's id.
+// field reads one field of the record: it writes the value, counts drift, and takes the record's id
+// from the first Id.
 func (d *decoder) field(e *element, n *notification) *ParseError {
 	f, known := n.plan.field(e.space, d.written(e.local), n.place)
 	if known {
@@ -64,7 +66,7 @@ func (d *decoder) field(e *element, n *notification) *ParseError {
 	return nil
 }
 
-// changed takes when the record changed from the value of a field: from its SystemModstamp or, without one, from its
+// changed sets changedAt from the JSON value of the field SystemModstamp or, if there is none,
 // LastModifiedDate.
 func (n *notification) changed(field string, value []byte) {
 	if field != "SystemModstamp" && (field != "LastModifiedDate" || n.stamped) || value[0] != '"' {
@@ -75,7 +77,7 @@ func (n *notification) changed(field string, value []byte) {
 	}
 }
 
-// writeUnquoted writes the text of a JSON string that the decoder wrote.
+// writeUnquoted writes the text of a JSON string, which the decoder wrote, to texts.
 func (d *decoder) writeUnquoted(value []byte) {
 	if bytes.IndexByte(value, '\\') < 0 {
 		d.texts.write(value[1 : len(value)-1])
@@ -84,13 +86,14 @@ func (d *decoder) writeUnquoted(value []byte) {
 	d.texts.writeString(unquoted(value))
 }
 
-// unquoted is the text of a JSON string that the decoder wrote.
+// unquoted returns the text of a JSON string that the decoder wrote.
 func unquoted(value []byte) (text string) {
-	_ = json.Unmarshal(value, &text) // what the decoder writes is a JSON string
+	_ = json.Unmarshal(value, &text) // the decoder writes valid JSON
 	return text
 }
 
-// objectType reads the record's type off its xsi:type, starts the digest with it and finds the plan for it.
+// objectType sets the record's plan or object type from its xsi:type and begins the content of the
+// digest with it.
 func (d *decoder) objectType(e *element, n *notification) {
 	var qname []byte
 	if e.typed {
@@ -109,7 +112,8 @@ func (d *decoder) objectType(e *element, n *notification) {
 	n.objectType = d.textFrom(from)
 }
 
-// resolveType gives the local name and the namespace of a QName. One that cannot be resolved is its own name.
+// resolveType returns the local name and the namespace of a QName. For one that cannot be resolved
+// it returns all of it and spaceOther.
 func (d *decoder) resolveType(qname []byte) ([]byte, namespace) {
 	qname = bytes.Trim(qname, xmlSpace)
 	prefix, local, found := bytes.Cut(qname, []byte(":"))
@@ -123,9 +127,12 @@ func (d *decoder) resolveType(qname []byte) ([]byte, namespace) {
 	return local, b.space
 }
 
-// object writes the children of e as a JSON object, each value by read. text is what stood before the first child, in
-// JSON's form. A run of text that is only white space is layout; other runs are joined under mixedText.
-func (d *decoder) object(e *element, text writer, read func(child *element) *ParseError) *ParseError {
+// object writes the children of e as a JSON object, in which read writes each value. text is the
+// text before the first child, as the inside of a JSON string. Runs of white space between the
+// children are ignored; other runs of text are concatenated in the member mixedText.
+func (d *decoder) object(
+	e *element, text writer, read func(child *element) *ParseError,
+) *ParseError {
 	start, first := d.out.length, len(d.members)
 	d.write("{")
 	for !e.empty {
@@ -156,13 +163,14 @@ func (d *decoder) object(e *element, text writer, read func(child *element) *Par
 	return d.end(e)
 }
 
-// write writes JSON that is the same in the fields and on the wire.
+// write writes JSON to both the fields and the content of the digest.
 func (d *decoder) write(json string) {
 	d.out.writeString(json)
 	d.wire.writeString(json)
 }
 
-// layout passes what stands between two children, and writes it to text unless it is white space or a comment.
+// layout reads a run of text or a comment between two children. It appends a run that is not only
+// white space to text.
 func (d *decoder) layout(text *writer) *ParseError {
 	before := d.pos
 	if d.skipSpace() && d.peek() == '<' {
@@ -177,7 +185,7 @@ func (d *decoder) layout(text *writer) *ParseError {
 	return err
 }
 
-// member writes one child as a member of the object whose members start at first.
+// member reads a child and writes it as a member of the object whose members start at first.
 func (d *decoder) member(first int, read func(child *element) *ParseError) *ParseError {
 	offset := d.pos
 	child, err := d.start()
@@ -196,7 +204,7 @@ func (d *decoder) member(first int, read func(child *element) *ParseError) *Pars
 	return nil
 }
 
-// name writes the name of a member.
+// name begins a member: it writes its name.
 func (d *decoder) name(first int, name []byte) {
 	start := d.out.length
 	if len(d.members) > first {
@@ -211,8 +219,9 @@ func (d *decoder) name(first int, name []byte) {
 	d.members = append(d.members, m)
 }
 
-// value writes the content of e: null, text in the form that kind gives it, or an object. It tells whether that fits
-// the kind.
+// value reads the content of e and writes it as null, as the JSON literal or string of the kind, or
+// as an object. An element with xsi:nil that has content all the same is not null. It reports
+// whether the value fits the kind.
 func (d *decoder) value(e *element, k kind) (fits bool, err *ParseError) {
 	start := d.out.length
 	d.out.writeByte('"')
@@ -240,7 +249,8 @@ func (d *decoder) value(e *element, k kind) (fits bool, err *ParseError) {
 	return fits, d.end(e)
 }
 
-// nested writes an element of which the first child has come, and whose text until then was written at start.
+// nested reads the rest of an element, at its first child, and writes it as an object. The text
+// before the child was written at start.
 func (d *decoder) nested(e *element, start int) *ParseError {
 	var text writer
 	if before := d.out.from(start + 1); !isBlankJSON(before) {
@@ -253,7 +263,7 @@ func (d *decoder) nested(e *element, start int) *ParseError {
 	})
 }
 
-// isBlankJSON tells whether the inside of a JSON string is only white space.
+// isBlankJSON reports whether the inside of a JSON string is only white space.
 func isBlankJSON(text []byte) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] == '\\' && i+1 < len(text) && bytes.IndexByte([]byte("ntr"), text[i+1]) >= 0 {
@@ -265,6 +275,7 @@ func isBlankJSON(text []byte) bool {
 	return true
 }
 
-// noRecord is the digest of a notification without a record. That of a record is of the object type after its length,
-// then the fields as JSON in the order sent, all values as text.
+// noRecord is the digest of a notification without a record. That of a record is computed from the
+// length of the object type, the object type, and the fields as JSON in the order sent, with all
+// values as strings.
 var noRecord = ledger.DigestOf(nil)

@@ -45,7 +45,8 @@ func many(n int) []string {
 	return batch
 }
 
-// nested is a field in which elements nest so that the innermost lies at a depth, the Envelope being at 1.
+// nested is a field in which elements nest so that the innermost lies at a depth, the Envelope
+// being at 1.
 func nested(depth int) string {
 	n := depth - 5 // sObject lies at 5
 	return strings.Repeat("<sf:a>", n) + strings.Repeat("</sf:a>", n)

@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// kind is the type of a field by the WSDL, as far as the wire is concerned.
+// kind is the lexical space of a field's type in the WSDL.
 type kind uint8
 
 const (
-	kindString kind = iota // and ent:ID, whose form is not checked
+	kindString kind = iota // also ent:ID, whose form is not checked
 	kindBoolean
 	kindInt
 	kindDouble
@@ -21,9 +21,10 @@ const (
 
 var trueLiteral, falseLiteral = []byte("true"), []byte("false")
 
-// read tells whether text is in the lexical space of the kind, white space around it trimmed as XML Schema says, and
-// gives the JSON literal that stands for it, nil when that is the text itself as a string. text is the inside of a JSON
-// string; no value of a kind but string has anything to escape.
+// read reports whether text is in the lexical space of the kind, ignoring the white space around it
+// as XML Schema says. It returns the JSON literal of the value, or nil if the value is to be a JSON
+// string of the text. text is the inside of a JSON string; the values of all kinds but string need
+// no escapes.
 func (k kind) read(text []byte) (literal []byte, fits bool) {
 	trimmed := text
 	if k != kindString {
@@ -55,9 +56,11 @@ func (k kind) read(text []byte) (literal []byte, fits bool) {
 	return literal, fits
 }
 
-// trimJSON trims white space from the inside of a JSON string.
+// trimJSON removes the white space around the inside of a JSON string.
 func trimJSON(text []byte) []byte {
-	isSpace := func(s []byte) bool { return string(s) == `\n` || string(s) == `\t` || string(s) == `\r` }
+	isSpace := func(s []byte) bool {
+		return string(s) == `\n` || string(s) == `\t` || string(s) == `\r`
+	}
 	for {
 		switch n := len(text); {
 		case n > 0 && text[0] == ' ':
@@ -74,7 +77,7 @@ func trimJSON(text []byte) []byte {
 	}
 }
 
-// booleanLiteral is the JSON of an xsd:boolean, nil when text is none.
+// booleanLiteral returns the JSON literal of an xsd:boolean, or nil if text is not one.
 func booleanLiteral(text []byte) []byte {
 	switch string(text) {
 	case "true", "1":
@@ -85,7 +88,7 @@ func booleanLiteral(text []byte) []byte {
 	return nil
 }
 
-// isInt tells whether text is an xsd:int: a sign at most, digits, and within 32 bits.
+// isInt reports whether text is an xsd:int: an optional sign and digits, within 32 bits.
 func isInt(text []byte) bool {
 	digits := skipSign(text)
 	if countDigits(digits) != len(digits) || len(digits) == 0 {
@@ -98,7 +101,8 @@ func isInt(text []byte) bool {
 	return err == nil
 }
 
-// isDouble tells whether text is an xsd:double that a float64 holds: INF and NaN are, 1e999 is not.
+// isDouble reports whether text is an xsd:double that fits a float64: INF and NaN do, 1e999 does
+// not.
 func isDouble(text []byte) bool {
 	switch string(text) {
 	case "INF", "-INF", "NaN":
@@ -130,8 +134,8 @@ func isDouble(text []byte) bool {
 	return err == nil
 }
 
-// isJSONNumber tells whether an xsd:int or xsd:double is written as RFC 8259 writes numbers: no plus sign, no leading
-// zero, digits before and after the point.
+// isJSONNumber reports whether an xsd:int or xsd:double is also a number by RFC 8259: without a
+// plus sign or leading zeros, and with digits before and after the point.
 func isJSONNumber(text []byte) bool {
 	text = bytes.TrimPrefix(text, []byte("-"))
 	whole := countDigits(text)
@@ -151,7 +155,7 @@ func skipSign(text []byte) []byte {
 	return text
 }
 
-// countDigits is how many digits text starts with.
+// countDigits returns the number of digits at the beginning of text.
 func countDigits(text []byte) int {
 	n := 0
 	for n < len(text) && '0' <= text[n] && text[n] <= '9' {
@@ -160,14 +164,14 @@ func countDigits(text []byte) int {
 	return n
 }
 
-// The forms in which Salesforce sends times and dates, with the largest digit for each place.
+// The forms in which Salesforce sends times and dates, with the largest digit at each position.
 const (
 	utcForm = "9999-19-39T29:59:59.999Z"
 	dayForm = "9999-19-39"
 )
 
-// isUTC and isDay tell whether text is a time or a date in those forms, beyond doubt: what is left over, days from the
-// 29th on among it, is for the calendar of package time.
+// isUTC and isDay report whether text is certainly a valid time or date in those forms. Package
+// time, which is slower, decides about all others, among them the days from the 29th on.
 func isUTC(text []byte) bool {
 	return hasForm(text, utcForm) && inCalendar(text) && string(text[11:13]) <= "23"
 }
@@ -188,13 +192,13 @@ func hasForm(text []byte, form string) bool {
 	return true
 }
 
-// inCalendar tells whether the month, and the day in each month, is there.
+// inCalendar reports whether the month exists and every month has the day.
 func inCalendar(text []byte) bool {
 	month, day := string(text[5:7]), string(text[8:10])
 	return "01" <= month && month <= "12" && "01" <= day && day <= "28"
 }
 
-// isBase64 tells whether text, the inside of a JSON string, is an xsd:base64Binary.
+// isBase64 reports whether text, the inside of a JSON string, is an xsd:base64Binary.
 func isBase64(text []byte) bool {
 	if bytes.IndexByte(text, '\\') >= 0 {
 		text = []byte(unquoted([]byte(`"` + string(text) + `"`)))

@@ -2,7 +2,7 @@ package soap
 
 import "bytes"
 
-// namespace is one that the decoder knows, so that names compare fast.
+// namespace is the number of a namespace that the decoder knows, so that names compare fast.
 type namespace uint8
 
 const (
@@ -38,18 +38,19 @@ func namespaceOf(uri []byte) namespace {
 	return spaceOther
 }
 
-// binding says which namespace a prefix stands for; the empty prefix is the default namespace.
+// binding binds a prefix to a namespace. The empty prefix is that of the default namespace.
 type binding struct {
 	prefix, uri []byte
 	space       namespace
 }
 
-// bindings are those in scope, the innermost last.
+// bindings are the bindings in scope, the innermost last.
 type bindings []binding
 
 var xmlBinding = binding{prefix: []byte("xml"), uri: []byte(xmlNS), space: spaceOther}
 
-// lookup finds what a prefix stands for. Without a default namespace the empty prefix stands for none.
+// lookup returns the binding of a prefix and whether there is one. The empty prefix is always
+// bound, without a default namespace to none.
 func (b bindings) lookup(prefix []byte) (binding, bool) {
 	for i := len(b) - 1; i >= 0; i-- {
 		if bytes.Equal(b[i].prefix, prefix) {
@@ -62,7 +63,7 @@ func (b bindings) lookup(prefix []byte) (binding, bool) {
 	return binding{}, len(prefix) == 0
 }
 
-// isDeclaration tells whether an attribute is xmlns or xmlns:prefix.
+// isDeclaration reports whether an attribute is xmlns or xmlns:prefix.
 func isDeclaration(a *attribute) bool {
 	if len(a.prefix) == 0 {
 		return string(a.local) == "xmlns"
@@ -92,7 +93,8 @@ func (s *scanner) declare() *ParseError {
 	return nil
 }
 
-// problem says what "Namespaces in XML 1.0" has against a declaration, or nothing.
+// problem describes how a declaration violates "Namespaces in XML 1.0". It returns "" for a valid
+// one.
 func (b *binding) problem() string {
 	isXML := string(b.prefix) == "xml"
 	switch {

@@ -15,8 +15,9 @@ import (
 	"ackbox/soap"
 )
 
-// The first oracle: a tree made with encoding/xml's tokens. What the decoder accepts, the tree must accept and read the
-// same; what the decoder refuses although the tree would read it must fall under one of refusalRules.
+// The first oracle: a tree made with encoding/xml's tokens. What the decoder accepts, the tree must
+// accept and read the same; what the decoder refuses although the tree would read it must fall
+// under one of refusalRules.
 
 // node is an element: its children are nodes and runs of text, in order.
 type node struct {
@@ -135,7 +136,8 @@ func (n *node) value() any {
 	return n.text()
 }
 
-// object has the children under their local names, the repeated ones in arrays, and other text than layout.
+// object has the children under their local names, the repeated ones in arrays, and other text than
+// layout.
 func (n *node) object() map[string]any {
 	object, count := map[string]any{}, map[string]int{}
 	for _, e := range n.elements() {
@@ -199,7 +201,8 @@ func (n *node) read(to *ledger.Entry) {
 	to.ObjectType = &local
 }
 
-// changedAt returns the record's SystemModstamp, else its LastModifiedDate; of several the last that is a time.
+// changedAt returns the record's SystemModstamp, else its LastModifiedDate; of several the last
+// that is a time.
 func (n *node) changedAt() time.Time {
 	for _, field := range []string{"SystemModstamp", "LastModifiedDate"} {
 		var last time.Time
@@ -318,7 +321,8 @@ func validChars(text string) bool {
 	return utf8.ValidString(text)
 }
 
-// badNamespaces tells whether "Namespaces in XML 1.0", of which encoding/xml checks nothing, is broken somewhere.
+// badNamespaces tells whether "Namespaces in XML 1.0", of which encoding/xml checks nothing, is
+// broken somewhere.
 func badNamespaces(body []byte) bool {
 	bad := false
 	walkRaw(body, func(start xml.StartElement, scope map[string]string) {
@@ -339,8 +343,8 @@ func badNamespaces(body []byte) bool {
 	return bad
 }
 
-// isNCName reports whether a local name is a name by itself. encoding/xml only checks that it is one
-// together with its prefix, which lets sf:1 pass.
+// isNCName reports whether a local name is a name by itself. encoding/xml only checks that it is
+// one together with its prefix, which lets sf:1 pass.
 func isNCName(local string) bool {
 	_, err := xml.NewDecoder(strings.NewReader("<" + local + "/>")).RawToken()
 	return err == nil && !strings.Contains(local, ":")

@@ -6,45 +6,49 @@ import (
 	"unicode/utf8"
 )
 
-// Cause is why an envelope is refused, for counting and for choosing the status of the answer.
+// Cause is the kind of a [ParseError], for metrics and for the status of the answer.
 type Cause string
 
 // The causes of a [ParseError].
 const (
-	// CauseMalformed is XML that is not well-formed, bytes that are not UTF-8, or a body that stops early.
+	// CauseMalformed is XML that is not well-formed, bytes that are not UTF-8, or a truncated body.
 	CauseMalformed Cause = "malformed"
-	// CauseForbidden is well-formed XML that SOAP 1.1 forbids: a DTD, a processing instruction, a foreign entity.
+	// CauseForbidden is well-formed XML that SOAP 1.1 forbids: a DTD, a processing instruction, or an
+	// entity other than the five of XML.
 	CauseForbidden Cause = "forbidden"
-	// CauseEncoding is an XML declaration that names another encoding than UTF-8.
+	// CauseEncoding is an XML declaration with an encoding other than UTF-8.
 	CauseEncoding Cause = "encoding"
 	// CauseVersion is an envelope of SOAP 1.2.
 	CauseVersion Cause = "soap_version"
-	// CauseShape is XML that is not the envelope of an outbound message: another root or namespace, something
-	// missing, twice or out of place.
+	// CauseShape is XML that is not the envelope of an outbound message: it has another root or
+	// namespace, or an element is missing, repeated or misplaced.
 	CauseShape Cause = "shape"
-	// CauseIdentity is an OrganizationId or a Notification Id that is missing, empty or longer than MaxID.
+	// CauseIdentity is an OrganizationId or a Notification's Id that is missing, empty or longer than
+	// MaxID.
 	CauseIdentity Cause = "identity"
-	// CauseCount is a message with no notification or with more than MaxNotifications.
+	// CauseCount is a message without a notification, or with more than MaxNotifications.
 	CauseCount Cause = "count"
-	// CauseLimit is nesting deeper than 32 elements, or more attributes, prefixes or fields than any real message has.
+	// CauseLimit is an element nested deeper than 32, or more attributes, prefixes or fields than any
+	// real message has.
 	CauseLimit Cause = "limit"
 )
 
-// ParseError says why an envelope cannot be read. Nothing of the body is in it: that may carry a session id.
+// ParseError is the error of an envelope that cannot be decoded. It contains nothing of the body,
+// which may contain a session id.
 type ParseError struct {
 	Cause Cause
-	// Problem is what is wrong, in words for whoever runs the sender.
+	// Problem describes the error to the administrator of the sender.
 	Problem string
-	// Line and Column are where, both from 1; the column counts characters.
+	// Line and Column are the position of the error, counted from 1. Columns are characters.
 	Line, Column int
 }
 
-// Error gives the place and the problem.
+// Error returns the position and the problem.
 func (e *ParseError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Problem)
 }
 
-// failAt makes the error of a problem at an offset of the body.
+// failAt returns the error for a problem at an offset of the body.
 func (s *scanner) failAt(offset int, cause Cause, problem string) *ParseError {
 	before := s.body[:min(offset, len(s.body))]
 	lineStart := bytes.LastIndexByte(before, '\n') + 1
@@ -56,12 +60,13 @@ func (s *scanner) failAt(offset int, cause Cause, problem string) *ParseError {
 	}
 }
 
-// fail makes the error of a problem at the scanner's place.
+// fail returns the error for a problem at the scanner's position.
 func (s *scanner) fail(cause Cause, problem string) *ParseError {
 	return s.failAt(s.pos, cause, problem)
 }
 
-// malformed makes the error of a syntax that is wrong at the scanner's place; at the end of the body that it stops.
+// malformed returns the error for a syntax error at the scanner's position. At the end of the body
+// the problem is that the body is incomplete.
 func (s *scanner) malformed(problem string) *ParseError {
 	if s.pos >= len(s.body) {
 		problem = "the body stops before the envelope is complete"

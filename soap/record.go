@@ -10,7 +10,7 @@ import (
 
 // Record is a record type that go generate made from a WSDL, such as *lead.Lead.
 type Record interface {
-	// ObjectType is the API name of the record's type, the local name of its xsi:type.
+	// ObjectType returns the API name of the record's type, which is the local name of its xsi:type.
 	ObjectType() string
 }
 
@@ -79,7 +79,7 @@ func (r *recordTokens) readOne() (xml.Token, error) {
 	return token, nil
 }
 
-// isNil tells whether an element says xsi:nil.
+// isNil reports whether an element has xsi:nil="true".
 func isNil(start xml.StartElement) bool {
 	for _, a := range start.Attr {
 		if a.Name.Space == XSINS && a.Name.Local == "nil" {
@@ -89,7 +89,7 @@ func isNil(start xml.StartElement) bool {
 	return false
 }
 
-// nilText tells whether the value of xsi:nil, an xsd:boolean, is true.
+// nilText reports whether the value of xsi:nil, an xsd:boolean, is true.
 func nilText[T string | []byte](value T) bool {
 	switch strings.Trim(string(value), xmlSpace) {
 	case "true", "1":
@@ -100,7 +100,8 @@ func nilText[T string | []byte](value T) bool {
 
 const xmlSpace = " \t\r\n"
 
-// parseTime reads text, trimmed as XML Schema says, as layout with an optional fraction and an optional zone.
+// parseTime parses text in a layout with an optional fraction and an optional zone. It ignores the
+// white space around text, as XML Schema says.
 func parseTime(kind, text, layout string) (time.Time, error) {
 	text = strings.Trim(text, xmlSpace)
 	for _, zone := range []string{"Z07:00", ""} {
@@ -111,14 +112,15 @@ func parseTime(kind, text, layout string) (time.Time, error) {
 	return time.Time{}, &lexicalError{kind}
 }
 
-// lexicalError says that a text is not of its type. It does not hold the text: it may end in a log.
+// lexicalError is the error for a text that is not in the lexical space of its type. It does not
+// contain the text, because errors are logged.
 type lexicalError struct{ kind string }
 
 func (e *lexicalError) Error() string { return "not an " + e.kind }
 
 func quoted(text string) []byte { return strconv.AppendQuote(nil, text) }
 
-// unquote gives the text of a JSON string to v.
+// unquote parses the text of a JSON string into v.
 func unquote(value []byte, v interface{ UnmarshalText([]byte) error }) error {
 	var text string
 	if err := json.Unmarshal(value, &text); err != nil {

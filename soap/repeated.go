@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// joinRepeated makes an array of the values of each name that an object, written at start, has several times. It gives
-// the names that it joined.
+// joinRepeated rewrites the object at start so that each repeated name occurs once, with an array
+// of its values. It returns the names that were repeated.
 func (d *decoder) joinRepeated(start int, members []member) []string {
 	if d.ascending(members) {
 		return nil
@@ -39,7 +39,8 @@ func (d *decoder) joinRepeated(start int, members []member) []string {
 	return repeated
 }
 
-// joined writes the values of one name, which stand in written, at offsets that count from start.
+// joined writes the values of one name, an array if there are several. Their offsets are into
+// decoder.out; written is what was there from start on.
 func (d *decoder) joined(values []member, written []byte, start int) {
 	if len(values) == 1 {
 		d.out.write(written[values[0].value-start : values[0].end-start])
@@ -54,8 +55,9 @@ func (d *decoder) joined(values []member, written []byte, start int) {
 	d.out.writeByte(']')
 }
 
-// ascending tells whether the names rise, so that none can stand twice: Salesforce sends Id and then the fields in the
-// order of their code points. A false may still mean that no name is repeated.
+// ascending reports whether the names are in ascending order, so that none is repeated: Salesforce
+// sends Id and then the other fields in order of code points. If it reports false, names may or may
+// not be repeated.
 func (d *decoder) ascending(members []member) bool {
 	name := func(m member) []byte { return d.out.buffer[m.name:m.nameEnd] }
 	isID := func(m member) bool { return string(name(m)) == "Id" }

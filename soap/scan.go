@@ -8,25 +8,26 @@ import (
 
 var byteOrderMark = []byte("\ufeff")
 
-// scanner reads the body's XML, checking that it is well-formed with namespaces. What it accepts, encoding/xml accepts
-// too and reads the same; it accepts less: the rules are in the decoder's tests.
+// scanner scans the XML of the body and checks that it is well-formed, with namespaces. It accepts
+// a subset of what encoding/xml accepts, and reads that the same. The differences are listed in the
+// decoder's tests.
 type scanner struct {
 	body       []byte
 	pos        int
-	depth      int                   // of open elements
-	elements   [maxDepth + 1]element // the open ones, and the one that was read last
+	depth      int                   // the number of open elements
+	elements   [maxDepth + 1]element // the open elements, and the last one if it is empty
 	namespaces bindings              // in scope
-	attributes []attribute           // of the start tag being read
+	attributes []attribute           // of the current start tag
 	xsiType    []byte                // the QName in the last xsi:type, as written
 }
 
-// classes of bytes
+// The classes of bytes.
 const (
-	nameStart  = 1 << iota // may start a name; ASCII only
-	namePart               // may go on in a name; ASCII only
-	space                  // XML's white space
-	plain                  // text that JSON takes as it is
-	plainValue             // what an attribute's value has as it is
+	nameStart  = 1 << iota // may begin a name; ASCII only
+	namePart               // may continue a name; ASCII only
+	space                  // white space of XML
+	plain                  // text that is the same in JSON
+	plainValue             // the same in the value of an attribute as in the body
 )
 
 var class = func() (table [256]uint8) {
@@ -52,13 +53,13 @@ var class = func() (table [256]uint8) {
 	return table
 }()
 
-// at tells whether the rest of the body starts with text.
+// at reports whether the rest of the body begins with text.
 func (s *scanner) at(text string) bool {
 	rest := s.body[s.pos:]
 	return len(rest) >= len(text) && string(rest[:len(text)]) == text
 }
 
-// skip passes text when the rest of the body starts with it.
+// skip skips text if the rest of the body begins with it, and reports whether it did.
 func (s *scanner) skip(text string) bool {
 	if !s.at(text) {
 		return false
@@ -67,7 +68,7 @@ func (s *scanner) skip(text string) bool {
 	return true
 }
 
-// skipSpace passes white space and tells whether there was any.
+// skipSpace skips white space and reports whether there was any.
 func (s *scanner) skipSpace() bool {
 	rest := s.body[s.pos:]
 	n := 0
@@ -78,7 +79,7 @@ func (s *scanner) skipSpace() bool {
 	return n > 0
 }
 
-// peek is the next byte, or 0 at the end: 0 is in no well-formed body.
+// peek returns the next byte, or 0 at the end. No well-formed body contains 0.
 func (s *scanner) peek() byte {
 	if s.pos < len(s.body) {
 		return s.body[s.pos]
@@ -95,7 +96,7 @@ func (s *scanner) name() ([]byte, *ParseError) {
 	}
 	switch {
 	case n < len(rest) && rest[n] >= utf8.RuneSelf:
-		return s.foreignName()
+		return s.nonASCIIName()
 	case n == 0 || class[rest[0]]&nameStart == 0:
 		return nil, s.malformed("a name is expected here")
 	}
@@ -103,9 +104,9 @@ func (s *scanner) name() ([]byte, *ParseError) {
 	return rest[:n], nil
 }
 
-// foreignName reads a name that is not all ASCII, as Salesforce's API names are. Which other letters XML 1.0 allows is
-// left to encoding/xml, so that both never differ.
-func (s *scanner) foreignName() ([]byte, *ParseError) {
+// nonASCIIName reads a name that is not all ASCII; the API names of Salesforce are. It leaves to
+// encoding/xml which other letters XML 1.0 allows, so that the two never differ.
+func (s *scanner) nonASCIIName() ([]byte, *ParseError) {
 	rest := s.body[s.pos:]
 	n := 0
 	for n < len(rest) && (class[rest[n]]&namePart != 0 || rest[n] >= utf8.RuneSelf) {
@@ -121,7 +122,8 @@ func (s *scanner) foreignName() ([]byte, *ParseError) {
 	return rest[:n], nil
 }
 
-// prolog passes what may stand before the root: a byte order mark, white space, an XML declaration, comments.
+// prolog skips what may precede the root: a byte order mark, white space, an XML declaration and
+// comments.
 func (s *scanner) prolog() *ParseError {
 	s.skip(string(byteOrderMark))
 	s.skipSpace()
@@ -133,7 +135,7 @@ func (s *scanner) prolog() *ParseError {
 	return s.misc()
 }
 
-// misc passes the white space and comments that may stand around the root.
+// misc skips white space and comments.
 func (s *scanner) misc() *ParseError {
 	for {
 		s.skipSpace()
@@ -146,25 +148,25 @@ func (s *scanner) misc() *ParseError {
 	}
 }
 
-// declaration passes <?xml version="1.0" encoding="UTF-8" standalone="yes"?>.
+// declaration reads and checks <?xml version="1.0" encoding="UTF-8" standalone="yes"?>.
 func (s *scanner) declaration() *ParseError {
 	start := s.pos
 	s.skip("<?xml")
-	version, err := s.declared("version")
+	version, err := s.pseudoAttribute("version")
 	if err != nil {
 		return err
 	}
 	if string(version) != "1.0" {
 		return s.failAt(start, CauseMalformed, "the XML declaration must say version 1.0")
 	}
-	encoding, err := s.declared("encoding")
+	encoding, err := s.pseudoAttribute("encoding")
 	if err != nil {
 		return err
 	}
 	if encoding != nil && !bytes.EqualFold(encoding, []byte("UTF-8")) {
 		return s.failAt(start, CauseEncoding, "the XML declaration names another encoding than UTF-8")
 	}
-	standalone, err := s.declared("standalone")
+	standalone, err := s.pseudoAttribute("standalone")
 	if err != nil {
 		return err
 	}
@@ -178,17 +180,18 @@ func (s *scanner) declaration() *ParseError {
 	return nil
 }
 
-// declared reads one part of the XML declaration, nil when another part or the end comes next.
-func (s *scanner) declared(part string) ([]byte, *ParseError) {
+// pseudoAttribute reads one pseudo-attribute of the XML declaration. It returns nil if another one,
+// or the end, is next.
+func (s *scanner) pseudoAttribute(name string) ([]byte, *ParseError) {
 	start := s.pos
-	if !s.skipSpace() || !s.skip(part) {
+	if !s.skipSpace() || !s.skip(name) {
 		s.pos = start
 		return nil, nil
 	}
 	return s.attributeValue()
 }
 
-// comment passes <!-- … -->, in which -- may not stand.
+// comment skips <!-- … -->, which must not contain --.
 func (s *scanner) comment() *ParseError {
 	s.skip("<!--")
 	for !s.at("--") {
@@ -207,7 +210,8 @@ func (s *scanner) comment() *ParseError {
 	return nil
 }
 
-// charSize is the size of the character here, 0 when XML does not allow it or it is not UTF-8.
+// charSize returns the size of the next character, or 0 if it is not valid UTF-8 or not allowed in
+// XML.
 func (s *scanner) charSize() int {
 	c := s.body[s.pos]
 	if c < utf8.RuneSelf {
@@ -230,7 +234,7 @@ func (s *scanner) badChar() *ParseError {
 	return s.malformed("the character here is not allowed in XML")
 }
 
-// validChar is the production Char of XML 1.0.
+// validChar reports whether r is a Char of XML 1.0.
 func validChar(r rune) bool {
 	return r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r <= 0xD7FF ||
 		r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= utf8.MaxRune

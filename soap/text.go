@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// textForm is how text is written: as it is, or as the inside of a JSON string.
+// textForm is the form in which text is written: unchanged, or as the inside of a JSON string.
 type textForm bool
 
 const (
@@ -13,8 +13,9 @@ const (
 	jsonText textForm = true
 )
 
-// text appends the run of character data that starts here, up to the next markup or the end of the body. Line ends
-// become line feeds and references their characters, as XML says; nothing else changes.
+// text appends a run of character data, up to the next markup or the end of the body. Line ends
+// become line feeds, and references the characters they refer to, as XML says. Nothing else
+// changes.
 func (s *scanner) text(to *writer, form textForm) *ParseError {
 	for {
 		rest := s.body[s.pos:]
@@ -27,14 +28,14 @@ func (s *scanner) text(to *writer, form textForm) *ParseError {
 		if n == len(rest) || rest[n] == '<' {
 			return nil
 		}
-		if err := s.oddText(to, form); err != nil {
+		if err := s.textChar(to, form); err != nil {
 			return err
 		}
 	}
 }
 
-// oddText appends one character that is not plain.
-func (s *scanner) oddText(to *writer, form textForm) *ParseError {
+// textChar appends one character or reference that is not plain.
+func (s *scanner) textChar(to *writer, form textForm) *ParseError {
 	switch {
 	case s.body[s.pos] == '&':
 		r, err := s.reference()
@@ -49,7 +50,7 @@ func (s *scanner) oddText(to *writer, form textForm) *ParseError {
 	return s.char(to, form)
 }
 
-// char appends one character as it stands, a carriage return as the line feed that XML makes of it.
+// char appends one character. It appends a line end as a line feed.
 func (s *scanner) char(to *writer, form textForm) *ParseError {
 	size := s.charSize()
 	if size == 0 {
@@ -72,7 +73,7 @@ func (s *scanner) char(to *writer, form textForm) *ParseError {
 	return nil
 }
 
-// cdata appends the text of the <![CDATA[ … ]]> that starts here.
+// cdata appends the text of a CDATA section.
 func (s *scanner) cdata(to *writer, form textForm) *ParseError {
 	s.skip("<![CDATA[")
 	length := bytes.Index(s.body[s.pos:], []byte("]]>"))
@@ -95,7 +96,7 @@ var entities = []struct {
 	char rune
 }{{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}}
 
-// reference reads a character reference or one of the five entities that need no DTD.
+// reference reads a character reference or a reference to one of the five entities of XML.
 func (s *scanner) reference() (rune, *ParseError) {
 	for _, e := range entities {
 		if s.skip(e.text) {
@@ -111,7 +112,7 @@ func (s *scanner) reference() (rune, *ParseError) {
 	return 0, s.fail(CauseForbidden, "only the entities lt, gt, amp, quot and apos are allowed")
 }
 
-// charReference reads &#13; or &#xD;.
+// charReference reads a character reference, such as &#13; or &#xD;.
 func (s *scanner) charReference() (rune, *ParseError) {
 	start := s.pos
 	s.skip("&#")
@@ -129,7 +130,8 @@ func (s *scanner) charReference() (rune, *ParseError) {
 		r = r*base + d
 	}
 	if s.pos == digits || s.peek() != ';' || !validChar(r) {
-		return 0, s.failAt(start, CauseMalformed, "this character reference names no character that XML allows")
+		return 0, s.failAt(start, CauseMalformed,
+			"this character reference names no character that XML allows")
 	}
 	s.pos++
 	return r, nil
@@ -145,7 +147,7 @@ func digit(c byte, base rune) (rune, bool) {
 	return 0, false
 }
 
-// writeRune writes one valid character, escaped where JSON wants it.
+// writeRune writes one valid character. In the form jsonText it escapes it as JSON requires.
 func (w *writer) writeRune(r rune, form textForm) {
 	if form == jsonText {
 		switch r {

@@ -9,28 +9,29 @@ import (
 	"sync"
 )
 
-// Types is what the generated record types say of the objects' fields, compiled once: object type to field to kind.
-// A nil *Types knows no object.
+// Types holds the kinds of the fields of each object type, compiled from the generated record
+// types. A nil *Types has no object types.
 type Types struct{ plans map[string]*plan }
 
-// plan is what the WSDLs say of one object's fields.
+// plan holds what the WSDLs say about the fields of one object type.
 type plan struct {
 	object string
 	fields map[string]*field
-	order  []*field // Id, then by code point: as Salesforce sends them
+	order  []*field // as Salesforce sends them: Id, then by code point
 }
 
 // field is one field of a record type.
 type field struct {
 	name    string
 	kind    kind
-	repeats bool  // a slice: the element may come several times
+	repeats bool  // whether it is a slice: the element may be repeated
 	index   []int // of the struct's field
 	place   int   // in the plan's order
 }
 
-// NewTypes compiles the plans of records, which may have several types for one object: their fields are joined. A field
-// with two kinds is an error naming object and field.
+// NewTypes compiles the types of records. If there are several types for one object, their fields
+// are joined. If they disagree on the kind of a field, NewTypes returns an error that names the
+// object and the field.
 func NewTypes(records ...Record) (*Types, error) {
 	t := &Types{plans: make(map[string]*plan, len(records))}
 	for _, r := range records {
@@ -53,7 +54,8 @@ func (t *Types) add(object string, fields []field) error {
 	}
 	for _, f := range fields {
 		if old, ok := p.fields[f.name]; ok && (old.kind != f.kind || old.repeats != f.repeats) {
-			return fmt.Errorf("two types for %s disagree on the kind of field %s: generate them again", object, f.name)
+			return fmt.Errorf("two types for %s disagree on the kind of the field %s: "+
+				"generate them again", object, f.name)
 		}
 		p.fields[f.name] = &f
 	}
@@ -61,11 +63,11 @@ func (t *Types) add(object string, fields []field) error {
 	return nil
 }
 
-// sort puts the fields into the order in which they are sent.
+// sort sets order, and the place of each field in it.
 func (p *plan) sort() {
 	sentAs := func(f *field) string {
 		if f.name == "Id" {
-			return "" // before all others
+			return "" // Id is first
 		}
 		return f.name
 	}
@@ -77,7 +79,7 @@ func (p *plan) sort() {
 	}
 }
 
-// plan is what is known of an object type, nil for nothing.
+// plan returns the plan of an object type, or nil.
 func (t *Types) plan(object []byte) *plan {
 	if t == nil {
 		return nil
@@ -85,10 +87,12 @@ func (t *Types) plan(object []byte) *plan {
 	return t.plans[string(object)]
 }
 
-// maxSkipped is how many fields in a row are looked past, for they were null, before the map is asked.
+// maxSkipped is how many missing fields in a row, which were null, the method field skips in the
+// order before it uses the map.
 const maxSkipped = 3
 
-// field finds a record's child, which probably comes in order from a place on; what is not known is a string.
+// field returns the field of a record's child, which is probably at the place in the order or soon
+// after it, and whether the WSDLs declare it. One that they do not declare is a string.
 func (p *plan) field(space namespace, local []byte, place int) (f *field, known bool) {
 	if p == nil || space != spaceSObject {
 		return &unknownField, false
@@ -104,10 +108,11 @@ func (p *plan) field(space namespace, local []byte, place int) (f *field, known 
 	return f, true
 }
 
-// unknownField is one that no WSDL names.
+// unknownField is a field that no WSDL declares.
 var unknownField = field{kind: kindString}
 
-// repeatDrift counts the fields that came several times though no WSDL says so.
+// repeatDrift returns how many of the repeated names are fields that, by the WSDLs, occur only
+// once.
 func (p *plan) repeatDrift(names []string) int {
 	if p == nil {
 		return 0
@@ -121,7 +126,7 @@ func (p *plan) repeatDrift(names []string) int {
 	return drift
 }
 
-// fieldKinds are the Go types of the generated fields, ID and other named strings aside.
+// fieldKinds maps the Go types of generated fields, except ID and other strings, to their kinds.
 var fieldKinds = map[reflect.Type]kind{
 	reflect.TypeFor[bool]():         kindBoolean,
 	reflect.TypeFor[int32]():        kindInt,
@@ -134,7 +139,7 @@ var fieldKinds = map[reflect.Type]kind{
 
 var compiled sync.Map // of reflect.Type to []field
 
-// fieldsOf reads the fields of a generated record type off its xml tags.
+// fieldsOf returns the fields of a generated record type, which it reads from its xml tags.
 func fieldsOf(t reflect.Type) ([]field, error) {
 	if fields, ok := compiled.Load(t); ok {
 		return fields.([]field), nil
@@ -156,7 +161,8 @@ func fieldsOf(t reflect.Type) ([]field, error) {
 	return fields, nil
 }
 
-// setKind finds the kind of a Go type: a pointer to a value, or a slice of such pointers.
+// setKind sets the kind, and whether the field repeats, from its Go type: a pointer to a value, or
+// a slice of such pointers.
 func (f *field) setKind(t reflect.Type) error {
 	if t.Kind() == reflect.Slice {
 		f.repeats, t = true, t.Elem()
@@ -167,7 +173,7 @@ func (f *field) setKind(t reflect.Type) error {
 	t = t.Elem()
 	k, ok := fieldKinds[t]
 	if !ok && t.Kind() != reflect.String {
-		return fmt.Errorf("no xsd type is known for %s: generate the types again", t)
+		return fmt.Errorf("no XML Schema type maps to %s: generate the types again", t)
 	}
 	f.kind = k
 	return nil

@@ -2,19 +2,19 @@ package soap
 
 import "slices"
 
-// writer is a buffer to write to the end of. It is what append to a field would be, without the collector's write
-// barrier: that is a tenth of the time when much is decoded.
+// writer is an append-only buffer. Appending to a []byte field would cost the garbage collector's
+// write barrier each time, a tenth of the decoding time under load.
 type writer struct {
-	buffer []byte // all of it may be written
-	length int    // of what was written
+	buffer []byte // len is the capacity
+	length int    // of the written part
 }
 
 func (w *writer) written() []byte { return w.buffer[:w.length] }
 
-// from is what was written from an offset on; it is good until the next write.
+// from returns what was written from an offset on. It is valid until the next write.
 func (w *writer) from(start int) []byte { return w.buffer[start:w.length] }
 
-// cut takes back what was written from an offset on.
+// cut truncates what was written to a length.
 func (w *writer) cut(length int) { w.length = length }
 
 func (w *writer) write(text []byte) {
@@ -39,7 +39,7 @@ func (w *writer) writeByte(c byte) {
 	w.length++
 }
 
-// grow makes room for n more bytes, and for as many again as there are.
+// grow makes room for n more bytes, and for further ones in advance, as append does.
 func (w *writer) grow(n int) {
 	larger := slices.Grow(w.buffer[:w.length], n)
 	w.buffer = larger[:cap(larger)]
