@@ -9,8 +9,8 @@ import (
 	"ackbox/soap/sobject/lead"
 )
 
-// TestAckIsWhatTheWSDLAsksFor reads the Ack with the type that was generated for it.
-func TestAckIsWhatTheWSDLAsksFor(t *testing.T) {
+// TestAckMatchesTheWSDL decodes the Ack with the type that is generated for it.
+func TestAckMatchesTheWSDL(t *testing.T) {
 	t.Parallel()
 	var e struct {
 		XMLName xml.Name `xml:"http://schemas.xmlsoap.org/soap/envelope/ Envelope"`
@@ -42,7 +42,8 @@ func TestFaultEscapesItsReason(t *testing.T) {
 	if err := xml.Unmarshal(fault, &e); err != nil {
 		t.Fatal(err)
 	}
-	if e.Body.Fault.Code != "soapenv:Server" || e.Body.Fault.Reason != reason || strings.Contains(string(fault), "Ack") {
+	if e.Body.Fault.Code != "soapenv:Server" || e.Body.Fault.Reason != reason ||
+		strings.Contains(string(fault), "Ack") {
 		t.Errorf("got %s", fault)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"ackbox/soap/sobject/lead"
 )
 
-// sample is a message with one acme__Sample__c, which has a field of every kind.
+// sample returns a message with one acme__Sample__c, which has a field of every kind.
 func sample(fields string) string {
 	body := envelope(notification("04l1", fields))
 	return strings.ReplaceAll(body, "sf:Lead", "sf:acme__Sample__c")
@@ -31,8 +31,8 @@ const sampleFields = `<sf:Name>  Ünï &amp; </sf:Name>
 <sf:acme__Parent__c>a0X5g000001AbCdEAK</sf:acme__Parent__c>
 <sf:acme__Seen__c>2026-11-22T01:02:03.004Z</sf:acme__Seen__c>`
 
-// The second oracle: for values that fit, As is what xml.Unmarshal makes of the same bytes and
-// type.
+// unmarshalSample is the second oracle: for values that fit, As must return what xml.Unmarshal
+// makes of the same bytes.
 func unmarshalSample(t *testing.T, body string) *acmesamplec.Acme__Sample__c {
 	t.Helper()
 	var e struct {
@@ -59,7 +59,7 @@ func TestAsEqualsUnmarshal(t *testing.T) {
 			<sf:acme__Count__c xsi:nil="true"><![CDATA[ ]]></sf:acme__Count__c>`,
 		"nil, unknown, with elements": `<sf:Unknown__c xsi:nil="true"> <sf:Name xsi:nil="true"/>
 			<sf:Name>A</sf:Name></sf:Unknown__c><sf:Name>B</sf:Name>`,
-		"odd forms": `<sf:acme__Amount__c> -INF </sf:acme__Amount__c><sf:acme__Count__c>+007</sf:acme__Count__c>
+		"unusual forms": `<sf:acme__Amount__c> -INF </sf:acme__Amount__c><sf:acme__Count__c>+007</sf:acme__Count__c>
 			<sf:acme__Active__c>
 			false</sf:acme__Active__c><sf:acme__Seen__c>2026-11-22T01:02:03+02:00</sf:acme__Seen__c>
 			<sf:acme__Due__c>2026-11-22Z</sf:acme__Due__c>`,
@@ -87,7 +87,7 @@ func TestAsEqualsUnmarshal(t *testing.T) {
 	}
 }
 
-// nilled makes all of the fields nil.
+// nilled returns the fields, one a line, with xsi:nil and without content.
 func nilled(fields string) string {
 	var b strings.Builder
 	for line := range strings.Lines(fields) {
@@ -107,15 +107,17 @@ func TestAsReadsEveryKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *got.Name != "  Ünï & " || !*got.Acme__Active__c || *got.Acme__Amount__c != 1e7 || *got.Acme__Count__c != -5 ||
+	if *got.Name != "  Ünï & " || !*got.Acme__Active__c || *got.Acme__Amount__c != 1e7 ||
+		*got.Acme__Count__c != -5 ||
 		string(*got.Acme__Attachment__c) != "hello" || got.Acme__Due__c.String() != "2026-11-22" ||
-		got.Acme__Opens__c.String() != "08:30:00.000Z" || got.Acme__Seen__c.String() != "2026-11-22T01:02:03.004Z" ||
+		got.Acme__Opens__c.String() != "08:30:00.000Z" ||
+		got.Acme__Seen__c.String() != "2026-11-22T01:02:03.004Z" ||
 		*got.Acme__Parent__c != "a0X5g000001AbCdEAK" || *got.Id != "00Q5g000001LeadEAG" {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestAsRefusesValuesThatDoNotFit(t *testing.T) {
+func TestAsRejectsValuesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	cases := map[string]string{
 		"acme__Active__c":     "yes",
@@ -132,12 +134,12 @@ func TestAsRefusesValuesThatDoNotFit(t *testing.T) {
 		body := sample("<sf:" + field + ">" + value + "</sf:" + field + ">")
 		got, err := asSample(decodeOne(t, body, types(t)))
 		if err == nil || got != nil || !strings.Contains(err.Error(), field) {
-			t.Errorf("%s: got %v, %v; want an error that names the field, alone", field, got, err)
+			t.Errorf("%s: got %v, %v; want only an error that names the field", field, got, err)
 		}
 	}
 }
 
-func TestAsRefusesAnotherObjectAndNoRecord(t *testing.T) {
+func TestAsRejectsOtherObjectsAndNoRecord(t *testing.T) {
 	t.Parallel()
 	other := decodeOne(t, sample(""), nil)
 	if got, err := soap.As[lead.Lead](other.ObjectType, other.Fields); err == nil || got != nil {
@@ -166,12 +168,12 @@ func FuzzAs(f *testing.F) {
 		body := sample("<sf:" + field + " " + attributes + ">" + value + "</sf:" + field + ">")
 		message, err := soap.Decode([]byte(body), types)
 		if err != nil || len(message.Entries) != 1 {
-			t.Skip("not readable")
+			t.Skip("Decode rejects the body")
 		}
 		n := message.Entries[0]
 		got, err := asSample(n)
 		if fits := err == nil; !fits && n.Drift == 0 {
-			t.Fatalf("As refuses what is no drift: %v\n%s", err, body)
+			t.Fatalf("As rejects a value that is not drift: %v\n%s", err, body)
 		}
 		if err != nil {
 			return

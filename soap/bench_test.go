@@ -11,9 +11,8 @@ import (
 	"ackbox/soap/sobject/lead"
 )
 
-// benchmarkFields are the 20 fields of a Lead, with its Id, as Salesforce orders them: all that
-// lead.wsdl names, and one that was added to the object since, which encoding/xml skips and Decode
-// keeps.
+// benchmarkFields are, with the Id, 20 fields of a Lead in the order of Salesforce: all those of
+// lead.wsdl, and one that was added to the object since, which encoding/xml skips and Decode keeps.
 var benchmarkFields = []string{
 	"<sf:AnnualRevenue>4.1674186E7</sf:AnnualRevenue>",
 	"<sf:City>München</sf:City>",
@@ -37,7 +36,7 @@ var benchmarkFields = []string{
 	"<sf:SystemModstamp>2026-11-22T01:02:03.000Z</sf:SystemModstamp>",
 }
 
-// benchmarkBody is a message of so many Leads.
+// benchmarkBody returns a message of that many Leads.
 func benchmarkBody(notifications int) []byte {
 	leads := make([]string, notifications)
 	for i := range leads {
@@ -46,7 +45,7 @@ func benchmarkBody(notifications int) []byte {
 	return []byte(envelope(leads...))
 }
 
-// decoder reads a body and tells how many records it found.
+// decoder decodes a body and returns the number of records in it.
 type decoder func(body []byte) (records int, err error)
 
 func ackboxDecoder(tb testing.TB) decoder {
@@ -61,7 +60,7 @@ func ackboxDecoder(tb testing.TB) decoder {
 	}
 }
 
-// decodeXML is encoding/xml with the generated types.
+// decodeXML decodes a body with encoding/xml and the generated types.
 func decodeXML(body []byte) (int, error) {
 	var e struct {
 		Body struct {
@@ -72,7 +71,7 @@ func decodeXML(body []byte) (int, error) {
 	return len(e.Body.Notifications.Notification), err
 }
 
-// timed decodes a body, which has so many records, and adds the time that it takes.
+// timed decodes a body with that many records and adds the time to total.
 func (d decoder) timed(b *testing.B, body []byte, records int, total *time.Duration) {
 	started := time.Now()
 	got, err := d(body)
@@ -82,15 +81,18 @@ func (d decoder) timed(b *testing.B, body []byte, records int, total *time.Durat
 	}
 }
 
-// BenchmarkDecode compares Decode with encoding/xml. The figure x of "ratio" is how many times as
-// fast Decode is: both take turns there, so that what else the machine does meets both alike.
+// BenchmarkDecode compares Decode with encoding/xml. The metric x of "ratio" is how many times as
+// fast Decode is. There the two take turns, so that other load on the machine affects both equally.
 func BenchmarkDecode(b *testing.B) {
 	ours := ackboxDecoder(b)
 	for _, records := range []int{1, 100} {
 		body := benchmarkBody(records)
-		b.Run(fmt.Sprintf("ackbox/%d", records), func(b *testing.B) { benchmarkDecoder(b, ours, body, records) })
-		b.Run(fmt.Sprintf("encodingxml/%d", records), func(b *testing.B) { benchmarkDecoder(b, decodeXML, body, records) })
-		b.Run(fmt.Sprintf("ratio/%d", records), func(b *testing.B) { benchmarkRatio(b, ours, body, records) })
+		b.Run(fmt.Sprintf("ackbox/%d", records),
+			func(b *testing.B) { benchmarkDecoder(b, ours, body, records) })
+		b.Run(fmt.Sprintf("encodingxml/%d", records),
+			func(b *testing.B) { benchmarkDecoder(b, decodeXML, body, records) })
+		b.Run(fmt.Sprintf("ratio/%d", records),
+			func(b *testing.B) { benchmarkRatio(b, ours, body, records) })
 	}
 }
 
@@ -103,14 +105,14 @@ func benchmarkDecoder(b *testing.B, d decoder, body []byte, records int) {
 	}
 }
 
-// turn is how many bodies ours decodes while encoding/xml decodes one, so that both work for about
-// as long.
+// turn is the number of bodies that ours decodes for each one of encoding/xml, so that both take
+// about as long.
 const turn = 16
 
 func benchmarkRatio(b *testing.B, ours decoder, body []byte, records int) {
 	var own, plain time.Duration
 	for b.Loop() {
-		runtime.GC() // neither is to pay for the other's garbage
+		runtime.GC() // so that neither pays for the other's garbage
 		for range turn {
 			ours.timed(b, body, records, &own)
 		}

@@ -9,12 +9,12 @@ import (
 	"ackbox/soap"
 )
 
-// corpus gives the real request bodies in the folder that ACKBOX_CORPUS names, by file name.
+// corpus returns the real request bodies in the folder ACKBOX_CORPUS by file name.
 func corpus(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	folder := os.Getenv("ACKBOX_CORPUS")
 	if folder == "" {
-		tb.Skip("ACKBOX_CORPUS does not name the folder of real request bodies")
+		tb.Skip("ACKBOX_CORPUS, the folder of real request bodies, is not set")
 	}
 	paths, err := filepath.Glob(filepath.Join(folder, "envelopes", "*.xml"))
 	if err != nil || len(paths) == 0 {
@@ -31,8 +31,8 @@ func corpus(tb testing.TB) map[string][]byte {
 	return bodies
 }
 
-// refused says which real bodies cannot be read, and why.
-func refused(name string) soap.Cause {
+// corpusCause returns the cause for which Decode must reject a real body, or "".
+func corpusCause(name string) soap.Cause {
 	switch {
 	case strings.HasPrefix(name, "broken_missing"):
 		return soap.CauseMalformed
@@ -46,7 +46,7 @@ func TestDecodeReadsRealBodies(t *testing.T) {
 	t.Parallel()
 	for name, body := range corpus(t) {
 		message, err := soap.Decode(body, nil)
-		if want := refused(name); want != "" {
+		if want := corpusCause(name); want != "" {
 			if got := causeOf(err); got != want {
 				t.Errorf("%s: got cause %q (%v), want %q", name, got, err, want)
 			}

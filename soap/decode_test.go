@@ -14,7 +14,7 @@ import (
 	"ackbox/soap/sobject"
 )
 
-// causeOf is the cause of a refusal, "" for no error and for one of another type.
+// causeOf returns the cause of a *soap.ParseError. It returns "" for any other error and for none.
 func causeOf(err error) soap.Cause {
 	var parse *soap.ParseError
 	if errors.As(err, &parse) {
@@ -23,7 +23,7 @@ func causeOf(err error) soap.Cause {
 	return ""
 }
 
-// types are those of the WSDLs of this repository.
+// types returns the types of the WSDLs of this repository.
 func types(tb testing.TB) *soap.Types {
 	tb.Helper()
 	types, err := soap.NewTypes(sobject.Records()...)
@@ -33,7 +33,7 @@ func types(tb testing.TB) *soap.Types {
 	return types
 }
 
-// decodeOne decodes a body that must be readable, and gives its first notification.
+// decodeOne decodes a body, which Decode must accept, and returns its first notification.
 func decodeOne(tb testing.TB, body string, types *soap.Types) ledger.Entry {
 	tb.Helper()
 	message, err := soap.Decode([]byte(body), types)
@@ -43,9 +43,10 @@ func decodeOne(tb testing.TB, body string, types *soap.Types) ledger.Entry {
 	return message.Entries[0]
 }
 
-func TestDecodeReadsTheWholeMessage(t *testing.T) {
+func TestDecodeReadsAMessage(t *testing.T) {
 	t.Parallel()
-	lead1 := notification("04l1", "<sf:Company>Acme</sf:Company>", "<sf:Email>a@example.com</sf:Email>")
+	lead1 := notification("04l1",
+		"<sf:Company>Acme</sf:Company>", "<sf:Email>a@example.com</sf:Email>")
 	body := envelope(lead1, bareNotification)
 	got, err := soap.Decode([]byte(body), nil)
 	if err != nil {
@@ -67,7 +68,7 @@ func TestDecodeReadsTheWholeMessage(t *testing.T) {
 	}
 }
 
-func TestDecodeGivesEveryNotificationOfAFullBatch(t *testing.T) {
+func TestDecodeReturnsEveryNotification(t *testing.T) {
 	t.Parallel()
 	message, err := soap.Decode([]byte(envelope(many(100)...)), nil)
 	if err != nil {
@@ -82,15 +83,17 @@ func TestDecodeGivesEveryNotificationOfAFullBatch(t *testing.T) {
 	}
 }
 
-func TestDecodeNeverKeepsTheSessionID(t *testing.T) {
+func TestDecodeDiscardsTheSessionID(t *testing.T) {
 	t.Parallel()
 	const secret = "00D5g00000ABCDE!AQsecret"
-	body := strings.Replace(envelope(many(2)...), `<SessionId xsi:nil="true"/>`, "<SessionId>"+secret+"</SessionId>", 1)
+	body := strings.Replace(envelope(many(2)...),
+		`<SessionId xsi:nil="true"/>`, "<SessionId>"+secret+"</SessionId>", 1)
 	message, err := soap.Decode([]byte(body), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := fmt.Sprintf("%+v %s", message, message.Entries[0].Fields); strings.Contains(text, secret) {
+	text := fmt.Sprintf("%+v %s", message, message.Entries[0].Fields)
+	if strings.Contains(text, secret) {
 		t.Error("the session id is in the message")
 	}
 }
@@ -100,8 +103,8 @@ type fieldCase struct {
 	drift     int
 }
 
-// fieldCases maps names to the XML of fields of a Lead, which follow its Id, and to the JSON that
-// follows the Id.
+// fieldCases maps names to the XML of fields that follow the Id of a Lead, and to the JSON that
+// follows it.
 func fieldCases() map[string]fieldCase {
 	return map[string]fieldCase{
 		"text":                       {"<sf:Company>Acme &amp; Söhne \"x\" \\ ü</sf:Company>", `"Company":"Acme & Söhne \"x\" \\ ü"`, 0},
@@ -170,10 +173,10 @@ func TestDecodeWritesFields(t *testing.T) {
 	}
 }
 
-func TestDecodeTakesAllForStringsWithoutAWSDL(t *testing.T) {
+func TestDecodeWritesStringsWithoutAWSDL(t *testing.T) {
 	t.Parallel()
-	body := envelope(
-		notification("04l1", "<sf:AnnualRevenue>5.0</sf:AnnualRevenue>", "<sf:IsConverted>1</sf:IsConverted>"))
+	body := envelope(notification("04l1",
+		"<sf:AnnualRevenue>5.0</sf:AnnualRevenue>", "<sf:IsConverted>1</sf:IsConverted>"))
 	n := decodeOne(t, strings.ReplaceAll(body, "sf:Lead", "sf:Prospect__c"), types(t))
 	want := `{"Id":"00Q5g000001LeadEAG","AnnualRevenue":"5.0","IsConverted":"1"}`
 	if got := string(n.Fields); got != want || n.Drift != 0 || *n.ObjectType != "Prospect__c" {
@@ -183,7 +186,7 @@ func TestDecodeTakesAllForStringsWithoutAWSDL(t *testing.T) {
 
 type recordCase struct{ xml, objectType, recordID, fields string }
 
-// recordCases maps names to the XML of an sObject and to what is read from it.
+// recordCases maps names to the XML of an sObject and to what Decode returns for it.
 func recordCases() map[string]recordCase {
 	return map[string]recordCase{
 		"no sObject":              {"", "<nil>", "<nil>", "<nil>"},
@@ -210,7 +213,7 @@ func (c recordCase) body() string {
 	return envelope("<Notification><Id>04l1</Id>" + c.xml + "</Notification>")
 }
 
-func TestDecodeOfOddRecords(t *testing.T) {
+func TestDecodeReadsUnusualRecords(t *testing.T) {
 	t.Parallel()
 	for name, c := range recordCases() {
 		t.Run(name, func(t *testing.T) {
@@ -236,17 +239,17 @@ func textOf(text *string) string {
 	return *text
 }
 
-type refusal struct {
+type rejection struct {
 	body         string
 	cause        soap.Cause
 	line, column int
 }
 
-// refusals maps names to bodies that are refused, with the cause and the place.
-func refusals() map[string]refusal {
+// rejections maps names to bodies that Decode must reject, with the cause and the position.
+func rejections() map[string]rejection {
 	plain := envelope(notification("04l1", "<sf:Company>Acme</sf:Company>"))
 	replace := func(old, replacement string) string { return strings.Replace(plain, old, replacement, 1) }
-	return map[string]refusal{
+	return map[string]rejection{
 		"nothing":           {"", soap.CauseMalformed, 1, 1},
 		"no XML":            {"hello", soap.CauseShape, 1, 1},
 		"truncated":         {plain[:strings.Index(plain, "Acme")], soap.CauseMalformed, 14, 18},
@@ -287,9 +290,9 @@ func refusals() map[string]refusal {
 	}
 }
 
-func TestDecodeRefuses(t *testing.T) {
+func TestDecodeRejects(t *testing.T) {
 	t.Parallel()
-	for name, c := range refusals() {
+	for name, c := range rejections() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c.check(t)
@@ -297,38 +300,39 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// check fails the test when Decode does not refuse the body as c says, or when the oracle
-// disagrees.
-func (c refusal) check(t *testing.T) {
+// check fails the test if Decode does not reject the body as c says, or if the oracle disagrees.
+func (c rejection) check(t *testing.T) {
 	t.Helper()
 	compare(t, []byte(c.body))
 	message, err := soap.Decode([]byte(c.body), types(t))
 	var parse *soap.ParseError
 	if !errors.As(err, &parse) || message != nil {
-		t.Fatalf("got %v, %v; want a *ParseError alone", message, err)
+		t.Fatalf("got %v, %v; want only a *ParseError", message, err)
 	}
 	got := soap.ParseError{Cause: parse.Cause, Line: parse.Line, Column: parse.Column}
-	if diff := cmp.Diff(soap.ParseError{Cause: c.cause, Line: c.line, Column: c.column}, got); diff != "" {
+	want := soap.ParseError{Cause: c.cause, Line: c.line, Column: c.column}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", parse.Problem, diff)
 	}
 }
 
-// TestDecodeErrorsHoldNothingOfTheBody refuses bodies at every place where a secret stands.
-func TestDecodeErrorsHoldNothingOfTheBody(t *testing.T) {
+// TestDecodeErrorsContainNothingOfTheBody makes errors at every position of a body that contains a
+// secret.
+func TestDecodeErrorsContainNothingOfTheBody(t *testing.T) {
 	t.Parallel()
-	plain := envelope(notification("04l1", "<sf:Company>hush</sf:Company>"))
-	plain = strings.ReplaceAll(plain, "xsi:nil=\"true\"", "hush='hush'")
+	plain := envelope(notification("04l1", "<sf:Company>secret</sf:Company>"))
+	plain = strings.ReplaceAll(plain, "xsi:nil=\"true\"", "secret='secret'")
 	for i := range len(plain) {
-		for _, odd := range []string{"\xff", "&", "<", "<hush", "hush", "<?", "hush='", "]]>"} {
-			_, err := soap.Decode([]byte(plain[:i]+odd+plain[i:]), nil)
-			if err != nil && strings.Contains(err.Error(), "hush") {
+		for _, text := range []string{"\xff", "&", "<", "<secret", "secret", "<?", "secret='", "]]>"} {
+			_, err := soap.Decode([]byte(plain[:i]+text+plain[i:]), nil)
+			if err != nil && strings.Contains(err.Error(), "secret") {
 				t.Fatalf("the error %q quotes the body", err)
 			}
 		}
 	}
 }
 
-func TestDecodeReadsWhenTheRecordChanged(t *testing.T) {
+func TestDecodeReadsChangedAt(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
 	cases := map[string]struct {
@@ -346,7 +350,7 @@ func TestDecodeReadsWhenTheRecordChanged(t *testing.T) {
 		"a null stamp":          {`<sf:SystemModstamp xsi:nil="true"/>`, time.Time{}},
 		"a stamp with elements": {"<sf:SystemModstamp><sf:a/></sf:SystemModstamp>", time.Time{}},
 		"the year 0":            {"<sf:SystemModstamp>0000-11-22T01:02:03Z</sf:SystemModstamp>", time.Time{}},
-		"a stamp that is no time": {"<sf:LastModifiedDate>2026-11-22T01:02:03Z</sf:LastModifiedDate>" +
+		"a stamp that is not a time": {"<sf:LastModifiedDate>2026-11-22T01:02:03Z</sf:LastModifiedDate>" +
 			"<sf:SystemModstamp>soon</sf:SystemModstamp>", at},
 		"two stamps": {"<sf:SystemModstamp>2020-01-01T00:00:00Z</sf:SystemModstamp>" +
 			"<sf:SystemModstamp>2026-11-22T01:02:03Z</sf:SystemModstamp>", at},

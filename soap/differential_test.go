@@ -13,30 +13,30 @@ import (
 	"ackbox/soap"
 )
 
-// compare fails the test when the decoder and the tree differ on a body.
+// compare fails the test if Decode and the tree disagree about a body.
 func compare(t *testing.T, body []byte) {
 	t.Helper()
 	doc, treeErr := parseTree(body)
 	message, err := soap.Decode(body, nil)
 	switch {
 	case err == nil && treeErr != nil:
-		t.Fatalf("the decoder accepts what encoding/xml refuses: %v\n%s", treeErr, body)
-	case err == nil && misshapen(doc) != "":
-		t.Fatalf("the decoder accepts a body with %s\n%s", misshapen(doc), body)
+		t.Fatalf("Decode accepts what encoding/xml rejects: %v\n%s", treeErr, body)
+	case err == nil && shapeError(doc) != "":
+		t.Fatalf("Decode accepts a body with %s\n%s", shapeError(doc), body)
 	case err == nil:
 		if diff := diffMessages(t, readTree(doc), message); diff != "" {
 			t.Fatalf("(-tree +decoder):\n%s\n%s", diff, body)
 		}
 	case treeErr == nil:
-		if !ruled(body, doc) {
-			t.Fatalf("no rule says why the decoder refuses this (%v) and encoding/xml does not:\n%s", err, body)
+		if !matchesRule(body, doc) {
+			t.Fatalf("no rule explains why Decode rejects this (%v), unlike encoding/xml:\n%s", err, body)
 		}
 	}
 }
 
-func ruled(body []byte, doc *document) bool {
-	for _, rule := range refusalRules {
-		if rule.holds(body, doc) {
+func matchesRule(body []byte, doc *document) bool {
+	for _, rule := range rejectionRules {
+		if rule.matches(body, doc) {
 			return true
 		}
 	}
@@ -57,7 +57,7 @@ func diffMessages(t *testing.T, want, got *ledger.Batch) string {
 		}
 		return v
 	})
-	// A line end in an attribute is a space in XML; encoding/xml leaves it as it is.
+	// A line end in an attribute is a space in XML. encoding/xml does not convert it.
 	asType := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".ObjectType" },
 		cmp.Comparer(func(a, b *string) bool {
 			return (a == nil) == (b == nil) && (a == nil || oneLine.Replace(*a) == oneLine.Replace(*b))
@@ -77,16 +77,16 @@ func TestDecodeAgreesWithEncodingXMLOnRealBodies(t *testing.T) {
 
 func TestDecodeAgreesWithEncodingXML(t *testing.T) {
 	t.Parallel()
-	for _, body := range oddBodies() {
+	for _, body := range seedBodies() {
 		compare(t, body)
 	}
 }
 
-// TestRefusalRulesHoldForNoReadableBody guards the oracle itself: a rule that held for every body
-// would excuse every refusal.
-func TestRefusalRulesHoldForNoReadableBody(t *testing.T) {
+// TestRejectionRulesMatchNoAcceptedBody tests the oracle itself: a rule that matched every body
+// would allow every rejection.
+func TestRejectionRulesMatchNoAcceptedBody(t *testing.T) {
 	t.Parallel()
-	for _, body := range oddBodies() {
+	for _, body := range seedBodies() {
 		if _, err := soap.Decode(body, nil); err != nil {
 			continue
 		}
@@ -94,25 +94,25 @@ func TestRefusalRulesHoldForNoReadableBody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, rule := range refusalRules {
-			if rule.holds(body, doc) {
-				t.Errorf("the rule %q holds for a body that the decoder accepts:\n%s", rule.name, body)
+		for _, rule := range rejectionRules {
+			if rule.matches(body, doc) {
+				t.Errorf("the rule %q matches a body that Decode accepts:\n%s", rule.name, body)
 			}
 		}
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, body := range append(oddBodies(), tableBodies()...) {
-		if len(body) < 4<<10 { // mutations of a long body find nothing that those of a short one do not
+	for _, body := range append(seedBodies(), tableBodies()...) {
+		if len(body) < 4<<10 { // mutations of longer bodies find nothing more
 			f.Add(body)
 		}
 	}
 	f.Fuzz(compare)
 }
 
-// tableBodies returns the bodies of the tables of named cases, in an order that stays the same so
-// that the fuzzer's names of its seeds do.
+// tableBodies returns the bodies of the test tables, sorted so that the fuzzer's names of its seeds
+// are stable.
 func tableBodies() [][]byte {
 	var bodies []string
 	for _, c := range fieldCases() {
@@ -121,7 +121,7 @@ func tableBodies() [][]byte {
 	for _, c := range recordCases() {
 		bodies = append(bodies, c.body())
 	}
-	for _, c := range refusals() {
+	for _, c := range rejections() {
 		bodies = append(bodies, c.body)
 	}
 	for _, c := range syntaxErrors() {

@@ -6,9 +6,10 @@ import (
 	"testing"
 )
 
-func TestDigestIsOfTheContentOnTheWire(t *testing.T) {
+func TestDigestDependsOnlyOnTheContent(t *testing.T) {
 	t.Parallel()
-	base := envelope(notification("04l1", "<sf:AnnualRevenue>5.0</sf:AnnualRevenue>", "<sf:Company>A</sf:Company>"))
+	base := envelope(notification("04l1",
+		"<sf:AnnualRevenue>5.0</sf:AnnualRevenue>", "<sf:Company>A</sf:Company>"))
 	same := map[string]string{
 		"another ActionId":     strings.Replace(base, "04k5g", "04kXX", 1),
 		"another SessionId":    strings.Replace(base, `<SessionId xsi:nil="true"/>`, "<SessionId>x</SessionId>", 1),
@@ -36,7 +37,7 @@ func TestDigestIsOfTheContentOnTheWire(t *testing.T) {
 		"no fields":          envelope("<Notification><Id>1</Id><sObject/></Notification>"),
 		"nil record":         envelope("<Notification><Id>1</Id><sObject xsi:nil='true'/></Notification>"),
 		"the word null":      strings.Replace(base, ">A<", ">null<", 1),
-		"type runs on":       strings.Replace(base, `sf:Lead"`, `sf:Lead{"`, 1),
+		"type with a brace":  strings.Replace(base, `sf:Lead"`, `sf:Lead{"`, 1),
 		"repeated elsewhere": strings.Replace(base, "<sf:AnnualRevenue>", "<sf:Company>A</sf:Company><sf:AnnualRevenue>", 1),
 	}
 	types := types(t)
@@ -52,18 +53,19 @@ func TestDigestIsOfTheContentOnTheWire(t *testing.T) {
 	seen := map[[16]byte]string{want: "the base"}
 	for name, body := range other {
 		digest := decodeOne(t, body, types).Digest
-		if twin, ok := seen[digest]; ok {
-			t.Errorf("%s: the digest is that of %s", name, twin)
+		if existing, ok := seen[digest]; ok {
+			t.Errorf("%s: the digest is that of %s", name, existing)
 		}
 		seen[digest] = name
 	}
 }
 
-// TestDigestStaysAcrossReleases pins the value: a release that computed another one would store
-// every redelivery of what an older one stored again.
-func TestDigestStaysAcrossReleases(t *testing.T) {
+// TestDigestIsStableAcrossReleases pins a value. A release that computed another one would store a
+// redelivery of a notification that an older one stored as a new revision.
+func TestDigestIsStableAcrossReleases(t *testing.T) {
 	t.Parallel()
-	body := envelope(notification("04l1", "<sf:Company>Ünï \"A\"</sf:Company>", "<sf:A><sf:B xsi:nil='1'/>x</sf:A>"))
+	body := envelope(notification("04l1",
+		"<sf:Company>Ünï \"A\"</sf:Company>", "<sf:A><sf:B xsi:nil='1'/>x</sf:A>"))
 	n := decodeOne(t, body, types(t))
 	const want = "feaeea775aebc99d13dc7c1876b2dcc5"
 	if got := hex.EncodeToString(n.Digest[:]); got != want {

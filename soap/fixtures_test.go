@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// envelope is a message with the given Notification elements, shaped as Salesforce sends them.
+// envelope returns a message with the given Notification elements, in the form that Salesforce
+// sends.
 func envelope(notifications ...string) string {
 	return `<?xml version="1.0" encoding="UTF-8"?>
 <soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" ` +
@@ -22,7 +23,7 @@ func envelope(notifications ...string) string {
 </soapenv:Envelope>`
 }
 
-// notification is a Notification of a Lead with the given fields, each a whole element.
+// notification returns a Notification of a Lead with the given fields, each a complete element.
 func notification(id string, fields ...string) string {
 	return fmt.Sprintf(`   <Notification>
     <Id>%s</Id>
@@ -36,7 +37,7 @@ func notification(id string, fields ...string) string {
 
 const bareNotification = "   <Notification>\n    <Id>04l5g000000NoRecAA</Id>\n   </Notification>\n"
 
-// many is a batch of n notifications.
+// many returns n notifications.
 func many(n int) []string {
 	batch := make([]string, n)
 	for i := range batch {
@@ -45,22 +46,25 @@ func many(n int) []string {
 	return batch
 }
 
-// nested is a field in which elements nest so that the innermost lies at a depth, the Envelope
-// being at 1.
+// nested returns a field with nested elements, the innermost at a depth. The Envelope is at depth
+// 1.
 func nested(depth int) string {
-	n := depth - 5 // sObject lies at 5
+	n := depth - 5 // sObject is at 5
 	return strings.Repeat("<sf:a>", n) + strings.Repeat("</sf:a>", n)
 }
 
-// oddBodies are bodies that exercise every rule, readable ones and others.
-func oddBodies() [][]byte {
+// seedBodies returns bodies that exercise every rule. Decode accepts some and rejects others.
+func seedBodies() [][]byte {
 	plain := envelope(notification("04l1", "<sf:Company>Acme</sf:Company>"))
 	replace := func(old, replacement string) string { return strings.Replace(plain, old, replacement, 1) }
 	field := func(xml string) string { return replace("<sf:Company>Acme</sf:Company>", xml) }
 	bodies := []string{
-		plain, envelope(bareNotification), envelope(many(3)...), envelope(many(101)...), envelope(), "", " ", "<", "<a/>",
-		"\ufeff" + plain, "\n " + plain, "\ufeff\n" + plain, "x" + plain, plain + "x", plain + plain, plain + "<!-- c -->\n",
-		"<!-- c -->" + plain, plain[:len(plain)/2], plain[:len(plain)-1], plain + "<![CDATA[x]]>", plain + "\x00",
+		plain, envelope(bareNotification), envelope(many(3)...), envelope(many(101)...), envelope(),
+		"", " ", "<", "<a/>",
+		"\ufeff" + plain, "\n " + plain, "\ufeff\n" + plain, "x" + plain, plain + "x", plain + plain,
+		plain + "<!-- c -->\n",
+		"<!-- c -->" + plain, plain[:len(plain)/2], plain[:len(plain)-1], plain + "<![CDATA[x]]>",
+		plain + "\x00",
 		replace("UTF-8", "utf-8"), replace("UTF-8", "ISO-8859-1"), replace(`version="1.0"`, `version="1.1"`),
 		replace("?>", ` standalone="yes"?>`), replace("?>", ` standalone="maybe"?>`), replace("?>", ` x="1"?>`),
 		replace("<soapenv:Env", "<!DOCTYPE a><soapenv:Env"), replace("<soapenv:Env", "<?php?><soapenv:Env"),
@@ -72,7 +76,8 @@ func oddBodies() [][]byte {
 		replace("2005/09/outbound", "2006/04/metadata"), replace("<ActionId>", "<ActionId>x</ActionId><ActionId>"),
 		replace("<ActionId>", "<ActionId><b/>"), replace("<SessionId xsi:nil=\"true\"/>", ""),
 		replace("<OrganizationId>00D5g00000ABCDEEA4</OrganizationId>", ""), replace("00D5g00000ABCDEEA4", " "),
-		replace("00D5g00000ABCDEEA4", "<![CDATA[00D]]><!-- c -->x&amp;y"), replace("04l1", ""), replace("<Id>04l1</Id>", ""),
+		replace("00D5g00000ABCDEEA4", "<![CDATA[00D]]><!-- c -->x&amp;y"), replace("04l1", ""),
+		replace("<Id>04l1</Id>", ""),
 		replace("04l1", strings.Repeat("x", 255)), replace("04l1", strings.Repeat("x", 256)),
 		replace("</Notification>", "<sObject/></Notification>"),
 		replace("</Notification>", "<Other>1</Other></Notification>"),
@@ -88,7 +93,8 @@ func oddBodies() [][]byte {
 		field("<sf:A>&nbsp;</sf:A>"),
 		field("<sf:A>&#0;</sf:A>"), field("<sf:A>&#xD800;</sf:A>"),
 		field("<sf:A>&#x110000;</sf:A>"), field("<sf:A>&#;</sf:A>"),
-		field("<sf:A>&lt</sf:A>"), field("<sf:A>a & b</sf:A>"), field("<sf:A>]]></sf:A>"), field("<sf:A>a]]b]></sf:A>"),
+		field("<sf:A>&lt</sf:A>"), field("<sf:A>a & b</sf:A>"), field("<sf:A>]]></sf:A>"),
+		field("<sf:A>a]]b]></sf:A>"),
 		field("<sf:A><![CDATA[<&]]]]>></sf:A>"), field("<sf:A><![CDATA[ ]]>"),
 		field("<sf:A>\xff</sf:A>"), field("<sf:A>\x01</sf:A>"),
 		field("<sf:A>\uffff</sf:A>"), field("<sf:A>a<!-- c -->b</sf:A>"), field("<sf:A><!-- a -- b --></sf:A>"),
@@ -96,7 +102,8 @@ func oddBodies() [][]byte {
 		field("<sf:A/>"), field("<sf:A></sf:A>"), field("<sf:A> </sf:A>"),
 		field(`<sf:A xsi:nil="true"/>`), field(`<sf:A xsi:nil=" 1 "> <!-- c --></sf:A>`),
 		field(`<sf:A xsi:nil="true">x</sf:A>`),
-		field(`<sf:A xsi:nil="false"/>`), field("<sf:A>1</sf:A><sf:B>2</sf:B><sf:A>3</sf:A><sf:A xsi:nil='true'/>"),
+		field(`<sf:A xsi:nil="false"/>`),
+		field("<sf:A>1</sf:A><sf:B>2</sf:B><sf:A>3</sf:A><sf:A xsi:nil='true'/>"),
 		field("<sf:A> <sf:B>1</sf:B> text <sf:B>2</sf:B>more<sf:C/></sf:A>"),
 		field("loose text"), field("<sf:A>t<sf:B/></sf:A>"),
 		field("<A>no prefix</A>"), field("<sf:É>1</sf:É>"),
@@ -104,8 +111,10 @@ func oddBodies() [][]byte {
 		field("<un:bound/>"), field("<sf:A></sf:B>"), field("<sf:A></sf:A >"),
 		field("< sf:A/>"), field("</sf:A>"), field("<sf:A"),
 		field(nested(32)), field(nested(33)), field("<sf:A" + strings.Repeat(` a="1"`, 70) + "/>"),
-		field("<sf:A " + distinct("a%d='1' ", 70) + "/>"), field("<sf:A " + distinct("xmlns:p%d='urn:x' ", 64) + "/>"),
-		field(strings.Repeat("<sf:A/>", 10_001)), field(`<sf:A xml:lang="en">x</sf:A>`), field(`<x xmlns="" a="1"/>`),
+		field("<sf:A " + distinct("a%d='1' ", 70) + "/>"),
+		field("<sf:A " + distinct("xmlns:p%d='urn:x' ", 64) + "/>"),
+		field(strings.Repeat("<sf:A/>", 10_001)), field(`<sf:A xml:lang="en">x</sf:A>`),
+		field(`<x xmlns="" a="1"/>`),
 	}
 	all := make([][]byte, len(bodies))
 	for i, body := range bodies {
@@ -114,7 +123,7 @@ func oddBodies() [][]byte {
 	return all
 }
 
-// distinct writes a format with 0, 1, … n-1.
+// distinct returns the format with each of 0 to n-1, concatenated.
 func distinct(format string, n int) string {
 	var b strings.Builder
 	for i := range n {

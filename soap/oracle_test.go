@@ -15,9 +15,8 @@ import (
 	"ackbox/soap"
 )
 
-// The first oracle: a tree made with encoding/xml's tokens. What the decoder accepts, the tree must
-// accept and read the same; what the decoder refuses although the tree would read it must fall
-// under one of refusalRules.
+// The first oracle is a tree made with encoding/xml. What Decode accepts, the tree must accept and
+// read the same. What Decode rejects and the tree accepts must match one of rejectionRules.
 
 // node is an element: its children are nodes and runs of text, in order.
 type node struct {
@@ -27,13 +26,13 @@ type node struct {
 	parent   *node
 }
 
-// document is what encoding/xml makes of a body, with what it let pass on the way.
+// document is a body as encoding/xml reads it, with what a tree does not show.
 type document struct {
 	roots    []*node
 	outside  string // text around the roots
-	cdata    bool   // a CDATA section is part of outside
+	cdata    bool   // whether a CDATA section is part of outside
 	dtd      bool
-	procInst int // the XML declaration among them
+	procInst int // the number of processing instructions and XML declarations
 	comments string
 }
 
@@ -101,7 +100,7 @@ func (n *node) named(space, local string) (elements []*node) {
 	return elements
 }
 
-// runs are the runs of text directly in the element.
+// runs returns the runs of text among the children.
 func (n *node) runs() (runs []string) {
 	for _, c := range n.children {
 		if text, ok := c.(string); ok {
@@ -124,7 +123,7 @@ func (n *node) xsi(local string) (string, bool) {
 
 func blank(text string) bool { return strings.Trim(text, " \t\r\n") == "" }
 
-// value is the JSON of the element's content, as design.md has it for an object without a WSDL.
+// value returns the JSON value of the element in an object without a WSDL.
 func (n *node) value() any {
 	if len(n.elements()) > 0 {
 		return n.object()
@@ -136,8 +135,8 @@ func (n *node) value() any {
 	return n.text()
 }
 
-// object has the children under their local names, the repeated ones in arrays, and other text than
-// layout.
+// object returns the children by their local names, the repeated ones in arrays, and the text
+// between them unless it is white space.
 func (n *node) object() map[string]any {
 	object, count := map[string]any{}, map[string]int{}
 	for _, e := range n.elements() {
@@ -163,10 +162,14 @@ func (n *node) object() map[string]any {
 	return object
 }
 
-// readTree reads the message off a tree that has its shape.
+// readTree returns the message in a tree that has the shape of one.
 func readTree(doc *document) *ledger.Batch {
-	message := doc.roots[0].named(soap.EnvelopeNS, "Body")[0].named(soap.OutboundNS, "notifications")[0]
-	m := &ledger.Batch{Intake: ledger.SOAP, OrganizationID: message.named(soap.OutboundNS, "OrganizationId")[0].text()}
+	body := doc.roots[0].named(soap.EnvelopeNS, "Body")[0]
+	message := body.named(soap.OutboundNS, "notifications")[0]
+	m := &ledger.Batch{
+		Intake:         ledger.SOAP,
+		OrganizationID: message.named(soap.OutboundNS, "OrganizationId")[0].text(),
+	}
 	for _, e := range message.named(soap.OutboundNS, "ActionId") {
 		m.ActionID = e.text()
 	}
@@ -222,7 +225,7 @@ func (n *node) changedAt() time.Time {
 	return time.Time{}
 }
 
-// binds reports whether a prefix is bound where the element stands.
+// binds reports whether a prefix is bound at the element.
 func (n *node) binds(prefix string) bool {
 	for ; n != nil; n = n.parent {
 		for _, a := range n.attr {
@@ -234,8 +237,9 @@ func (n *node) binds(prefix string) bool {
 	return prefix == "xml"
 }
 
-// misshapen says what keeps a well-formed tree from being an outbound message.
-func misshapen(doc *document) string {
+// shapeError describes why a well-formed tree is not an outbound message. It returns "" for one
+// that is.
+func shapeError(doc *document) string {
 	if len(doc.roots) != 1 || !doc.roots[0].is(soap.EnvelopeNS, "Envelope") {
 		return "not one Envelope"
 	}
@@ -251,14 +255,14 @@ func misshapen(doc *document) string {
 	}
 	message := messages[0]
 	notifications := message.named(soap.OutboundNS, "Notification")
-	inOne := append([]*node{root, bodies[0], message}, notifications...)
-	for _, n := range inOne {
+	withoutText := append([]*node{root, bodies[0], message}, notifications...)
+	for _, n := range withoutText {
 		if !blank(n.text()) {
 			return "text between elements"
 		}
 	}
 	if len(message.named(soap.OutboundNS, "ActionId")) > 1 {
-		return "ActionId twice"
+		return "two ActionIds"
 	}
 	if len(notifications) == 0 || len(notifications) > soap.MaxNotifications {
 		return "not 1 to 100 Notifications"
@@ -273,34 +277,35 @@ func misshapen(doc *document) string {
 	}
 	for _, n := range message.named(soap.OutboundNS, "ActionId") {
 		if len(n.elements()) > 0 {
-			return "ActionId is no text"
+			return "elements in ActionId"
 		}
 	}
 	return ""
 }
 
 func oneID(ids []*node) bool {
-	return len(ids) == 1 && len(ids[0].elements()) == 0 && !blank(ids[0].text()) && len(ids[0].text()) <= soap.MaxID
+	return len(ids) == 1 && len(ids[0].elements()) == 0 && !blank(ids[0].text()) &&
+		len(ids[0].text()) <= soap.MaxID
 }
 
-// refusalRules are all the reasons for which the decoder may refuse what encoding/xml would read.
-var refusalRules = []struct {
-	name  string
-	holds func(body []byte, doc *document) bool
+// rejectionRules are all the reasons for which Decode may reject what encoding/xml accepts.
+var rejectionRules = []struct {
+	name    string
+	matches func(body []byte, doc *document) bool
 }{
-	{"the shape of an outbound message", func(_ []byte, doc *document) bool { return misshapen(doc) != "" }},
+	{"the shape of an outbound message", func(_ []byte, doc *document) bool { return shapeError(doc) != "" }},
 	{"no DTD", func(_ []byte, doc *document) bool { return doc.dtd }},
 	{"no processing instruction", func(_ []byte, doc *document) bool { return doc.procInst > 1 }},
-	{"the XML declaration first and by its grammar", func(body []byte, doc *document) bool {
+	{"the XML declaration first and valid", func(body []byte, doc *document) bool {
 		return doc.procInst == 1 && !declarationForm.Match(body)
 	}},
 	{"no text around the root", func(_ []byte, doc *document) bool { return !blank(doc.outside) }},
-	{"CDATA around the root is text", func(_ []byte, doc *document) bool { return doc.cdata }},
-	{"characters of XML in comments", func(_ []byte, doc *document) bool { return !validChars(doc.comments) }},
+	{"no CDATA around the root", func(_ []byte, doc *document) bool { return doc.cdata }},
+	{"only characters of XML in comments", func(_ []byte, doc *document) bool { return !validChars(doc.comments) }},
 	{"white space between attributes", func(body []byte, _ *document) bool { return unspaced.Match(body) }},
 	{"no reference to a surrogate", func(body []byte, _ *document) bool { return surrogate.Match(body) }},
-	{"namespaces well-formed", func(body []byte, _ *document) bool { return badNamespaces(body) }},
-	{"bounded depth, attributes, prefixes and children", func(body []byte, doc *document) bool {
+	{"valid namespaces", func(body []byte, _ *document) bool { return badNamespaces(body) }},
+	{"limits of depth, attributes, prefixes and children", func(body []byte, doc *document) bool {
 		return overLimits(body, doc)
 	}},
 }
@@ -321,8 +326,8 @@ func validChars(text string) bool {
 	return utf8.ValidString(text)
 }
 
-// badNamespaces tells whether "Namespaces in XML 1.0", of which encoding/xml checks nothing, is
-// broken somewhere.
+// badNamespaces reports whether a body violates "Namespaces in XML 1.0", which encoding/xml does
+// not check.
 func badNamespaces(body []byte) bool {
 	bad := false
 	walkRaw(body, func(start xml.StartElement, scope map[string]string) {
@@ -343,8 +348,8 @@ func badNamespaces(body []byte) bool {
 	return bad
 }
 
-// isNCName reports whether a local name is a name by itself. encoding/xml only checks that it is
-// one together with its prefix, which lets sf:1 pass.
+// isNCName reports whether a local name is a name by itself. encoding/xml only checks it together
+// with its prefix, and so accepts sf:1.
 func isNCName(local string) bool {
 	_, err := xml.NewDecoder(strings.NewReader("<" + local + "/>")).RawToken()
 	return err == nil && !strings.Contains(local, ":")
@@ -380,7 +385,7 @@ func overLimits(body []byte, doc *document) bool {
 	return over
 }
 
-// walkRaw calls visit with each start tag, names unresolved, and the prefixes bound there.
+// walkRaw calls visit with each start tag, whose names are unresolved, and the prefixes in scope.
 func walkRaw(body []byte, visit func(start xml.StartElement, scope map[string]string)) {
 	scopes := []map[string]string{{"xml": "http://www.w3.org/XML/1998/namespace"}}
 	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))

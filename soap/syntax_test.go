@@ -11,7 +11,7 @@ import (
 
 const declaration = `<?xml version="1.0" encoding="UTF-8"?>`
 
-func TestDecodeReadsEveryFormOfTheProlog(t *testing.T) {
+func TestDecodeReadsEveryProlog(t *testing.T) {
 	t.Parallel()
 	plain := envelope(notification("04l1", "<sf:Company>Acme</sf:Company>"))
 	want, err := soap.Decode([]byte(plain), nil)
@@ -45,18 +45,18 @@ func TestDecodeReadsEveryFormOfTheProlog(t *testing.T) {
 	}
 }
 
-// syntaxErrors maps names to bodies that break XML 1.0, "Namespaces in XML 1.0" or the bounds of an
-// element. In line 14 attributes, and the text of a field, begin at column 12.
-func syntaxErrors() map[string]refusal {
+// syntaxErrors maps names to bodies that violate XML 1.0, "Namespaces in XML 1.0" or the limits of
+// an element. In line 14, attributes and the text of a field begin at column 12.
+func syntaxErrors() map[string]rejection {
 	plain := envelope(notification("04l1", "<sf:Company>Acme</sf:Company>"))
 	replace := func(old, replacement string) string { return strings.Replace(plain, old, replacement, 1) }
 	field := func(xml string) string { return replace("<sf:Company>Acme</sf:Company>", xml) }
 	attributes := func(text string) string { return field("<sf:A " + text + "/>") }
 	text := func(text string) string { return field("<sf:A>" + text + "</sf:A>") }
-	malformed := func(body string, line, column int) refusal {
-		return refusal{body, soap.CauseMalformed, line, column}
+	malformed := func(body string, line, column int) rejection {
+		return rejection{body, soap.CauseMalformed, line, column}
 	}
-	return map[string]refusal{
+	return map[string]rejection{
 		"declaration: version 1.1":            malformed(replace(`"1.0"`, `"1.1"`), 1, 1),
 		"declaration: version twice":          malformed(replace("encoding", "version"), 1, 21),
 		"declaration: version, no value":      malformed(replace(`version="1.0"`, "version"), 1, 15),
@@ -74,21 +74,21 @@ func syntaxErrors() map[string]refusal {
 		"CDATA in lower case":              malformed(text("<![cdata[x]]>"), 14, 12),
 		"CDATA with a control character":   malformed(text("<![CDATA[\x01]]>"), 14, 21),
 
-		"text: control character in an id":     malformed(replace("00D5g", "\x01"), 5, 20),
-		"text: control character, passed over": malformed(replace("<SessionId ", "<a><b>\x01</b></a><SessionId "), 7, 10),
-		"text: & alone":                        malformed(text("a & b"), 14, 14),
-		"text: ]]>":                            malformed(text("a]]>"), 14, 13),
-		"reference without a semicolon":        malformed(text("&#65 "), 14, 12),
-		"reference without digits":             malformed(text("&#;"), 14, 12),
-		"reference with a digit beyond f":      malformed(text("&#x4g;"), 14, 12),
-		"reference to a control character":     malformed(text("&#x1;"), 14, 12),
-		"reference to a surrogate":             malformed(text("&#xD800;"), 14, 12),
-		"reference beyond Unicode":             malformed(text("&#x110000;"), 14, 12),
+		"text: control character in an id": malformed(replace("00D5g", "\x01"), 5, 20),
+		"text: control character, skipped": malformed(replace("<SessionId ", "<a><b>\x01</b></a><SessionId "), 7, 10),
+		"text: & alone":                    malformed(text("a & b"), 14, 14),
+		"text: ]]>":                        malformed(text("a]]>"), 14, 13),
+		"reference without a semicolon":    malformed(text("&#65 "), 14, 12),
+		"reference without digits":         malformed(text("&#;"), 14, 12),
+		"reference with a digit beyond f":  malformed(text("&#x4g;"), 14, 12),
+		"reference to a control character": malformed(text("&#x1;"), 14, 12),
+		"reference to a surrogate":         malformed(text("&#xD800;"), 14, 12),
+		"reference beyond Unicode":         malformed(text("&#x110000;"), 14, 12),
 
 		"name: none between elements":    malformed(replace("<ActionId>", "< ActionId>"), 6, 4),
 		"name: none after the prefix":    malformed(field("<sf:/>"), 14, 10),
 		"name: a digit after the prefix": malformed(field("<sf:1/>"), 14, 10),
-		"name: × is no letter":           malformed(field("<sf:a×b/>"), 14, 10),
+		"name: × is not a letter":        malformed(field("<sf:a×b/>"), 14, 10),
 		"name: the body ends":            malformed(`<ü`, 1, 3),
 		"end tag without a name":         malformed(field("<sf:A></>"), 14, 14),
 		"end tag with an attribute":      malformed(field("<sf:A></sf:A a='1'>"), 14, 19),
@@ -112,7 +112,7 @@ func syntaxErrors() map[string]refusal {
 	}
 }
 
-func TestDecodeRefusesWrongSyntax(t *testing.T) {
+func TestDecodeRejectsSyntaxErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range syntaxErrors() {
 		t.Run(name, func(t *testing.T) {

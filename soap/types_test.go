@@ -19,39 +19,40 @@ type secondLead struct {
 	Both *int32 `xml:"urn:sobject.enterprise.soap.sforce.com Both"`
 }
 
-type clashingLead struct {
+type conflictingLead struct {
 	Both *float64 `xml:"urn:sobject.enterprise.soap.sforce.com Both"`
 }
 
-type oddLead struct {
+type unsupportedLead struct {
 	A chan int `xml:"urn:sobject.enterprise.soap.sforce.com A"`
 }
 
-func (*firstLead) ObjectType() string    { return "Lead" }
-func (*secondLead) ObjectType() string   { return "Lead" }
-func (*clashingLead) ObjectType() string { return "Lead" }
-func (*oddLead) ObjectType() string      { return "Lead" }
+func (*firstLead) ObjectType() string       { return "Lead" }
+func (*secondLead) ObjectType() string      { return "Lead" }
+func (*conflictingLead) ObjectType() string { return "Lead" }
+func (*unsupportedLead) ObjectType() string { return "Lead" }
 
-func TestNewTypesJoinsTheFieldsOfOneObject(t *testing.T) {
+func TestNewTypesJoinsFieldsOfOneObject(t *testing.T) {
 	t.Parallel()
 	types, err := soap.NewTypes(&firstLead{}, &secondLead{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := decodeOne(t, envelope(notification("04l1", "<sf:A>1</sf:A><sf:B>1</sf:B><sf:Both>1</sf:Both>")), types)
+	body := envelope(notification("04l1", "<sf:A>1</sf:A><sf:B>1</sf:B><sf:Both>1</sf:Both>"))
+	n := decodeOne(t, body, types)
 	want := `"A":"1","B":true,"Both":1}`
 	if got := string(n.Fields); !strings.HasSuffix(got, want) {
 		t.Errorf("got %s, want …%s", got, want)
 	}
 }
 
-func TestNewTypesRefusesAClash(t *testing.T) {
+func TestNewTypesRejectsConflicts(t *testing.T) {
 	t.Parallel()
-	_, err := soap.NewTypes(&firstLead{}, &clashingLead{})
+	_, err := soap.NewTypes(&firstLead{}, &conflictingLead{})
 	if err == nil || !strings.Contains(err.Error(), "Lead") || !strings.Contains(err.Error(), "Both") {
-		t.Errorf("got %v, want an error that names object and field", err)
+		t.Errorf("got %v, want an error that names the object and the field", err)
 	}
-	if _, err := soap.NewTypes(&oddLead{}); err == nil {
-		t.Error("a channel is taken for a field")
+	if _, err := soap.NewTypes(&unsupportedLead{}); err == nil {
+		t.Error("NewTypes accepts a field of the type chan int")
 	}
 }
