@@ -15,17 +15,19 @@ func TestParseTimeReadsTheFormsOfSalesforce(t *testing.T) {
 		"2026-11-22T01:02:03.450Z", "2026-11-22T01:02:03.450+0000", "2026-11-22T01:02:03.45+00:00",
 		"2026-11-22T03:02:03.450+0200", "2026-11-21T19:32:03.450-05:30",
 	} {
-		if got, ok := ledger.ParseTime([]byte(text)); !ok || !got.Equal(want) || got.Location() != time.UTC {
+		got, ok := ledger.ParseTime([]byte(text))
+		if !ok || !got.Equal(want) || got.Location() != time.UTC {
 			t.Errorf("ParseTime(%q): got %v, %v, want %v", text, got, ok, want)
 		}
 	}
 }
 
-func TestParseTimeRefusesOtherTexts(t *testing.T) {
+func TestParseTimeRejectsOtherTexts(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"", "yesterday", "2026-11-22", "2026-11-22T01:02:03", "2026-11-22T01:02:03.000Z ", "2026-11-22T25:00:00Z",
-		"2026-02-30T00:00:00Z", "0000-12-31T00:00:00Z", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00",
+		"", "yesterday", "2026-11-22", "2026-11-22T01:02:03", "2026-11-22T01:02:03.000Z ",
+		"2026-11-22T25:00:00Z", "2026-02-30T00:00:00Z", "0000-12-31T00:00:00Z",
+		"9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00",
 	} {
 		if got, ok := ledger.ParseTime([]byte(text)); ok || !got.IsZero() {
 			t.Errorf("ParseTime(%q): got %v, want none", text, got)
@@ -49,9 +51,9 @@ func TestIntakesHaveNames(t *testing.T) {
 		}
 	}
 	if got := ledger.Intake(99).String(); got != "intake 99" {
-		t.Errorf("got %q for one that is not known", got)
+		t.Errorf("got %q for an unknown intake", got)
 	}
 	if err := new(ledger.Intake).UnmarshalText([]byte("SOAP")); err == nil {
-		t.Error("SOAP is read as an intake")
+		t.Error("UnmarshalText accepts SOAP in upper case")
 	}
 }
