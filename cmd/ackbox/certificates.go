@@ -15,7 +15,7 @@ import (
 // certificatesCmd is the command certificates.
 type certificatesCmd struct {
 	Database databaseFlags `embed:""`
-	JSON     bool          `name:"json" help:"Print a line of JSON for each certificate, with its chain."`
+	JSON     bool          `name:"json" help:"Print one line of JSON for each certificate, with its chain."`
 }
 
 // Run implements the command.
@@ -30,7 +30,7 @@ func (c *certificatesCmd) Run(ctx context.Context, t terminal) error {
 			return each(certificates, func(c store.ClientCertificate) error { return encoder.Encode(c) })
 		}
 		if len(certificates) == 0 {
-			t.say("no client certificate was shown yet")
+			t.say("no client certificate was presented yet")
 		}
 		return printCertificates(t, certificates)
 	})
@@ -40,8 +40,9 @@ func printCertificates(t terminal, certificates []store.ClientCertificate) error
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SOURCE\tSUBJECT\tISSUER\tFINGERPRINT\tENDS\tDAYS LEFT\tLAST SEEN\tVERDICT")
 	for _, c := range certificates {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%x\t%s\t%d\t%s\t%s\n", c.Source, text.Printable(c.Subject), text.Printable(c.Issuer), c.SHA256,
-			c.NotAfter.Format(time.DateOnly), c.DaysLeft(time.Now()), ledger.FormatTime(c.LastSeen), text.Printable(c.Verdict()))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%x\t%s\t%d\t%s\t%s\n", c.Source, text.Printable(c.Subject),
+			text.Printable(c.Issuer), c.SHA256, c.NotAfter.Format(time.DateOnly), c.DaysLeft(time.Now()),
+			ledger.FormatTime(c.LastSeen), text.Printable(c.Verdict()))
 	}
 	return w.Flush()
 }

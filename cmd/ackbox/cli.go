@@ -10,33 +10,34 @@ import (
 	"ackbox/simulate"
 )
 
-const description = `The durable inbox for Salesforce outbound messages.
+const description = `A durable inbox for Salesforce outbound messages.
 
-Salesforce posts outbound messages to it. It stores every notification exactly once, in SQLite or PostgreSQL, and
-answers the Ack only when that is on the disk. Start with "ackbox serve": without DATABASE_URL it keeps all in
-ackbox.db here and prints the URL to paste into Setup.`
+Salesforce posts outbound messages to it. It stores every notification exactly once, in SQLite or
+PostgreSQL, and answers with the Ack only after that is on disk. Begin with "ackbox serve": without
+DATABASE_URL it stores everything in ackbox.db in the working folder, and prints the URL to paste
+into Setup.`
 
 // cli is the command line.
 type cli struct {
 	Log     logFlags         `embed:"" prefix:"log-"`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Serve        serveCmd        `cmd:"" help:"Receive outbound messages until a signal ends it."`
-	Migrate      migrateCmd      `cmd:"" help:"Bring the database to the current schema."`
-	Source       sourceCmd       `cmd:"" help:"Add, list and change the sources: each has URLs of its own."`
+	Serve        serveCmd        `cmd:"" help:"Receive outbound messages until stopped by a signal."`
+	Migrate      migrateCmd      `cmd:"" help:"Migrate the database to the current schema."`
+	Source       sourceCmd       `cmd:"" help:"Add, list and change sources. Each has its own URL."`
 	Export       exportCmd       `cmd:"" help:"Write the stored notifications to stdout."`
-	Refusals     refusalsCmd     `cmd:"" help:"List the messages that were refused, and why."`
-	Certificates certificatesCmd `cmd:"" help:"List the client certificates that were shown, and which are accepted."`
+	Refusals     refusalsCmd     `cmd:"" help:"List the refused messages and the causes."`
+	Certificates certificatesCmd `cmd:"" help:"List the client certificates that were presented, with the verdicts."`
 	Prune        pruneCmd        `cmd:"" help:"Delete old notifications."`
 	Send         sendCmd         `cmd:"" help:"Post messages to a URL as Salesforce does."`
-	Doctor       doctorCmd       `cmd:"" help:"Meet a URL as Salesforce would, and say what would go wrong."`
-	Setup        setupCmd        `cmd:"" help:"Write a Salesforce DX project that sends an object's records here."`
+	Doctor       doctorCmd       `cmd:"" help:"Check a URL as Salesforce would use it, and report what would fail."`
+	Setup        setupCmd        `cmd:"" help:"Write a Salesforce DX project that sends an object's records to ackbox."`
 }
 
-// logFlags say how to log, on stderr.
+// logFlags holds the flags of the log, which is written to stderr.
 type logFlags struct {
-	Level  string `enum:"debug,info,warn,error" default:"info" env:"ACKBOX_LOG_LEVEL" help:"Log from this level on: ${enum}."`
-	Format string `enum:"text,json" default:"text" env:"ACKBOX_LOG_FORMAT" help:"Log as ${enum}."`
+	Level  string `enum:"debug,info,warn,error" default:"info" env:"ACKBOX_LOG_LEVEL" help:"The minimum level of the log: ${enum}."`
+	Format string `enum:"text,json" default:"text" env:"ACKBOX_LOG_FORMAT" help:"The format of the log: ${enum}."`
 }
 
 func (f logFlags) logger(w io.Writer) *slog.Logger {
@@ -49,7 +50,7 @@ func (f logFlags) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// vars are what the help texts and defaults of flags refer to.
+// vars returns the variables in the help texts and defaults of flags.
 func vars() map[string]string {
 	return map[string]string{
 		"version":      version(),
@@ -58,7 +59,7 @@ func vars() map[string]string {
 	}
 }
 
-// version is that of the module, or of the commit that it was built from.
+// version returns the version of the module, or the commit that it was built from, and that of Go.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -9,22 +9,23 @@ import (
 	"ackbox/store"
 )
 
-// databaseFlags say which database to use.
+// databaseFlags holds the flags of the database.
 type databaseFlags struct {
-	URL       string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"sqlite:FILE, postgres:// or postgresql://; without it the file ackbox.db in the working folder."`
-	NoMigrate bool   `env:"ACKBOX_NO_MIGRATE" help:"Leave the schema as it is."`
+	URL       string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"The database: sqlite:FILE, or a URL that begins with postgres:// or postgresql:// (default: sqlite:ackbox.db)."`
+	NoMigrate bool   `env:"ACKBOX_NO_MIGRATE" help:"Do not migrate the schema."`
 }
 
 const embeddedURL = "sqlite:ackbox.db"
 
-// embedded tells whether nobody has said which database to use.
+// embedded reports whether no database is given, so that embeddedURL is used.
 func (f *databaseFlags) embedded() bool { return f.URL == "" }
 
-// errEphemeral is for a Heroku dyno, whose disk is wiped at every restart.
-var errEphemeral = errors.New("DATABASE_URL is not set, and this is a Heroku dyno, whose disk is wiped every day: " +
-	"add a database with \"heroku addons:create heroku-postgresql:essential-0\"")
+// errEphemeral is returned on a Heroku dyno without a database, because its disk is wiped at every
+// restart.
+var errEphemeral = errors.New("DATABASE_URL is not set, and the disk of a Heroku dyno is wiped " +
+	"every day: add a database with \"heroku addons:create heroku-postgresql:essential-0\"")
 
-// open opens the database without asking it anything.
+// open opens the database. It only checks the URL and makes no connection.
 func (f *databaseFlags) open(options ...store.Option) (*store.Store, error) {
 	if f.embedded() && os.Getenv("DYNO") != "" {
 		return nil, errEphemeral
@@ -40,7 +41,7 @@ func (f *databaseFlags) open(options ...store.Option) (*store.Store, error) {
 	return s, nil
 }
 
-// migrate brings the schema up to date, unless it is to stay as it is.
+// migrate migrates the schema, unless the flags forbid it.
 func (f *databaseFlags) migrate(ctx context.Context, s *store.Store) error {
 	if f.NoMigrate {
 		return nil
@@ -48,7 +49,7 @@ func (f *databaseFlags) migrate(ctx context.Context, s *store.Store) error {
 	return s.Migrate(ctx)
 }
 
-// with runs do on the database with the current schema.
+// with opens the database, migrates it, calls do and closes the database.
 func (f *databaseFlags) with(ctx context.Context, do func(s *store.Store) error) (err error) {
 	s, err := f.open()
 	if err != nil {
@@ -61,7 +62,7 @@ func (f *databaseFlags) with(ctx context.Context, do func(s *store.Store) error)
 	return explain(do(s))
 }
 
-// explain adds what to do to errors of the database.
+// explain adds advice to the error of a database that is unavailable.
 func explain(err error) error {
 	if errors.Is(err, store.ErrUnavailable) {
 		return fmt.Errorf("%w\nCheck that the database runs and that DATABASE_URL points at it", err)
@@ -77,14 +78,17 @@ type migrateCmd struct {
 // Run implements the command.
 func (c *migrateCmd) Run(ctx context.Context, t terminal) error {
 	if c.Database.NoMigrate {
-		return usageError{errors.New("migrate with --no-migrate does nothing: leave one of them away")}
+		return usageError{
+			errors.New("migrate does nothing with --no-migrate or ACKBOX_NO_MIGRATE: omit it"),
+		}
 	}
 	return c.Database.with(ctx, func(s *store.Store) error {
 		health, err := s.Health(ctx)
 		if err != nil {
 			return err
 		}
-		t.say("the %s database has schema %d; this binary needs %d", s.Driver(), health.Have, health.Want)
+		t.say("the %s database has schema version %d; this binary needs %d",
+			s.Driver(), health.Have, health.Want)
 		return nil
 	})
 }

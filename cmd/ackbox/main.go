@@ -1,5 +1,6 @@
-// Command ackbox is the durable inbox for Salesforce outbound messages: it stores every notification exactly once and
-// answers the Ack. This package reads the command line, wires the others together and stops them.
+// Command ackbox is a durable inbox for Salesforce outbound messages: it stores every notification
+// exactly once and answers with the Ack. This package parses the command line, connects the other
+// packages and shuts them down.
 package main
 
 import (
@@ -19,7 +20,7 @@ import (
 const (
 	exitDone   = 0
 	exitFailed = 1
-	exitUsage  = 2 // a wrong argument or setting
+	exitUsage  = 2 // an invalid argument or setting
 )
 
 func main() {
@@ -28,23 +29,24 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], terminal{os.Stdout, os.Stderr}))
 }
 
-// terminal is where a command writes: out gets its result and nothing else, err whatever is said on the way.
+// terminal holds the streams of a command: out for its result, err for everything else.
 type terminal struct{ out, err io.Writer }
 
-// say writes a line for the person at the terminal.
+// say writes a line to err.
 func (t terminal) say(format string, args ...any) { fmt.Fprintf(t.err, format+"\n", args...) }
 
-// usageError is an error of an argument or a setting.
+// usageError is the error of an invalid argument or setting.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// run runs one command line and gives the exit code.
+// run runs a command line and returns the exit code.
 func run(ctx context.Context, args []string, t terminal) int {
 	var c cli
 	exited, code := false, exitDone
-	parser, err := kong.New(&c, kong.Name("ackbox"), kong.Description(description), kong.Writers(t.out, t.err),
-		kong.Exit(func(int) { exited = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	parser, err := kong.New(&c, kong.Name("ackbox"), kong.Description(description),
+		kong.Writers(t.out, t.err), kong.Exit(func(int) { exited = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Vars(vars()), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t))
 	if err != nil {
 		t.say("ackbox: %v", err)
@@ -52,17 +54,17 @@ func run(ctx context.Context, args []string, t terminal) int {
 	}
 	command, err := parser.Parse(args)
 	switch {
-	case exited: // --help or --version was answered
+	case exited: // after --help or --version
 		return code
 	case err != nil:
-		t.say("ackbox: %v\nRun \"ackbox --help\", or \"ackbox COMMAND --help\" for one command.", err)
+		t.say("ackbox: %v\nRun \"ackbox --help\" or \"ackbox COMMAND --help\" for help.", err)
 		return exitUsage
 	}
 	slog.SetDefault(c.Log.logger(t.err))
 	return exitCode(command.Run(), t)
 }
 
-// exitCode says what went wrong, and gives the code for it.
+// exitCode writes the error, if any, and returns the exit code for it.
 func exitCode(err error, t terminal) int {
 	if err == nil {
 		return exitDone

@@ -8,7 +8,7 @@ import (
 	"ackbox/internal/access/certificate"
 )
 
-// readCAs reads the certificates in a file; without a path there are none.
+// readCAs reads the certificates in a PEM file. It returns nil if path is "".
 func readCAs(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
@@ -16,7 +16,8 @@ func readCAs(path string) (*x509.CertPool, error) {
 	return certificate.ReadCAs(path)
 }
 
-// readCertificate reads a client certificate, whose key may be in the same file; without a path there is none.
+// readCertificate reads a client certificate and its key from PEM files. If key is "", the key is
+// in the same file. It returns nil if path is "".
 func readCertificate(path, key string) (*tls.Certificate, error) {
 	if path == "" {
 		return nil, nil

@@ -10,7 +10,7 @@ import (
 // pruneCmd is the command prune.
 type pruneCmd struct {
 	Database  databaseFlags `embed:""`
-	OlderThan time.Duration `required:"" placeholder:"720h" help:"Delete what has had no new revision for so long; 72h at least."`
+	OlderThan time.Duration `required:"" placeholder:"720h" help:"Delete the notifications whose newest revision is older than this, and older refusals. At least 72h."`
 }
 
 // Run implements the command.

@@ -16,10 +16,10 @@ import (
 // refusalsCmd is the command refusals.
 type refusalsCmd struct {
 	Database databaseFlags `embed:""`
-	Source   string        `placeholder:"NAME" help:"Only this source."`
-	Since    moment        `placeholder:"TIME" help:"Only from then on: 2026-11-22, 2026-11-22T01:02:03Z, or 24h for the last 24 hours."`
-	Counts   bool          `help:"Print how many there were of each cause on each day (UTC) instead: of a flood only samples are listed."`
-	JSON     bool          `name:"json" help:"Print a line of JSON for each refusal, or count."`
+	Source   string        `placeholder:"NAME" help:"Only refusals of this source."`
+	Since    moment        `placeholder:"TIME" help:"Only refusals at or after this time: 2026-11-22, 2026-11-22T01:02:03Z, or 24h for the last 24 hours."`
+	Counts   bool          `help:"Print the number of refusals per cause and day (UTC) instead. Only samples of frequent refusals are listed, but all are counted."`
+	JSON     bool          `name:"json" help:"Print one line of JSON for each refusal or count."`
 }
 
 // Run implements the command.
@@ -33,7 +33,9 @@ func (c *refusalsCmd) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-func (c *refusalsCmd) printRefusals(ctx context.Context, t terminal, s *store.Store, filter store.RefusalFilter) error {
+func (c *refusalsCmd) printRefusals(
+	ctx context.Context, t terminal, s *store.Store, filter store.RefusalFilter,
+) error {
 	if c.JSON {
 		encoder := json.NewEncoder(t.out)
 		return s.Refusals(ctx, filter, func(r store.Refusal) error { return encoder.Encode(r) })
@@ -41,14 +43,16 @@ func (c *refusalsCmd) printRefusals(ctx context.Context, t terminal, s *store.St
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TIME\tSOURCE\tSTATUS\tCAUSE\tFROM\tREQUEST\tDETAIL")
 	err := s.Refusals(ctx, filter, func(r store.Refusal) error {
-		_, err := fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", ledger.FormatTime(r.At), r.Source, r.Status, r.Cause,
-			r.RemoteAddr, r.RequestID, place(r)+r.Detail)
+		_, err := fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", ledger.FormatTime(r.At), r.Source,
+			r.Status, r.Cause, r.RemoteAddr, r.RequestID, position(r)+r.Detail)
 		return err
 	})
 	return errors.Join(err, w.Flush())
 }
 
-func (c *refusalsCmd) printCounts(ctx context.Context, t terminal, s *store.Store, filter store.RefusalFilter) error {
+func (c *refusalsCmd) printCounts(
+	ctx context.Context, t terminal, s *store.Store, filter store.RefusalFilter,
+) error {
 	counts, err := s.RefusalCounts(ctx, filter)
 	if err != nil {
 		return err
@@ -60,13 +64,14 @@ func (c *refusalsCmd) printCounts(ctx context.Context, t terminal, s *store.Stor
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "DAY\tSOURCE\tSTATUS\tCAUSE\tREFUSALS")
 	for _, n := range counts {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\n", n.Day.Format(time.DateOnly), cmp.Or(n.Source, "-"), n.Status, n.Cause,
-			n.Refusals)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\n", n.Day.Format(time.DateOnly), cmp.Or(n.Source, "-"),
+			n.Status, n.Cause, n.Refusals)
 	}
 	return w.Flush()
 }
 
-func place(r store.Refusal) string {
+// position returns the position of the error in the body, or "".
+func position(r store.Refusal) string {
 	if r.Line == 0 {
 		return ""
 	}

@@ -15,24 +15,26 @@ import (
 
 // sourceCmd is the command source.
 type sourceCmd struct {
-	Add     sourceAddCmd     `cmd:"" help:"Make a source and print its URL, once."`
+	Add     sourceAddCmd     `cmd:"" help:"Add a source and print its URL, which is not shown again."`
 	List    sourceListCmd    `cmd:"" help:"List the sources."`
-	Rotate  sourceRotateCmd  `cmd:"" help:"Give a source a new URL; the old one works on for a while."`
-	Disable sourceDisableCmd `cmd:"" help:"Refuse what is posted to a source, until it is enabled."`
-	Enable  sourceEnableCmd  `cmd:"" help:"Take again what is posted to a source."`
-	Allow   sourceAllowCmd   `cmd:"" help:"Let an organization post to a source; others then may not."`
-	Deny    sourceDenyCmd    `cmd:"" help:"Take an organization off those that may post to a source."`
+	Rotate  sourceRotateCmd  `cmd:"" help:"Give a source a new URL. The old one remains valid for a while."`
+	Disable sourceDisableCmd `cmd:"" help:"Refuse messages to a source until it is enabled."`
+	Enable  sourceEnableCmd  `cmd:"" help:"Accept messages to a source again."`
+	Allow   sourceAllowCmd   `cmd:"" help:"Allow an organization to post to a source. Those not allowed are refused."`
+	Deny    sourceDenyCmd    `cmd:"" help:"Remove an organization from those that may post to a source."`
 	Remove  sourceRemoveCmd  `cmd:"" help:"Remove a source that has no notifications."`
 }
 
-// namedSource is what every verb but list needs.
+// namedSource holds the arguments of every subcommand except list.
 type namedSource struct {
 	Database databaseFlags `embed:""`
-	Name     string        `arg:"" help:"The source's name."`
+	Name     string        `arg:"" help:"The name of the source."`
 }
 
-// change runs do and says what it did.
-func (n *namedSource) change(ctx context.Context, t terminal, done string, do func(s *store.Store) error) error {
+// change calls do and reports what it did.
+func (n *namedSource) change(
+	ctx context.Context, t terminal, done string, do func(s *store.Store) error,
+) error {
 	return n.Database.with(ctx, func(s *store.Store) error {
 		if err := do(s); err != nil {
 			return err
@@ -45,8 +47,8 @@ func (n *namedSource) change(ctx context.Context, t terminal, done string, do fu
 type sourceAddCmd struct {
 	namedSource `embed:""`
 	Public      publicFlags `embed:""`
-	Org         []string    `placeholder:"ID" sep:"none" help:"Only this organization may post (00D…; several are possible)."`
-	JSON        bool        `name:"json" help:"Print one line of JSON: name, path and token."`
+	Org         []string    `placeholder:"ID" sep:"none" help:"The id of an organization that may post (00D…; default: any). May be repeated."`
+	JSON        bool        `name:"json" help:"Print the name, path and token as one line of JSON."`
 }
 
 // Run implements the command.
@@ -64,7 +66,7 @@ func (c *sourceAddCmd) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-// printToken prints the URL with a new token, which nothing can print again.
+// printToken prints the URL with a new token. The database only has the digest of the token.
 func printToken(t terminal, name, token string, public publicFlags, asJSON bool) error {
 	t.say("paste the URL into Setup > Outbound Messages > Endpoint URL; it is not shown again:")
 	if !asJSON {
@@ -81,8 +83,8 @@ func printToken(t terminal, name, token string, public publicFlags, asJSON bool)
 type sourceRotateCmd struct {
 	namedSource `embed:""`
 	Public      publicFlags   `embed:""`
-	Keep        time.Duration `default:"48h" help:"How long the old URL still works; 0 ends it at once."`
-	JSON        bool          `name:"json" help:"Print one line of JSON: name, path and token."`
+	Keep        time.Duration `default:"48h" help:"How long the old URL remains valid; 0 revokes it at once."`
+	JSON        bool          `name:"json" help:"Print the name, path and token as one line of JSON."`
 }
 
 // Run implements the command.
@@ -92,7 +94,8 @@ func (c *sourceRotateCmd) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		t.say("the old URL of %s works until %s", c.Name, time.Now().Add(c.Keep).UTC().Format(time.RFC3339))
+		t.say("the old URL of %s is valid until %s", c.Name,
+			time.Now().Add(c.Keep).UTC().Format(time.RFC3339))
 		return printToken(t, c.Name, token, c.Public, c.JSON)
 	})
 }
@@ -103,7 +106,9 @@ type sourceDisableCmd struct {
 
 // Run implements the command.
 func (c *sourceDisableCmd) Run(ctx context.Context, t terminal) error {
-	return c.change(ctx, t, "disabled", func(s *store.Store) error { return s.DisableSource(ctx, c.Name, time.Now()) })
+	return c.change(ctx, t, "disabled", func(s *store.Store) error {
+		return s.DisableSource(ctx, c.Name, time.Now())
+	})
 }
 
 type sourceEnableCmd struct {
@@ -112,12 +117,14 @@ type sourceEnableCmd struct {
 
 // Run implements the command.
 func (c *sourceEnableCmd) Run(ctx context.Context, t terminal) error {
-	return c.change(ctx, t, "enabled", func(s *store.Store) error { return s.EnableSource(ctx, c.Name) })
+	return c.change(ctx, t, "enabled", func(s *store.Store) error {
+		return s.EnableSource(ctx, c.Name)
+	})
 }
 
 type sourceAllowCmd struct {
 	namedSource `embed:""`
-	Org         []string `required:"" placeholder:"ID" sep:"none" help:"The organization's id (00D…)."`
+	Org         []string `required:"" placeholder:"ID" sep:"none" help:"The id of the organization (00D…). May be repeated."`
 }
 
 // Run implements the command.
@@ -130,12 +137,12 @@ func (c *sourceAllowCmd) Run(ctx context.Context, t terminal) error {
 
 type sourceDenyCmd struct {
 	namedSource `embed:""`
-	Org         []string `required:"" placeholder:"ID" sep:"none" help:"The organization's id (00D…)."`
+	Org         []string `required:"" placeholder:"ID" sep:"none" help:"The id of the organization (00D…). May be repeated."`
 }
 
 // Run implements the command.
 func (c *sourceDenyCmd) Run(ctx context.Context, t terminal) error {
-	return c.change(ctx, t, "does not list "+strings.Join(c.Org, ", ")+" any more", func(s *store.Store) error {
+	return c.change(ctx, t, "no longer allows "+strings.Join(c.Org, ", "), func(s *store.Store) error {
 		err := each(c.Org, func(org string) error { return s.DenyOrganization(ctx, c.Name, org) })
 		if err != nil {
 			return err
@@ -144,12 +151,13 @@ func (c *sourceDenyCmd) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-// warnIfOpen says so when the last organization is off the list: the source then accepts any.
+// warnIfOpen prints a warning if the source has no allowed organization, because it then accepts
+// any.
 func warnIfOpen(ctx context.Context, t terminal, s *store.Store, name string) error {
 	sources, err := s.Sources(ctx)
 	for _, source := range sources {
 		if source.Name == name && len(source.Organizations) == 0 {
-			t.say("warning: no organization is listed any more, so any may post to %s; "+
+			t.say("warning: no organization is allowed any more, so any may post to %s; "+
 				"allow one, or run ackbox source disable %s", name, name)
 		}
 	}
@@ -162,7 +170,9 @@ type sourceRemoveCmd struct {
 
 // Run implements the command.
 func (c *sourceRemoveCmd) Run(ctx context.Context, t terminal) error {
-	return c.change(ctx, t, "removed", func(s *store.Store) error { return s.RemoveSource(ctx, c.Name) })
+	return c.change(ctx, t, "removed", func(s *store.Store) error {
+		return s.RemoveSource(ctx, c.Name)
+	})
 }
 
 func each[T any](items []T, do func(T) error) error {
@@ -174,20 +184,21 @@ func each[T any](items []T, do func(T) error) error {
 	return nil
 }
 
-// warnOrganizations says which ids do not look like those of organizations: they are compared byte for byte.
+// warnOrganizations prints a warning for each id that cannot be that of an organization. It is used
+// as given: ids are compared byte for byte.
 func warnOrganizations(t terminal, ids []string) {
 	for _, id := range ids {
 		isID := strings.HasPrefix(id, "00D") && (len(id) == 15 || len(id) == 18)
 		if !isID || len(id) == 18 && simulate.FullID(id[:15]) != id {
-			t.say("warning: %q has not the form or the check characters of an organization's id (00D…, 15 or 18 characters); "+
-				"it is taken as it is", id)
+			t.say("warning: %q is not a valid organization id (00D…, 15 characters, or 18 with the "+
+				"right check characters); it is used as given", id)
 		}
 	}
 }
 
 type sourceListCmd struct {
 	Database databaseFlags `embed:""`
-	JSON     bool          `name:"json" help:"Print a line of JSON for each source."`
+	JSON     bool          `name:"json" help:"Print one line of JSON for each source."`
 }
 
 // Run implements the command.
