@@ -15,9 +15,10 @@ var ErrNoRecord = errors.New("the notification has no record")
 
 // As converts a record, given by its object type and its fields, to the type that go generate made
 // for it: soap.As[lead.Lead](entry.ObjectType, entry.Fields). The record may be that of a decoded
-// entry or of a stored notification. Absent and null fields are nil pointers. If there is no
-// record, As returns [ErrNoRecord]. If the record is of another object type, or a value does not
-// fit its field, As returns an error that names the type or the field, and no record.
+// entry or of a stored notification. Absent and null fields are nil pointers, and the nulls of a
+// repeated field are omitted. If there is no record, As returns [ErrNoRecord]. If the record is of
+// another object type, or a value does not fit its field, As returns an error that names the type
+// or the field, and no record.
 func As[T any, P interface {
 	*T
 	Record
@@ -61,7 +62,7 @@ func setFields(record reflect.Value, object json.RawMessage) error {
 	return nil
 }
 
-// set sets target, a pointer or a slice of pointers, to the field's JSON value.
+// set sets target, a pointer or a slice of pointers, to the field's JSON value, which is not null.
 func (f *field) set(target reflect.Value, value json.RawMessage) error {
 	if !f.repeats {
 		return f.setOne(target, value)
@@ -73,19 +74,22 @@ func (f *field) set(target reflect.Value, value json.RawMessage) error {
 			return err
 		}
 	}
-	target.Set(reflect.MakeSlice(target.Type(), len(values), len(values)))
-	for i, v := range values {
-		if err := f.setOne(target.Index(i), v); err != nil {
+	items := reflect.Zero(target.Type())
+	for _, v := range values {
+		if string(v) == "null" {
+			continue
+		}
+		item := reflect.New(target.Type().Elem()).Elem()
+		if err := f.setOne(item, v); err != nil {
 			return err
 		}
+		items = reflect.Append(items, item)
 	}
+	target.Set(items)
 	return nil
 }
 
 func (f *field) setOne(pointer reflect.Value, value json.RawMessage) error {
-	if string(value) == "null" {
-		return nil
-	}
 	text, err := literalText(value)
 	if err != nil {
 		return err

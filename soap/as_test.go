@@ -63,10 +63,13 @@ func TestAsEqualsUnmarshal(t *testing.T) {
 			<sf:acme__Active__c>
 			false</sf:acme__Active__c><sf:acme__Seen__c>2026-11-22T01:02:03+02:00</sf:acme__Seen__c>
 			<sf:acme__Due__c>2026-11-22Z</sf:acme__Due__c>`,
-		"fieldsToNull": "<sf:fieldsToNull>A</sf:fieldsToNull><sf:fieldsToNull>B</sf:fieldsToNull>",
-		"unknown":      "<sf:Unknown__c>1</sf:Unknown__c>",
-		"attributes":   `<sf:Name a="1" sf:a='"' xsi:a="Ü &amp;&lt;">A</sf:Name>`,
-		"other names":  `<Ünï2__c xmlns="urn:other">1</Ünï2__c>`,
+		"nil, repeated": `<sf:fieldsToNull>A</sf:fieldsToNull><sf:fieldsToNull xsi:nil="true"/>
+			<sf:fieldsToNull xsi:nil="true">B</sf:fieldsToNull>`,
+		"all nil, repeated": `<sf:fieldsToNull xsi:nil="true"/><sf:fieldsToNull xsi:nil="true"/>`,
+		"fieldsToNull":      "<sf:fieldsToNull>A</sf:fieldsToNull><sf:fieldsToNull>B</sf:fieldsToNull>",
+		"unknown":           "<sf:Unknown__c>1</sf:Unknown__c>",
+		"attributes":        `<sf:Name a="1" sf:a='"' xsi:a="Ü &amp;&lt;">A</sf:Name>`,
+		"other names":       `<Ünï2__c xmlns="urn:other">1</Ünï2__c>`,
 	}
 	types := types(t)
 	for name, fields := range cases {
@@ -163,6 +166,7 @@ func FuzzAs(f *testing.F) {
 	f.Add("Name", `xsi:nil="true"`, "a")
 	f.Add("acme__Count__c", `xsi:nil="true"`, "<![CDATA[5]]>")
 	f.Add("Unknown__c", `xsi:nil="true"`, "<a/>")
+	f.Add("fieldsToNull", `xsi:nil="true"`, "</sf:fieldsToNull><sf:fieldsToNull>A")
 	types := types(f)
 	f.Fuzz(func(t *testing.T, field, attributes, value string) {
 		body := sample("<sf:" + field + " " + attributes + ">" + value + "</sf:" + field + ">")
