@@ -135,7 +135,7 @@ func TestEveryRequestHasAnID(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
 	idFor := func(given string) string {
-		r := httptest.NewRequest("GET", "/alive", nil)
+		r := httptest.NewRequest(http.MethodGet, "/alive", nil)
 		r.Header.Set("X-Request-Id", given)
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
@@ -192,7 +192,8 @@ func TestABodyThatNobodyReadsEndsTheConnection(t *testing.T) {
 	server.Start()
 	defer server.Close()
 	conn := dial(t, server)
-	if _, err := io.WriteString(conn, "POST /unread HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx"); err != nil {
+	const request = "POST /unread HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx"
+	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}
 	if got := readAnswers(t, conn); got != 1 { // returns when the server closes the connection
