@@ -1,7 +1,11 @@
 package store
 
-// For tests, as their effect shows only where there is another machine.
-var PostgresConfig = postgresConfig
+const MaxRefusals = maxRefusals
+
+var (
+	PostgresConfig   = postgresConfig // its effect shows only with another machine
+	SameOrganization = sameOrganization
+)
 
 // Waiting is how many messages no committer has taken yet, for tests that build a group.
 func (s *Store) Waiting() int {

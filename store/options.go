@@ -1,35 +1,31 @@
 package store
 
-// Option changes how much a [Store] takes on.
+// Option changes a limit of a [Store].
 type Option func(*options)
 
 type options struct {
-	committers    int
-	queueMessages int
-	queueBytes    int64
+	committers   int
+	queueBatches int
+	queueBytes   int64
 }
 
-// The defaults of the options.
-const (
-	DefaultCommitters    = 2
-	DefaultQueueMessages = 4096
-	DefaultQueueBytes    = 64 << 20
-)
-
 func newOptions(given []Option) options {
-	o := options{DefaultCommitters, DefaultQueueMessages, DefaultQueueBytes}
+	o := options{committers: 2, queueBatches: 4096, queueBytes: 64 << 20}
 	for _, option := range given {
 		option(&o)
 	}
 	return o
 }
 
-// Committers is how many transactions may save messages at once on PostgreSQL, at least 1: while one waits for the
-// disk, another can work. A slow disk wants more than [DefaultCommitters]. SQLite has one writer and no use for it.
+// Committers sets how many transactions may save batches at once on PostgreSQL, at least 1: while
+// one waits for the disk, another can work. A slow disk needs more than the default of 2. SQLite
+// has one writer and ignores this option.
 func Committers(n int) Option { return func(o *options) { o.committers = max(n, 1) } }
 
-// Queue is how many messages may be in the works at once, and about how many bytes of memory theirs may take together;
-// what is beyond is refused with [ErrOverloaded]. A message that is larger by itself has to come alone.
-func Queue(messages int, bytes int64) Option {
-	return func(o *options) { o.queueMessages, o.queueBytes = messages, bytes }
+// Queue sets how many batches may be in the queue at once, those being committed included, and
+// about how many bytes of memory they may take together. Beyond that [Store.Save] returns
+// [ErrOverloaded]. A batch that is larger by itself is accepted only while the queue is empty. The
+// defaults are 4096 batches and 64 MiB.
+func Queue(batches int, bytes int64) Option {
+	return func(o *options) { o.queueBatches, o.queueBytes = batches, bytes }
 }

@@ -1,8 +1,8 @@
 package store
 
-// SameOrganization tells whether two ids name one organization. Salesforce writes an id with 15 characters, or with 18,
+// sameOrganization tells whether two ids name one organization. Salesforce writes an id with 15 characters, or with 18,
 // where the last three are a checksum; such ids are compared by their first 15. Any other id is compared byte for byte.
-func SameOrganization(a, b string) bool {
+func sameOrganization(a, b string) bool {
 	keyA, _ := organizationKey(a)
 	keyB, _ := organizationKey(b)
 	return keyA == keyB

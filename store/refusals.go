@@ -33,14 +33,14 @@ type Refusal struct {
 }
 
 const (
-	// RefusalsKept is how many refusals of one cause are kept for a source, the newest.
-	RefusalsKept = 1000
+	// maxRefusals is how many refusals are kept per source and cause, the newest.
+	maxRefusals = 1000
 	// maxRefusalText is how much of a text of a refusal is kept, in bytes.
 	maxRefusalText = 1000
 )
 
-// Refuse records a refusal, in the place of the oldest of its source and cause when there are [RefusalsKept]. Its texts
-// are cut to 1000 bytes, and what is not UTF-8 in them is replaced.
+// Refuse records a refusal. Of each source and cause the newest 1000 are kept. Texts are cut to
+// 1000 bytes, and what is not UTF-8 in them is replaced.
 func (s *Store) Refuse(ctx context.Context, r Refusal) error {
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		var source *int64 // null for one that is not known
@@ -71,7 +71,7 @@ func dropOldRefusals(ctx context.Context, tx *sqlx.Tx, source *int64, cause stri
 	_, err := tx.ExecContext(ctx, tx.Rebind(`
 		delete from refusals where `+where+` and id <= (
 			select id from refusals where `+where+` order by id desc limit 1 offset ?)`),
-		append(append(args, args...), RefusalsKept)...)
+		append(append(args, args...), maxRefusals)...)
 	return err
 }
 

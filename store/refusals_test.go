@@ -98,8 +98,8 @@ func TestRefusalsOfACauseAreBounded(t *testing.T) {
 		}
 		refuse("two", "flood", 3)
 		refuse("one", "other", 3)
-		refuse("", "flood", store.RefusalsKept+2)
-		refuse("one", "flood", store.RefusalsKept+5)
+		refuse("", "flood", store.MaxRefusals+2)
+		refuse("one", "flood", store.MaxRefusals+5)
 		got := map[string]int{}
 		first := map[string]int{}
 		for _, r := range refusals(t, db.Store, store.RefusalFilter{}) {
@@ -109,7 +109,7 @@ func TestRefusalsOfACauseAreBounded(t *testing.T) {
 			}
 		}
 		want := map[string]int{
-			"two flood": 3, "one other": 3, " flood": store.RefusalsKept, "one flood": store.RefusalsKept,
+			"two flood": 3, "one other": 3, " flood": store.MaxRefusals, "one flood": store.MaxRefusals,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

@@ -36,13 +36,16 @@ type Saved struct {
 	Duplicates int
 }
 
-// Save stores what is new of a batch, in one transaction with whatever else is waiting to be saved. When it returns
-// without an error, all of the batch is in the database and on its disk. [ErrUnavailable] leaves open whether it is, and
-// covers the end of the context; saving the batch again is always right. [ErrOverloaded] means that there was no room to
-// wait. A batch that the database does not accept gives another error, and none of it is stored.
+// Save stores what is new in a batch, in one transaction with whatever else is waiting to be saved.
+// When it returns without an error, the whole batch is in the database and on its disk.
+// [ErrUnavailable], which also covers the end of the context, leaves open whether the batch was
+// stored; saving it again is always safe. [ErrOverloaded] means that the queue is full. A batch
+// that the database does not accept is another error, and none of it is stored.
 //
-// An entry is identified by source, organization and notification id, see [SameOrganization]. One whose content, by its
-// digest, is stored already under that identity adds nothing; one with other content is its next revision.
+// An entry is identified by source, organization and notification id, where the forms of an
+// organization id with 15 and with 18 characters are the same. An entry whose content, by its
+// digest, is already stored under that identity adds nothing; one with other content becomes its
+// next revision.
 func (s *Store) Save(ctx context.Context, in Inbound) (Saved, error) {
 	saved, err := s.save(ctx, newPending(newRows(in), in.Join))
 	if err != nil {

@@ -29,7 +29,7 @@ type Source struct {
 // Allows tells whether an organization may post to the source.
 func (s Source) Allows(organizationID string) bool {
 	for _, allowed := range s.Organizations {
-		if SameOrganization(allowed, organizationID) {
+		if sameOrganization(allowed, organizationID) {
 			return true
 		}
 	}
