@@ -188,7 +188,7 @@ func TestNoCommitterIsLeftBehind(t *testing.T) {
 				if err := pprof.Lookup("goroutine").WriteTo(&stacks, 1); err != nil {
 					t.Fatal(err)
 				}
-				return !bytes.Contains(stacks.Bytes(), []byte("commitWaiting"))
+				return !bytes.Contains(stacks.Bytes(), []byte("store.(*queue).work"))
 			})
 		})
 	}
