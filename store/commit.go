@@ -10,9 +10,10 @@ import (
 	"ackbox/ledger"
 )
 
-// commit saves batches in one transaction and answers each. If that fails and the database is not at fault, it halves
-// them until each that cannot be saved is alone: one costs the others a few transactions, not one each. The outcome of
-// a transaction that the database was at fault for is unknown, so nothing is tried after it: that is the error.
+// commit saves batches in one transaction and answers each of them. If the transaction fails and
+// the database is not at fault, commit halves the batches until each one that cannot be saved is
+// alone: that costs the others a few transactions, not one each. If the database is at fault, the
+// outcome of the transaction is unknown: commit tries nothing after it and returns the error.
 func (s *Store) commit(ctx context.Context, batches []*pending) (outage error) {
 	saved, err := s.insert(ctx, batches)
 	half := len(batches) / 2
@@ -43,16 +44,16 @@ func answerAll(batches []*pending, err error) {
 	}
 }
 
-// maxAttempts is how often a save is tried that PostgreSQL rolls back for a deadlock.
+// maxAttempts limits how often a save is tried that PostgreSQL rolls back because of a deadlock.
 const maxAttempts = 10
 
-// insert adds the rows of batches that are not there yet, in one transaction with what joins it, and counts them per
-// batch.
+// insert adds the rows of batches that are not stored yet, in one transaction together with the
+// batch's join, and counts them per batch.
 func (s *Store) insert(ctx context.Context, batches []*pending) ([]Saved, error) {
 	rows := sortedRows(batches)
 	inserts := s.statements(rows)
 	for attempt := 1; ; attempt++ {
-		fresh, err := s.run(ctx, inserts, batches[0].join) // one with a join is alone
+		fresh, err := s.run(ctx, inserts, batches[0].join) // a batch with a join is alone
 		if err == nil {
 			return countResults(len(batches), rows, fresh), nil
 		}
@@ -65,13 +66,14 @@ func (s *Store) insert(ctx context.Context, batches []*pending) ([]Saved, error)
 // sortedRow is a row of one of several batches.
 type sortedRow struct {
 	*row
-	batch int // its place among the batches
-	order int // its place among all rows
+	batch int // the index of its batch
+	order int // its index among all rows
 }
 
-// sortedRows sorts by identity, so that two inserts which share notifications wait for each other and do not deadlock.
-// Contents of one identity stay in the order they came in, which becomes that of the revisions: sorting them too would
-// spare a deadlock now and then, which is tried again, but shuffle them.
+// sortedRows returns the rows of all batches sorted by identity, so that two inserts that share
+// notifications wait for each other instead of deadlocking. Rows of one identity stay in the order
+// of arrival, which becomes the order of their revisions. Sorting them too would avoid an
+// occasional deadlock, which is tried again anyway, but would reorder the revisions.
 func sortedRows(batches []*pending) []sortedRow {
 	n := 0
 	for _, p := range batches {
@@ -99,7 +101,7 @@ func (i identity) compare(j identity) int {
 	return strings.Compare(i.notificationID, j.notificationID)
 }
 
-// content is the unique key of what is stored.
+// content is the unique key of a notification.
 type content struct {
 	identity
 	digest ledger.Digest
@@ -109,19 +111,19 @@ type content struct {
 type freshRow struct {
 	id int64
 	content
-	known bool // there were rows of this identity before
+	known bool // whether earlier rows have this identity
 }
 
-// countResults counts what became of the rows of each batch. Of rows with the same content it is the first that was
-// inserted. A statement of PostgreSQL does not see what itself has inserted, so an identity that is fresh twice is
-// found here.
+// countResults counts what became of the rows of each batch. Of several rows with the same content,
+// the first is the inserted one. A PostgreSQL statement does not see the rows that it inserts
+// itself, so an identity that is inserted twice is found here.
 func countResults(batches int, rows []sortedRow, fresh []freshRow) []Saved {
-	added := make(map[content]bool, len(fresh)) // whether the identity was known
+	added := make(map[content]bool, len(fresh)) // to whether the identity was known
 	for _, f := range fresh {
 		added[f.content] = f.known
 	}
 	saved := make([]Saved, batches)
-	var last identity // that something was added to; rows of one identity follow each other
+	var last identity // of the last inserted row; rows of one identity are adjacent
 	for _, r := range rows {
 		key := content{r.identity, r.digest}
 		known, isFresh := added[key]

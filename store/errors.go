@@ -30,8 +30,9 @@ var (
 	// ErrUnavailable says that the database cannot do its work now: it is down, full, busy, read-only, shutting down
 	// or unreachable, or did not answer in time. What was being written may or may not be there.
 	ErrUnavailable = errors.New("database unavailable")
-	// ErrOverloaded says that as much waits to be saved as may wait. Nothing of the message was stored.
-	ErrOverloaded = errors.New("too many messages wait to be saved")
+	// ErrOverloaded means that the queue of batches to save is full. Nothing of the batch was
+	// stored.
+	ErrOverloaded = errors.New("too many batches are waiting to be saved")
 )
 
 // failure makes a driver's error one of ours.

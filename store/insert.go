@@ -16,14 +16,16 @@ type statement struct {
 	args []any
 }
 
-// durable raises the transaction's synchronous_commit to on, where a role, a database or a URL has set it lower: only
-// then is the commit on disk when it returns. As a part of the insert it costs no round trip.
+// durable sets the transaction's synchronous_commit to on where a role, a database or a URL has set
+// it lower: only then is the commit on disk when it returns. As part of the insert it costs no
+// round trip.
 const durable = `
 	(select set_config('synchronous_commit', case current_setting('synchronous_commit')
 		when 'remote_apply' then 'remote_apply' else 'on' end, true)) is not null`
 
-// The statement of both databases around the rows. Identity and digest are the only conflict that it names: anything
-// else that goes wrong is an error. A column of the table that the subselect compares is that of the inserted row.
+// The parts of the statement around the rows, for both databases. Identity and digest are the only
+// conflict that it names: anything else that goes wrong is an error. In the subselect,
+// notifications.id and so on are those of the inserted row.
 const (
 	insertInto = `
 		insert into notifications (source_id, organization, organization_suffix, action_id, notification_id, digest,
@@ -36,7 +38,7 @@ const (
 				and p.notification_id = notifications.notification_id and p.id < notifications.id)`
 )
 
-// statements are those that insert the rows, in their order.
+// statements returns the statements that insert the rows in their order.
 func (s *Store) statements(rows []sortedRow) []statement {
 	if s.driver == driverPostgres {
 		return insertPostgres(rows)
@@ -44,21 +46,21 @@ func (s *Store) statements(rows []sortedRow) []statement {
 	return insertSQLite(rows)
 }
 
-// insertPostgresRows takes a column as one array: its text, which is to be parsed and planned, does not grow with the
-// rows. They are inserted in their order.
+// insertPostgresRows takes each column as one array: its text, which must be parsed and planned,
+// does not grow with the number of rows. The rows are inserted in their order.
 const insertPostgresRows = insertInto + `
 	select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[],
 		$8::text[], $9::json[], $10::timestamptz[], $11::smallint[], $12::text[], $13::smallint[],
 		$14::timestamptz[], $15::json[])
 	where` + durable + insertReturning
 
-// insertPostgresRow is for one row, which is planned in half the time that the arrays take.
+// insertPostgresRow inserts one row. It is planned in half the time that the arrays take.
 const insertPostgresRow = insertInto + `
 	select $1::integer, $2::text, $3::text, $4::text, $5::text, $6::bytea, $7::text, $8::text, $9::json,
 		$10::timestamptz, $11::smallint, $12::text, $13::smallint, $14::timestamptz, $15::json
 	where` + durable + insertReturning
 
-// insertPostgres makes one statement for all rows.
+// insertPostgres returns one statement for all rows.
 func insertPostgres(rows []sortedRow) []statement {
 	n := len(rows)
 	if n == 1 {
@@ -94,10 +96,10 @@ func insertPostgres(rows []sortedRow) []statement {
 	}}}
 }
 
-// maxSQLiteRows keeps a statement of SQLite under its limit of 32,766 variables.
+// maxSQLiteRows keeps a statement under SQLite's limit of 32,766 variables.
 const maxSQLiteRows = 1000
 
-// insertSQLite makes a statement for every so many rows.
+// insertSQLite returns one statement for every [maxSQLiteRows] rows.
 func insertSQLite(rows []sortedRow) (inserts []statement) {
 	for len(rows) > 0 {
 		n := min(len(rows), maxSQLiteRows)
@@ -124,7 +126,8 @@ func (r *row) arguments(args []any) []any {
 		int64(r.covers), timestampOrNull(r.changedAt), textOrNull(r.header))
 }
 
-// textOrNull is for SQLite, to which bytes are not text, and for one row on PostgreSQL.
+// textOrNull returns the argument for a column of JSON, nil or a string: SQLite does not treat
+// bytes as text. On PostgreSQL it serves a single row.
 func textOrNull(text []byte) any {
 	if text == nil {
 		return nil
@@ -132,17 +135,17 @@ func textOrNull(text []byte) any {
 	return string(text)
 }
 
-// run runs the statements, and join unless it is nil, in one transaction and returns the rows that were added.
-// PostgreSQL makes a transaction of one statement by itself, which spares the round trips of begin and commit: it is
-// committed when its rows have ended.
+// run executes the statements, and join unless it is nil, in one transaction and returns the
+// inserted rows. PostgreSQL runs a single statement in a transaction of its own, which saves the
+// round trips of begin and commit: it is committed once the last of its rows was read.
 func (s *Store) run(ctx context.Context, inserts []statement, join Join) ([]freshRow, error) {
 	if len(inserts) == 1 && join == nil && s.driver == driverPostgres {
 		fresh, err := s.runAlone(ctx, inserts[0])
 		if !errors.Is(err, driver.ErrBadConn) {
 			return fresh, err
 		}
-		// The connection was from before the server's restart. A transaction gets one that works, and to insert again is
-		// always right.
+		// The connection dates from before a restart of the server. A transaction gets one that
+		// works, and inserting again is always safe.
 	}
 	var fresh []freshRow
 	err := s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
@@ -153,12 +156,12 @@ func (s *Store) run(ctx context.Context, inserts []statement, join Join) ([]fres
 		return err
 	})
 	if err != nil {
-		return nil, err // fresh may still be written
+		return nil, err // fresh may still be written to
 	}
 	return fresh, nil
 }
 
-// runAlone runs one statement without begin and commit.
+// runAlone executes one statement without begin and commit.
 func (s *Store) runAlone(ctx context.Context, insert statement) ([]freshRow, error) {
 	var fresh []freshRow
 	err := s.onConnection(ctx, func(conn *sqlx.Conn) (err error) {
@@ -166,7 +169,7 @@ func (s *Store) runAlone(ctx context.Context, insert statement) ([]freshRow, err
 		return err
 	})
 	if err != nil {
-		return nil, err // fresh may still be written
+		return nil, err // fresh may still be written to
 	}
 	return fresh, nil
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The types of elements, by PostgreSQL's fixed numbers (pg_type.dat).
+// The element types, by their fixed OIDs in PostgreSQL (pg_type.dat).
 const (
 	oidBytea       = 17
 	oidInt2        = 21
@@ -15,16 +15,17 @@ const (
 	oidTimestamptz = 1184
 )
 
-// arrayHeader is the length of what precedes the elements.
+// arrayHeader is the number of bytes before the elements.
 const arrayHeader = 5 * 4
 
-// array builds an array of one dimension as PostgreSQL sends and receives it in binary (array_recv in arrayfuncs.c):
-// number of dimensions, whether there are nulls, the elements' type, length and lower bound of the dimension, then each
-// element after its length, -1 for null. All integers are of 4 bytes, big-endian.
+// array builds a one-dimensional array in PostgreSQL's binary format (array_recv in arrayfuncs.c):
+// number of dimensions, whether there are nulls, the element type, length and lower bound of the
+// dimension, then each element after its length, -1 for null. All integers have 4 bytes,
+// big-endian.
 type array struct{ value []byte }
 
 func newArray(elementType uint32, length int) *array {
-	const elementSize = 4 + 20 // a guess, right for ids
+	const elementSize = 4 + 20 // an estimate that fits ids
 	a := &array{make([]byte, 0, arrayHeader+elementSize*length)}
 	for _, v := range []uint32{1, 0, elementType, uint32(length), 1} {
 		a.value = binary.BigEndian.AppendUint32(a.value, v)
@@ -32,7 +33,7 @@ func newArray(elementType uint32, length int) *array {
 	return a
 }
 
-// bytes appends a text, a json or a bytea; nil is null.
+// bytes appends a text, json or bytea element; nil is null.
 func (a *array) bytes(element []byte) {
 	if element == nil {
 		a.null()
@@ -65,7 +66,7 @@ func (a *array) int4(element int64) {
 	a.value = binary.BigEndian.AppendUint32(a.value, uint32(element))
 }
 
-// postgresEpoch is what PostgreSQL counts the microseconds of a time from.
+// postgresEpoch is the time from which PostgreSQL counts microseconds.
 var postgresEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (a *array) timestamp(element time.Time) {

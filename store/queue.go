@@ -8,26 +8,27 @@ import (
 	"time"
 )
 
-// queue holds the batches that are being saved, and runs the committers: goroutines that commit all that waits, group
-// after group. A committer exists only while there is something to commit. No batch is held up to make a group larger:
-// groups grow by what comes in while others commit.
+// queue holds the batches that are being saved, and runs the committers: goroutines that commit all
+// waiting batches, group after group. A committer exists only while there is something to commit.
+// No batch is delayed to make a group larger: groups grow by what arrives while others commit.
 type queue struct {
-	// commit saves the batches of a group, answers each of them, and returns the error of an outage.
+	// commit saves the batches of a group, answers each of them, and returns the error of an
+	// outage.
 	commit     func(ctx context.Context, batches []*pending) (outage error)
 	committers int
 	maxPending int
 	maxBytes   int64
 
-	ctx  context.Context // of all transactions; ends when closing takes too long
+	ctx  context.Context // parent of all transactions; canceled when closing takes too long
 	stop context.CancelFunc
 
 	mu      sync.Mutex
 	closed  bool
 	waiting []*pending // in order of arrival
-	pending int        // batches: those that wait, and those that are being committed
-	bytes   int64      // theirs
+	pending int        // number of batches that are waiting or being committed
+	bytes   int64      // size of the pending batches
 	running sync.WaitGroup
-	working int // committers
+	working int // number of committers
 }
 
 // pending is a batch that is being saved.
@@ -35,9 +36,9 @@ type pending struct {
 	rows  []row
 	join  Join // nil for most
 	bytes int64
-	// outcome has room for one, so that a committer does not wait for a caller who has left.
+	// outcome has a buffer of one, so that a committer does not wait for a caller that has left.
 	outcome chan outcome
-	group   *group // nil while it waits
+	group   *group // nil while the batch waits
 }
 
 type outcome struct {
@@ -47,7 +48,7 @@ type outcome struct {
 
 func (p *pending) answer(saved Saved, err error) { p.outcome <- outcome{saved, err} }
 
-// group is what one committer has taken.
+// group is the batches that one committer has taken.
 type group struct {
 	batches []*pending
 	callers int // how many still wait for the outcome
@@ -55,8 +56,8 @@ type group struct {
 	cancel  context.CancelFunc
 }
 
-// A group is bounded so that one transaction does not hold up the others for long, and for the memory that it takes on
-// its way to the database. A batch that is larger makes a group by itself.
+// The bounds of a group keep one transaction from delaying the others for long, and limit the
+// memory that it takes on its way to the database. A batch that is larger is a group by itself.
 const (
 	maxGroupRows  = 10_000
 	maxGroupBytes = 16 << 20
@@ -68,7 +69,7 @@ func newQueue(committers int, o options, commit func(context.Context, []*pending
 	return q
 }
 
-// rowOverhead is about what a notification takes beside its fields.
+// rowOverhead is about how many bytes a notification takes besides its fields.
 const rowOverhead = 300
 
 func newPending(rows []row, join Join) *pending {
@@ -81,14 +82,14 @@ func newPending(rows []row, join Join) *pending {
 
 var errClosed = errors.New("closed")
 
-// add takes a batch in, or returns why not.
+// add puts a batch in the queue, or returns why it cannot.
 func (q *queue) add(p *pending) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
 		return errClosed
-	case q.pending == 0: // whatever its size, it gets its turn
+	case q.pending == 0: // accepted whatever its size
 	case q.pending >= q.maxPending, q.bytes+p.bytes > q.maxBytes:
 		return ErrOverloaded
 	}
@@ -102,19 +103,21 @@ func (q *queue) add(p *pending) error {
 	return nil
 }
 
-// work commits group after group until nothing waits.
+// work commits group after group until no batch is waiting.
 func (q *queue) work() {
 	for g := q.take(); g != nil; g = q.take() {
 		outage := q.commit(g.ctx, g.batches)
 		q.release(g)
 		if errors.Is(outage, errNotBegun) && g.ctx.Err() == nil {
-			// There is no transaction for the others either. They are not to find that out one after the other.
+			// The waiting batches would not get a transaction either. Refuse them now, not one
+			// group after the other.
 			q.refuse(outage)
 		}
 	}
 }
 
-// take returns the next group for a committer, or nil when nothing waits: the committer ends then.
+// take returns the next group for a committer, or nil if no batch is waiting: the committer then
+// ends.
 func (q *queue) take() *group {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -132,8 +135,8 @@ func (q *queue) take() *group {
 	return g
 }
 
-// groupLength returns how many of the batches that wait make the next group, 1 at least. A batch that something joins is
-// a group of its own: when the join fails, nobody else is to pay for it.
+// groupLength returns how many of the waiting batches form the next group, at least 1. A batch with
+// a join is a group of its own: if the join fails, no other batch is affected.
 func groupLength(waiting []*pending) int {
 	n, rows, bytes := 0, 0, int64(0)
 	for _, p := range waiting {
@@ -149,7 +152,7 @@ func groupLength(waiting []*pending) int {
 	return n
 }
 
-// release makes room for others once a group is through.
+// release makes room for other batches once a group is done.
 func (q *queue) release(g *group) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -160,8 +163,8 @@ func (q *queue) release(g *group) {
 	}
 }
 
-// leave is called when a caller no longer waits. A batch that waits is dropped; a transaction goes on as long as any
-// caller waits for it.
+// leave is called when a caller no longer waits. A waiting batch is dropped; a transaction goes on
+// as long as any of its callers waits.
 func (q *queue) leave(p *pending) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -178,7 +181,7 @@ func (q *queue) leave(p *pending) {
 	}
 }
 
-// refuse answers all that waits with an error.
+// refuse answers all waiting batches with an error.
 func (q *queue) refuse(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -195,10 +198,11 @@ func (q *queue) refuseLocked(err error) {
 	q.waiting = q.waiting[:0]
 }
 
-// closeTimeout is how long closing waits for transactions.
+// closeTimeout is how long close waits for running transactions.
 const closeTimeout = 3 * time.Second
 
-// close refuses all that waits or comes later, and returns when no committer is left: they finish their groups.
+// close refuses all batches that are waiting or arrive later, and returns when all committers have
+// finished their groups.
 func (q *queue) close() {
 	q.mu.Lock()
 	q.closed = true

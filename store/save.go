@@ -11,28 +11,28 @@ import (
 	"ackbox/ledger"
 )
 
-// Inbound is a batch as it came in, for a source that may receive it.
+// Inbound is a batch as received, for a source that may receive it.
 type Inbound struct {
 	SourceID   int64
 	Batch      *ledger.Batch
 	ReceivedAt time.Time
-	// Join, if not nil, runs in the transaction that stores the batch.
+	// Join, if not nil, is called in the transaction that stores the batch.
 	Join Join
 }
 
-// Join is called by whoever must write in the transaction that stores a batch, such as the position of a subscription,
-// after its entries were inserted. When it fails, nothing of the batch is stored, and [Store.Save] returns its error. It
-// may be called more than once for one save, as when PostgreSQL resolves a deadlock; each time what the call before wrote
-// was rolled back.
+// Join writes in the transaction that stores a batch, after its entries were inserted: the position
+// of a subscription, for example. If it fails, nothing of the batch is stored, and [Store.Save]
+// returns its error. It may be called more than once for one save, as when PostgreSQL resolves a
+// deadlock; what an earlier call wrote was then rolled back.
 type Join func(ctx context.Context, tx *sqlx.Tx) error
 
-// Saved counts the entries of a batch by what became of them; the sum is the batch's.
+// Saved counts the entries of a batch by what became of them; the sum is the number of entries.
 type Saved struct {
-	// Stored were not known.
+	// Stored counts entries whose identity was new.
 	Stored int
-	// Revisions were known, but with other content.
+	// Revisions counts entries whose identity was known, but with other content.
 	Revisions int
-	// Duplicates were known as they are; nothing was added for them.
+	// Duplicates counts entries that were known with the same content; nothing was added for them.
 	Duplicates int
 }
 
@@ -70,7 +70,7 @@ func (s *Store) save(ctx context.Context, p *pending) (Saved, error) {
 	}
 }
 
-// identity is what a notification is known by.
+// identity identifies a notification.
 type identity struct {
 	sourceID       int64
 	organization   string
@@ -88,9 +88,9 @@ type row struct {
 	fields             json.RawMessage
 	receivedAt         time.Time
 	intake             ledger.Intake
-	operation          *string // nil when it is not known
+	operation          *string // nil if it is not known
 	covers             ledger.Covers
-	changedAt          *time.Time // nil when it is not known
+	changedAt          *time.Time // nil if it is not known
 	header             json.RawMessage
 }
 

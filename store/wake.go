@@ -5,22 +5,23 @@ import (
 	"sync"
 )
 
-// wakes holds those who want to know of commits.
+// wakes holds the functions that are called after a commit.
 type wakes struct {
 	mu    sync.Mutex
 	calls []func()
 }
 
-// AfterCommit has wake called after each transaction of this process that stored something new, so that whoever reads
-// the notifications as a log need not wait for its next look. A committer calls it, after the batches of the transaction
-// were answered, so it must return at once. It may come late, and what other processes store wakes nobody here.
+// AfterCommit registers wake to be called after each transaction of this process that stored
+// something new, so that a reader that follows the notifications need not wait for its next poll. A
+// committer calls wake after answering the batches of the transaction, so wake must return at once.
+// It may be called late, and is not called for what other processes store.
 func (s *Store) AfterCommit(wake func()) {
 	s.wakes.mu.Lock()
 	defer s.wakes.mu.Unlock()
 	s.wakes.calls = append(s.wakes.calls, wake)
 }
 
-// wake calls those who want to know, if anything of a transaction was new.
+// wake calls the registered functions if a transaction stored anything new.
 func (s *Store) wake(saved []Saved) {
 	isNew := func(n Saved) bool { return n.Stored+n.Revisions > 0 }
 	if !slices.ContainsFunc(saved, isNew) {
