@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// AddressList is the copy that is kept of the address ranges published at an origin, a URL, as they were fetched, and
-// when that was. Content is "" when there is none.
+// AddressList returns the stored copy of the address ranges published at origin, a URL, as they
+// were fetched, and the time of the fetch. Content is "" if there is no copy.
 func (s *Store) AddressList(ctx context.Context, origin string) (content string, fetchedAt time.Time, err error) {
 	var kept struct {
 		Content   string    `db:"content"`
@@ -28,8 +28,8 @@ func (s *Store) AddressList(ctx context.Context, origin string) (content string,
 	return kept.Content, kept.FetchedAt.Time, nil
 }
 
-// KeepAddressList keeps a copy of the address ranges published at an origin, in place of the one that was kept before.
-// Content is UTF-8 without the character 0.
+// KeepAddressList stores a copy of the address ranges published at origin, in place of the previous
+// one. Content is UTF-8 without the character 0.
 func (s *Store) KeepAddressList(ctx context.Context, origin, content string, fetchedAt time.Time) error {
 	err := s.await(ctx, func() error {
 		_, err := s.write.ExecContext(ctx, s.write.Rebind(`

@@ -14,27 +14,28 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// The tables of goose are named after this application: in a database that another application of goose uses too, each
-// would otherwise take the other's migrations for its own.
+// goose's tables are named after this application: with the default names, two applications that
+// use goose in one database would take each other's migrations for their own.
 const (
 	versionTable = "ackbox_schema_version"
 	lockTable    = "ackbox_schema_lock"
-	// sharedVersionTable is goose's default, which ackbox used for its first two migrations.
+	// sharedVersionTable is goose's default name, which ackbox used for its first two migrations.
 	sharedVersionTable = goose.DefaultTablename
 )
 
-// firstTables are those of the first migration.
+// firstTables are the tables of the first migration.
 var firstTables = []string{"sources", "source_organizations", "source_tokens", "notifications", "refusals"}
 
-// adopt makes the version table of a database that was migrated when ackbox still shared goose's default one. The tables
-// tell what was migrated, as the numbers in the shared one may be another application's. The old tables stay as they
-// are: an older binary, as after a rollback, and another application go on with them.
+// adopt creates the version table of a database that was migrated when ackbox still used goose's
+// default one. The existing tables show what was migrated, as the numbers in the shared version
+// table may be another application's. The old tables stay as they are: an older binary, as after a
+// rollback, and another application continue to use them.
 func (s *Store) adopt(ctx context.Context, dialect goose.Dialect) (err error) {
 	version, err := s.unversioned(ctx)
 	if err != nil || version == 0 {
 		return err
 	}
-	if s.driver == driverSQLite { // the caller has the lock
+	if s.driver == driverSQLite { // the caller holds the lock
 		return s.copyVersions(ctx, dialect, version)
 	}
 	unlock, err := s.lockOutOldVersions(ctx)
@@ -48,20 +49,22 @@ func (s *Store) adopt(ctx context.Context, dialect goose.Dialect) (err error) {
 	return s.copyVersions(ctx, dialect, version)
 }
 
-// lockOutOldVersions takes the lock under which older binaries migrate: one may be at it at this moment.
+// lockOutOldVersions takes the lock under which older binaries migrate, as one may be migrating
+// now.
 func (s *Store) lockOutOldVersions(ctx context.Context) (unlock func() error, err error) {
 	locker, err := lock.NewPostgresTableLocker(lockOptions()...)
 	if err != nil {
 		return nil, err
 	}
 	if err := locker.Lock(ctx, s.write.DB); err != nil {
-		return nil, fmt.Errorf("wait for an older version that migrates: %w", err)
+		return nil, fmt.Errorf("wait for the migration lock of older versions: %w", err)
 	}
 	return func() error { return locker.Unlock(context.WithoutCancel(ctx), s.write.DB) }, nil
 }
 
-// unversioned returns the number of the newest migration by the tables that are there, if the database has no version
-// table yet; else 0. Tables of the same names that ackbox has not made are an error.
+// unversioned returns the number of the newest migration according to the existing tables, if the
+// database has no version table yet; otherwise 0. Tables with the same names that ackbox did not
+// create are an error.
 func (s *Store) unversioned(ctx context.Context) (int64, error) {
 	tables, err := s.tables(ctx, s.write, append(firstTables, versionTable, "refusal_counts")...)
 	if err != nil || slices.Contains(tables, versionTable) {
@@ -81,7 +84,8 @@ func (s *Store) unversioned(ctx context.Context) (int64, error) {
 	return 1 + int64(len(tables)-len(first)), nil
 }
 
-// copyVersions makes the version table with the versions up to the given one, as the shared table has them.
+// copyVersions creates the version table with the versions up to the given one, as they are in the
+// shared table.
 func (s *Store) copyVersions(ctx context.Context, dialect goose.Dialect, version int64) error {
 	versions, err := database.NewStore(dialect, versionTable)
 	if err != nil {
@@ -123,10 +127,10 @@ func insertMissingVersions(ctx context.Context, tx *sqlx.Tx, versions database.S
 	return nil
 }
 
-// tables returns those of the names that are tables, sorted, as they were at one moment.
+// tables returns which of the names are tables, sorted, as of one moment.
 func (s *Store) tables(ctx context.Context, db *sqlx.DB, names ...string) (found []string, err error) {
 	query := `select name from sqlite_master where type = 'table' and name in (?) order by name`
-	if s.driver == driverPostgres { // each keeps its own list of tables
+	if s.driver == driverPostgres { // each database has its own catalog
 		query = `select relname from pg_class
 			where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname in (?) order by relname`
 	}
@@ -138,7 +142,8 @@ func (s *Store) tables(ctx context.Context, db *sqlx.DB, names ...string) (found
 	return found, err
 }
 
-// hasDigest reports whether the table notifications has the column by which ackbox knows its own.
+// hasDigest reports whether the table notifications has the column by which ackbox recognizes its
+// own table.
 func (s *Store) hasDigest(ctx context.Context) (exists bool, err error) {
 	query := `select exists (select 1 from pragma_table_info('notifications') where name = 'digest')`
 	if s.driver == driverPostgres {
@@ -149,12 +154,13 @@ func (s *Store) hasDigest(ctx context.Context) (exists bool, err error) {
 	return exists, err
 }
 
-// foreignTablesError returns the error of a database with tables of our names that something else has made.
+// foreignTablesError returns the error for a database in which something else created tables with
+// ackbox's names.
 func foreignTablesError(tables []string) error {
 	quoted := make([]string, len(tables))
 	for i, table := range tables {
 		quoted[i] = strconv.Quote(table)
 	}
-	return fmt.Errorf("the database has tables that ackbox did not make: %s; give ackbox a database of its own",
+	return fmt.Errorf("the database has tables that ackbox did not create: %s; use a separate database for ackbox",
 		strings.Join(quoted, ", "))
 }

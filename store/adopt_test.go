@@ -169,7 +169,7 @@ func TestMigrateNamesTablesThatAreNotOurs(t *testing.T) {
 					}
 				}
 				err := migrate(t, url)
-				if err == nil || !strings.Contains(err.Error(), "did not make: "+test.named+";") {
+				if err == nil || !strings.Contains(err.Error(), "did not create: "+test.named+";") {
 					t.Errorf("got %v, want an error that names %s", err, test.named)
 				}
 				if driver == storetest.Postgres {

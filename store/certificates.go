@@ -12,36 +12,38 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// ClientCertificate is a certificate that a client showed with messages for a source.
+// ClientCertificate is a certificate that a client presented when it posted to a source.
 type ClientCertificate struct {
 	SourceID int64
-	// Source is the source's name, which only [Store.ClientCertificates] fills in.
+	// Source is the source's name. Only [Store.ClientCertificates] sets it.
 	Source string
-	// SHA256 is of the certificate in DER: its fingerprint.
+	// SHA256 is the certificate's fingerprint: the SHA-256 of its DER.
 	SHA256          [sha256.Size]byte
 	Subject, Issuer string
-	// NotBefore and NotAfter are the first and the last moment of its validity.
+	// NotBefore and NotAfter are the first and the last moment of the validity.
 	NotBefore, NotAfter time.Time
-	// FirstSeen is given by the store: the LastSeen of the first time.
+	// FirstSeen is set by the store: it is the LastSeen of the first observation.
 	FirstSeen, LastSeen time.Time
-	// Problem says what was wrong when it was last shown; "" when it was accepted.
+	// Problem says why the certificate was not accepted when it was last presented; it is "" if it
+	// was accepted.
 	Problem string
-	// Chain is what was shown, in PEM, the client's own certificate first.
+	// Chain is the presented chain in PEM, the client's own certificate first.
 	Chain string
 }
 
 const (
-	// maxCertificates is how many are kept of a source, of those that are accepted and of the others: a client that shows
-	// another one each time neither fills the disk nor drives out those in use.
+	// maxCertificates is how many accepted certificates, and how many others, are kept per source:
+	// a client that presents a new one each time neither fills the disk nor evicts those in use.
 	maxCertificates = 20
-	// maxCertificateChain is how much of a chain is kept, in bytes.
+	// maxCertificateChain is how many bytes of a chain are kept.
 	maxCertificateChain = 64 << 10
 )
 
-// ObserveCertificate records that a certificate was shown to a source at LastSeen. Of one that is known, the time, which
-// only grows, the problem and the chain are new. Of a source the 20 that were seen last are kept, of those that are
-// accepted and of the others. Texts are cut to 1000 bytes, the chain to those certificates that fit in 64 KiB.
-// [ErrNotFound] is for the source.
+// ObserveCertificate records that a certificate was presented to a source at LastSeen. For a
+// certificate that is recorded already, it updates LastSeen, which never decreases, the problem and
+// the chain. Of each source it keeps the 20 accepted certificates and the 20 others that were seen
+// last. Texts are cut to 1000 bytes, the chain to the certificates that fit in 64 KiB. It returns
+// [ErrNotFound] if the source does not exist.
 func (s *Store) ObserveCertificate(ctx context.Context, c ClientCertificate) error {
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		if err := s.lockCertificates(ctx, tx, c.SourceID); err != nil {
@@ -58,11 +60,12 @@ func (s *Store) ObserveCertificate(ctx context.Context, c ClientCertificate) err
 	return nil
 }
 
-// lockCertificates lets one process at a time change those of a source: two that add one each would not see each
-// other's, and keep one too many. Messages for the source are not held up.
+// lockCertificates lets one process at a time change the certificates of a source: two that each
+// add one would not see the other's, and would keep one too many. It does not delay batches for the
+// source.
 func (s *Store) lockCertificates(ctx context.Context, tx *sqlx.Tx, sourceID int64) error {
 	query := `select id from sources where id = ?`
-	if s.driver == driverPostgres { // SQLite's writer is alone, and does not know the words
+	if s.driver == driverPostgres { // SQLite has one writer and lacks the clause
 		query += ` for no key update`
 	}
 	var id int64
@@ -87,21 +90,23 @@ func upsertCertificate(ctx context.Context, tx *sqlx.Tx, c ClientCertificate) er
 	return err
 }
 
-// dropOldCertificates leaves those of a source that were seen last, of those that are accepted or not as this one is.
+// dropOldCertificates deletes all but the [maxCertificates] of a source that were seen last, of the
+// accepted ones if c is accepted, otherwise of the others.
 func dropOldCertificates(ctx context.Context, tx *sqlx.Tx, c ClientCertificate) error {
-	alike := "problem <> ''"
+	kind := "problem <> ''"
 	if c.Problem == "" {
-		alike = "problem = ''"
+		kind = "problem = ''"
 	}
 	_, err := tx.ExecContext(ctx, tx.Rebind(`
-		delete from client_certificates where source_id = ? and `+alike+` and sha256 not in (
-			select sha256 from client_certificates where source_id = ? and `+alike+`
+		delete from client_certificates where source_id = ? and `+kind+` and sha256 not in (
+			select sha256 from client_certificates where source_id = ? and `+kind+`
 			order by last_seen desc, sha256 limit ?)`),
 		c.SourceID, c.SourceID, maxCertificates)
 	return err
 }
 
-// sinceYearOne is a time that both databases take: a certificate can name the year 0, which PostgreSQL does not know.
+// sinceYearOne returns t, or the zero time for an earlier one: a certificate can name the year 0,
+// which PostgreSQL cannot store.
 func sinceYearOne(t time.Time) timestamp {
 	if t.UTC().Year() < 1 {
 		return timestamp{}
@@ -109,7 +114,7 @@ func sinceYearOne(t time.Time) timestamp {
 	return timestamp{t}
 }
 
-// plainChain cuts a chain to the certificates that fit, as text that both databases take.
+// plainChain cuts a chain to the certificates that fit, as text that both databases accept.
 func plainChain(chain string) string {
 	chain = strings.ReplaceAll(strings.ToValidUTF8(chain, ""), "\x00", "")
 	if len(chain) <= maxCertificateChain {
@@ -123,7 +128,8 @@ func plainChain(chain string) string {
 	return chain[:last+len(end)]
 }
 
-// ClientCertificates are those that were shown, by the names of their sources, and those seen last first.
+// ClientCertificates returns the recorded certificates, by the name of their source, those seen
+// last first.
 func (s *Store) ClientCertificates(ctx context.Context) ([]ClientCertificate, error) {
 	var found []ClientCertificate
 	err := s.await(ctx, func() (err error) {

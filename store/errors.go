@@ -15,27 +15,28 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// What callers branch on, by errors.Is.
+// The errors that callers test for with [errors.Is].
 var (
-	// ErrNotFound is for a source that does not exist, or an organization that it does not list.
+	// ErrNotFound means that a source does not exist, or that it does not list an organization.
 	ErrNotFound = errors.New("not found")
-	// ErrExists is for a name that is taken.
-	ErrExists = errors.New("exists already")
-	// ErrName is for a name that no source may have.
-	ErrName = errors.New("a source's name is 1 to 64 letters, digits, '-', '_' or '.', the first a letter or digit")
-	// ErrNotEmpty is for a source that cannot be removed as it has notifications.
+	// ErrExists means that a name is taken.
+	ErrExists = errors.New("already exists")
+	// ErrName means that a source cannot have a name.
+	ErrName = errors.New("a source name must be 1 to 64 letters, digits, '-', '_' or '.', the first a letter or digit")
+	// ErrNotEmpty means that a source cannot be removed because it has notifications.
 	ErrNotEmpty = errors.New("has notifications: disable it instead, or prune them first")
-	// ErrRetention is for pruning what Salesforce may still send again.
-	ErrRetention = errors.New("notifications are kept for 72 hours at least: Salesforce may send them again")
-	// ErrUnavailable says that the database cannot do its work now: it is down, full, busy, read-only, shutting down
-	// or unreachable, or did not answer in time. What was being written may or may not be there.
+	// ErrRetention means that Salesforce may still send again what is to be pruned.
+	ErrRetention = errors.New("notifications must be kept for at least 72 hours: Salesforce may send them again")
+	// ErrUnavailable means that the database cannot do its work now: it is down, full, busy,
+	// read-only, shutting down or unreachable, or did not answer in time. What was being written
+	// may or may not be stored.
 	ErrUnavailable = errors.New("database unavailable")
 	// ErrOverloaded means that the queue of batches to save is full. Nothing of the batch was
 	// stored.
 	ErrOverloaded = errors.New("too many batches are waiting to be saved")
 )
 
-// failure makes a driver's error one of ours.
+// failure wraps err with [ErrUnavailable] if the database is at fault or the store is closed.
 func (s *Store) failure(err error) error {
 	if err == nil || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOverloaded) {
 		return err
@@ -46,7 +47,7 @@ func (s *Store) failure(err error) error {
 	return err
 }
 
-// isUnavailable tells whether the database, not the statement, is at fault.
+// isUnavailable reports whether the database, not the statement, is at fault.
 func isUnavailable(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		return postgresUnavailable(e)
@@ -68,7 +69,8 @@ func isUnavailable(err error) bool {
 	return false
 }
 
-// postgresUnavailable goes by the class of a SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
+// postgresUnavailable decides by the class of the SQLSTATE:
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
 func postgresUnavailable(err *pq.Error) bool {
 	switch err.Code.Class() {
 	case pqerror.ClassConnectionException, pqerror.ClassInsufficientResources, pqerror.ClassOperatorIntervention,
@@ -79,7 +81,8 @@ func postgresUnavailable(err *pq.Error) bool {
 	return err.Code == pqerror.ReadOnlySQLTransaction || err.Code == pqerror.LockNotAvailable
 }
 
-// sqliteUnavailable goes by the primary result code, the low byte: https://www.sqlite.org/rescode.html
+// sqliteUnavailable decides by the primary result code, the low byte:
+// https://www.sqlite.org/rescode.html
 func sqliteUnavailable(code int) bool {
 	switch code & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
@@ -96,7 +99,8 @@ func isLockTimeout(err error) bool {
 	return ok && e.Code == pqerror.LockNotAvailable
 }
 
-// isDeadlock tells whether PostgreSQL rolled a transaction back for the sake of another: it can simply be run again.
+// isDeadlock reports whether PostgreSQL rolled back the transaction in favor of another: it can be
+// run again.
 func isDeadlock(err error) bool {
 	e, ok := errors.AsType[*pq.Error](err)
 	return ok && (e.Code == pqerror.TRDeadlockDetected || e.Code == pqerror.TRSerializationFailure)

@@ -7,14 +7,15 @@ import (
 
 // Health is the state of a database that answers.
 type Health struct {
-	// Have is the number of the newest migration that the database has, Want that of this binary's newest. A higher
-	// Have is fine.
+	// Have is the number of the newest migration in the database, Want that of the newest in this
+	// binary. Have may be higher.
 	Have, Want int64
-	// Warnings are sentences for the operator. They name nothing that only an operator may know.
+	// Warnings are sentences for the operator. They disclose nothing that only an operator may
+	// know.
 	Warnings []string
 }
 
-// Health asks the database how it is. An error means that it is not of use now.
+// Health returns the state of the database. An error means that the database cannot be used now.
 func (s *Store) Health(ctx context.Context) (Health, error) {
 	var health Health
 	err := s.await(ctx, func() (err error) {
@@ -44,7 +45,7 @@ func (s *Store) health(ctx context.Context) (health Health, err error) {
 		}
 		health.Warnings = openSources(open)
 	}
-	if s.driver == driverPostgres { // SQLite's settings are ours
+	if s.driver == driverPostgres { // on SQLite this package sets them
 		warnings, err := s.unsafeSettings(ctx)
 		return Health{health.Have, health.Want, append(warnings, health.Warnings...)}, err
 	}
@@ -61,13 +62,14 @@ func openSources(n int) []string {
 	return []string{fmt.Sprintf("%d sources accept any organization", n)}
 }
 
-// unsafeSettings are those of a server that loses, in a crash of its machine, what it has committed.
+// unsafeSettings returns a warning for each setting with which a crash of the server's machine may
+// lose what was committed.
 func (s *Store) unsafeSettings(ctx context.Context) (warnings []string, err error) {
 	var off []string
 	err = s.read.SelectContext(ctx, &off, `
 		select name from pg_settings where name in ('fsync', 'full_page_writes') and setting = 'off' order by name`)
 	for _, name := range off {
-		warnings = append(warnings, name+" is off: a crash of the database's machine may lose what was acknowledged")
+		warnings = append(warnings, name+" is off: a crash of the database's machine may lose acknowledged messages")
 	}
 	return warnings, err
 }

@@ -10,11 +10,11 @@ import (
 	"ackbox/ledger"
 )
 
-// How the things of this package are written in JSON stands here, once: in the export, what the commands list, the relay
-// and the API.
+// The JSON of this package's types is defined here, once for the export, the lists of the commands,
+// the relay and the API.
 
-// MarshalJSON writes the notification as the export has it. Text is as it was sent: <, > and & are not escaped unless
-// the encoder around it does so.
+// MarshalJSON writes the notification as in the export. Text stays as sent: <, > and & are not
+// escaped unless the surrounding encoder escapes them.
 func (n Notification) MarshalJSON() ([]byte, error) {
 	return marshal(struct {
 		ID             int64             `json:"id"`
@@ -67,8 +67,8 @@ func (c RefusalCount) MarshalJSON() ([]byte, error) {
 	}{c.Day.Format(time.DateOnly), c.Source, c.Cause, c.Status, c.Refusals})
 }
 
-// MarshalJSON writes the source as ackbox source list has it: without its tokens, of which it counts those whose URLs
-// work now.
+// MarshalJSON writes the source as ackbox source list does: without its tokens, but with the number
+// of those whose URLs work now.
 func (s Source) MarshalJSON() ([]byte, error) {
 	urls, oldEnds := s.URLs(time.Now())
 	return marshal(struct {
@@ -81,7 +81,7 @@ func (s Source) MarshalJSON() ([]byte, error) {
 	}{s.Name, s.DisabledAt == nil, append([]string{}, s.Organizations...), urls, oldEnds, s.CreatedAt})
 }
 
-// MarshalJSON writes the certificate as ackbox certificates lists it, with the days that are left now.
+// MarshalJSON writes the certificate as ackbox certificates lists it, with the number of days left.
 func (c ClientCertificate) MarshalJSON() ([]byte, error) {
 	return marshal(struct {
 		Source      string `json:"source"`
@@ -102,7 +102,8 @@ func (c ClientCertificate) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// URLs returns how many URLs of the source work at a time, and when the last of the rotated ones ends, nil for none.
+// URLs returns how many URLs of the source work at now, and when the last of the rotated ones
+// expires, or nil if there is none.
 func (s Source) URLs(now time.Time) (urls int, oldEnds *time.Time) {
 	for _, token := range s.Tokens {
 		if !token.Valid(now) {
@@ -116,12 +117,13 @@ func (s Source) URLs(now time.Time) (urls int, oldEnds *time.Time) {
 	return urls, oldEnds
 }
 
-// DaysLeft returns the whole days until the certificate ends; it is below 0 when the certificate has ended.
+// DaysLeft returns the number of whole days until the certificate expires; it is below 0 if the
+// certificate has expired.
 func (c ClientCertificate) DaysLeft(now time.Time) int {
 	return int(math.Floor(float64(c.NotAfter.Unix()-now.Unix()) / (24 * 60 * 60)))
 }
 
-// Verdict returns "accepted", or the problem of a certificate that is not.
+// Verdict returns "accepted", or the problem of a certificate that was not accepted.
 func (c ClientCertificate) Verdict() string {
 	if c.Problem == "" {
 		return "accepted"
@@ -137,7 +139,7 @@ func formatOptional(t *time.Time) *string {
 	return &text
 }
 
-// marshal writes JSON without the escapes for HTML, which only the encoder around it may want.
+// marshal returns v as JSON without HTML escapes: adding them is up to the surrounding encoder.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

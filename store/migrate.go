@@ -20,8 +20,9 @@ import (
 //go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// Migrate brings the schema up to this binary's. It does so under a lock, so any number of processes may call it at
-// once. A schema that is newer is fine: this binary is the old one of a rolling deploy.
+// Migrate updates the schema to this binary's version. It holds a lock, so any number of processes
+// may call it at once. It leaves a newer schema alone: this binary is then the old one of a rolling
+// deployment.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.await(ctx, func() error { return s.migrate(ctx) }); err != nil {
 		return fmt.Errorf("migrate database: %w", err)
@@ -53,14 +54,14 @@ func (s *Store) migrate(ctx context.Context) error {
 
 func lockOptions() []lock.TableLockerOption {
 	return []lock.TableLockerOption{
-		lock.WithTableLockTimeout(250*time.Millisecond, 4*300), // 5 minutes: a migration may take long
+		lock.WithTableLockTimeout(250*time.Millisecond, 4*300), // 5 minutes: a migration may take that long
 		lock.WithTableRetryPolicy(func(err error) bool { return !isUnavailable(err) }),
 		lock.WithTableLogger(slog.New(slog.DiscardHandler)),
 	}
 }
 
-// migrateSQLite also switches the file to a write-ahead log, once and for all, under the same lock: SQLite does not
-// wait for others there.
+// migrateSQLite also switches the file permanently to a write-ahead log, under the same lock:
+// SQLite does not wait for other processes there.
 func (s *Store) migrateSQLite(ctx context.Context) (err error) {
 	unlock, err := lockFile(ctx, s.path+".lock")
 	if err != nil {
@@ -101,14 +102,15 @@ func (s *Store) up(ctx context.Context, dialect goose.Dialect, options ...goose.
 	}
 }
 
-// A migration that changes a table waits for its lock only shortly (lock_timeout in its SQL), lets the inserts behind it
-// pass, and is tried again: for 5 minutes, which an export may take.
+// A migration that changes a table waits only briefly for the table's lock (lock_timeout in its
+// SQL), lets the inserts behind it pass, and is tried again: for 5 minutes, as an export may take
+// that long.
 const (
 	maxLockAttempts = 100
 	lockPause       = time.Second
 )
 
-// pause waits for a time, or until the context ends, which is the error.
+// pause waits for d, or until the context ends, and then returns the context's error.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -120,7 +122,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// version returns the number of the newest migration that the database has, 0 for none.
+// version returns the number of the newest migration in the database, 0 if there is none.
 func (s *Store) version(ctx context.Context, db *sqlx.DB) (version int64, err error) {
 	tables, err := s.tables(ctx, db, versionTable)
 	if err != nil || len(tables) == 0 {
@@ -130,7 +132,7 @@ func (s *Store) version(ctx context.Context, db *sqlx.DB) (version int64, err er
 	return version, err
 }
 
-// wantedVersion is the number of this binary's newest migration.
+// wantedVersion returns the number of this binary's newest migration.
 func wantedVersion(driver string) (int64, error) {
 	files, err := fs.Glob(migrations, "migrations/"+driver+"/*.sql")
 	if err != nil {
@@ -141,11 +143,11 @@ func wantedVersion(driver string) (int64, error) {
 	return strconv.ParseInt(number, 10, 64)
 }
 
-// lockRetry is how often a lock file is tried again.
+// lockRetry is the interval between attempts to lock a file.
 const lockRetry = 20 * time.Millisecond
 
-// lockFile takes the lock of a file, which it makes and leaves, as soon as no other process or call has it. The lock
-// ends with the process at the latest.
+// lockFile locks a file as soon as no other process or call has it locked. It creates the file and
+// leaves it in place. The lock ends with the process at the latest.
 func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {

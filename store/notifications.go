@@ -9,43 +9,44 @@ import (
 	"ackbox/ledger"
 )
 
-// Notification is one that was stored.
+// Notification is a stored entry of a batch.
 type Notification struct {
-	// ID rises in the order in which notifications are stored, has gaps, and is never used again. With several at work
-	// a lower one may appear a little later than a higher one.
+	// ID increases in the order in which notifications are stored, has gaps, and is never reused.
+	// With concurrent transactions, a lower one may become visible shortly after a higher one.
 	ID int64
 	// Source is the source's name.
 	Source string
-	// OrganizationID, ActionID and NotificationID are as they were sent.
+	// OrganizationID, ActionID and NotificationID are as sent.
 	OrganizationID, ActionID, NotificationID string
-	// Revision counts the contents that came under the same identity, from 1.
+	// Revision numbers the contents that came under the same identity, from 1.
 	Revision int
-	// ObjectType and RecordID are nil as they are in [ledger.Entry].
+	// ObjectType and RecordID are nil in the same cases as in [ledger.Entry].
 	ObjectType, RecordID *string
-	// Fields is a JSON object with digits and order as they were sent; nil without a record.
+	// Fields is a JSON object with digits and order as sent, or nil without a record.
 	Fields     json.RawMessage
 	ReceivedAt time.Time
-	// Intake is the way in which it came.
+	// Intake is the way in which the entry came in.
 	Intake ledger.Intake
-	// Operation is what happened to the record, nil when it is not known.
+	// Operation is what happened to the record, nil if that is not known.
 	Operation *ledger.Operation
-	// ChangedAt is when the record changed by Salesforce's clock, nil when it is not known.
+	// ChangedAt is when the record changed, by Salesforce's clock, nil if that is not known.
 	ChangedAt *time.Time
 }
 
 // NotificationFilter selects notifications; its zero value selects all.
 type NotificationFilter struct {
-	// Source is a source's name, Object an object type, Record a record's id as it was sent.
+	// Source is a source's name, Object an object type, Record a record's id as sent.
 	Source, Object, Record string
-	// After is the id that all are greater than.
+	// After is an id: only greater ones are selected.
 	After int64
 	// Since and Until bound the time of receipt; Since is inclusive, Until is not.
 	Since, Until time.Time
 }
 
-// Notifications gives the notifications to yield, in order of their ids, until it fails. It holds about a megabyte of
-// them at a time, and no query is open while yield runs, so one that is added meanwhile may be among them or not.
-// [ErrNotFound] is for the filter's source.
+// Notifications calls yield for each notification that the filter selects, in the order of their
+// ids, until yield fails, and returns its error. It holds about a megabyte of them at a time, and
+// no query is open while yield runs, so a notification that is added meanwhile may or may not be
+// among them. It returns [ErrNotFound] if the filter's source does not exist.
 func (s *Store) Notifications(
 	ctx context.Context, filter NotificationFilter, yield func(Notification) error,
 ) error {
@@ -82,7 +83,8 @@ func (s *Store) notificationConditions(ctx context.Context, filter NotificationF
 	return where, nil
 }
 
-// notificationPage ranks each row among those of its identity. The unique index finds them; they are mostly one.
+// notificationPage reads a page. It ranks each row among those of its identity: the unique index
+// finds them, and mostly there is only one.
 func (s *Store) notificationPage(ctx context.Context, where conditions, limit int) (page[Notification], error) {
 	rows, err := s.read.QueryContext(ctx, s.read.Rebind(`
 		select n.id, s.name, n.organization || n.organization_suffix, n.action_id, n.notification_id,
@@ -93,7 +95,7 @@ func (s *Store) notificationPage(ctx context.Context, where conditions, limit in
 		from notifications n join sources s on s.id = n.source_id
 		where `+where.sql()+` order by n.id limit ?`), append(where.args, limit)...)
 	return collect(s, rows, err, limit, func(n *Notification) (id int64, size int, err error) {
-		var fields []byte // a json.RawMessage is not scanned from text, nor from null
+		var fields []byte // a json.RawMessage cannot be scanned from text or null
 		var receivedAt timestamp
 		var changedAt *timestamp
 		err = rows.Scan(&n.ID, &n.Source, &n.OrganizationID, &n.ActionID, &n.NotificationID, &n.Revision,

@@ -1,15 +1,16 @@
 package store
 
-// sameOrganization tells whether two ids name one organization. Salesforce writes an id with 15 characters, or with 18,
-// where the last three are a checksum; such ids are compared by their first 15. Any other id is compared byte for byte.
+// sameOrganization reports whether two ids identify one organization. Salesforce writes an id with
+// 15 characters, or with 18, of which the last three are a checksum; such ids are compared by their
+// first 15. Any other id is compared byte by byte.
 func sameOrganization(a, b string) bool {
 	keyA, _ := organizationKey(a)
 	keyB, _ := organizationKey(b)
 	return keyA == keyB
 }
 
-// organizationKey splits an organization's id into what tells it apart and the rest of it: both together are the id as
-// it was given.
+// organizationKey splits an organization id into the part that identifies the organization and the
+// rest. Both together are the id as given.
 func organizationKey(id string) (key, suffix string) {
 	if len(id) == 18 && isAlphanumeric(id) {
 		return id[:15], id[15:]
@@ -17,7 +18,7 @@ func organizationKey(id string) (key, suffix string) {
 	return id, ""
 }
 
-// isAlphanumeric tells whether a text is of ASCII letters and digits only.
+// isAlphanumeric reports whether text consists of ASCII letters and digits only.
 func isAlphanumeric(text string) bool {
 	for i := range len(text) {
 		switch c := text[i]; {

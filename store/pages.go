@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// A long list is read by pages, in order of id: while one is given away no query is open. A reader that is slow, as a
-// terminal is, then keeps neither PostgreSQL from vacuuming nor SQLite from bringing its write-ahead log home.
+// Long lists are read in pages, in the order of id, and no query is open while a page is passed on.
+// A slow reader, such as a terminal, then neither keeps PostgreSQL from vacuuming nor SQLite from
+// checkpointing its write-ahead log.
 const (
 	maxPageRows  = 1000
 	maxPageBytes = 1 << 20
@@ -20,10 +21,10 @@ const (
 type page[T any] struct {
 	items []T
 	last  int64 // the id of the last item
-	more  bool  // whether there may be others
+	more  bool  // whether there may be more
 }
 
-// pages reads a list from after on, page by page, and gives every item to yield.
+// pages reads a list page by page, from after on, and calls yield for each item.
 func pages[T any](after int64, yield func(T) error, read func(after int64, limit int) (page[T], error)) error {
 	for limit := maxPageRows; ; {
 		p, err := read(after, limit)
@@ -39,12 +40,12 @@ func pages[T any](after int64, yield func(T) error, read func(after int64, limit
 			return nil
 		}
 		after = p.last
-		limit = min(maxPageRows, 2*len(p.items)) // of large items, not many more than fit are asked for
+		limit = min(maxPageRows, 2*len(p.items)) // for large items, ask for few more than fit
 	}
 }
 
-// collect reads a page off the rows of a query, or passes on its error. Scan reads one and tells its id and about how
-// many bytes it has. A page ends early when it is large enough.
+// collect reads a page from the rows of a query, or returns the query's error. Scan reads one row
+// and returns its id and about how many bytes it has. A page ends early once it is large enough.
 func collect[T any](
 	s *Store, rows *sql.Rows, err error, limit int, scan func(*T) (id int64, size int, err error),
 ) (p page[T], _ error) {
@@ -64,20 +65,20 @@ func collect[T any](
 	return p, s.failure(rows.Err())
 }
 
-// conditions are the parts of a where clause with their arguments.
+// conditions holds the parts of a where clause and their arguments.
 type conditions struct {
 	parts []string
 	args  []any
 }
 
-// with adds a condition, which has one argument, to a copy.
+// with returns a copy with a further condition, which has one argument.
 func (c conditions) with(part string, arg any) conditions {
 	return conditions{append(slices.Clip(c.parts), part), append(slices.Clip(c.args), arg)}
 }
 
 func (c conditions) sql() string { return strings.Join(c.parts, " and ") }
 
-// sourceID finds a source by its name, or [ErrNotFound].
+// sourceID returns the id of the source with that name, or [ErrNotFound].
 func (s *Store) sourceID(ctx context.Context, name string) (id int64, err error) {
 	err = s.read.GetContext(ctx, &id, s.read.Rebind(`select id from sources where name = ?`), name)
 	if errors.Is(err, sql.ErrNoRows) {

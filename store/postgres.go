@@ -19,7 +19,8 @@ import (
 	"github.com/lib/pq"
 )
 
-// maxPostgresConnections leaves most of the 20 of Heroku's smallest plan to others, such as a second process.
+// maxPostgresConnections leaves most of the 20 connections of Heroku's smallest plan to others,
+// such as a second process.
 const maxPostgresConnections = 8
 
 func openPostgres(databaseURL string, o options) (*Store, error) {
@@ -36,20 +37,21 @@ func openPostgres(databaseURL string, o options) (*Store, error) {
 	db.SetMaxOpenConns(maxPostgresConnections)
 	db.SetMaxIdleConns(maxPostgresConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	db.SetConnMaxLifetime(time.Hour) // so that connections move to where the name of the server points by now
+	db.SetConnMaxLifetime(time.Hour) // so that connections follow the server's name to a new address
 	s := &Store{driver: driverPostgres, write: db, read: db}
 	s.queue = newQueue(o.committers, o, s.commit)
 	return s, nil
 }
 
-// postgresConfig reads a DATABASE_URL. BinaryParameters sends a query and its arguments at once, without a statement
-// that is prepared and would outlive the transaction: PgBouncer's transaction mode breaks such. It stays in the client.
+// postgresConfig parses a DATABASE_URL. BinaryParameters sends a query and its arguments at once,
+// without a prepared statement that outlives the transaction, which PgBouncer's transaction mode
+// would break. The parameter is not sent to the server.
 func postgresConfig(databaseURL string) (pq.Config, error) {
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
-		// The reason that net/url gives may quote the password.
-		return pq.Config{}, errors.New("DATABASE_URL cannot be read as a URL; " +
-			"characters such as @ : / ? # % in its password must be escaped, as in %40 for @")
+		// The error of net/url may quote the password.
+		return pq.Config{}, errors.New("DATABASE_URL is not a valid URL; " +
+			"characters such as @ : / ? # % in the password must be escaped, as in %40 for @")
 	}
 	if parsed.Scheme != "postgres" && parsed.Scheme != "postgresql" {
 		return pq.Config{}, errors.New("DATABASE_URL must begin with sqlite:, postgres:// or postgresql://")
@@ -58,7 +60,7 @@ func postgresConfig(databaseURL string) (pq.Config, error) {
 	if err != nil {
 		return pq.Config{}, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	config.Host = strings.Trim(config.Host, "[]") // lib/pq leaves those of an IPv6 address without a port
+	config.Host = strings.Trim(config.Host, "[]") // lib/pq keeps those of an IPv6 address without a port
 	config.BinaryParameters = true
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, 10*time.Second)
 	if given := parsed.Query(); given.Has("sslmode") || given.Has("sslrootcert") || os.Getenv("PGSSLMODE") != "" {
@@ -71,7 +73,7 @@ func postgresConfig(databaseURL string) (pq.Config, error) {
 	return config, nil
 }
 
-// isLocal tells whether every host of the configuration is on this machine.
+// isLocal reports whether every host of the configuration is on this machine.
 func isLocal(config pq.Config) bool {
 	first := pq.ConfigMultihost{Host: config.Host, Hostaddr: config.Hostaddr}
 	for _, host := range append(slices.Clip(config.Multi), first) {
@@ -88,11 +90,11 @@ func isLocal(config pq.Config) bool {
 	return true
 }
 
-// deadPeer is how long a server may leave a packet without an answer, of its kernel at least, to count as gone. The
-// kernel's own limit is some 15 minutes.
+// deadPeer is how long a packet may stay unacknowledged, by the server's kernel at least, before
+// the server counts as gone. The limit of the kernel here is about 15 minutes.
 const deadPeer = 30 * time.Second
 
-// dialer is pq.Dialer and pq.DialerContext.
+// dialer implements pq.Dialer and pq.DialerContext.
 type dialer struct{}
 
 func (d dialer) Dial(network, address string) (net.Conn, error) {

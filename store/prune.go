@@ -8,17 +8,19 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// MinRetention is how long a notification must be kept: Salesforce sends one that was not acknowledged for 24 hours,
-// and a duplicate is only known by what is stored.
+// MinRetention is the shortest time for which notifications are kept: Salesforce retries an
+// unacknowledged message for 24 hours, and a duplicate is recognized only by what is stored.
 const MinRetention = 72 * time.Hour
 
-// pruneBatch is how many ids one transaction of a prune looks at, so that none holds up what comes in.
-const pruneBatch = 2000
+// pruneRows is how many rows one transaction of a prune examines, so that pruning does not delay
+// what comes in.
+const pruneRows = 2000
 
-// Prune drops the notifications that were received before now-olderThan, with the refusals and the counts of them of
-// that time, and returns the number of notifications. Revisions of one notification go together, once the newest is as
-// old. It works in batches: one that fails leaves what was dropped before. Under [MinRetention] it drops nothing and
-// fails with [ErrRetention].
+// Prune deletes the notifications that were received before now-olderThan, together with the
+// refusals and refusal counts of that time, and returns the number of deleted notifications.
+// Revisions of one notification are deleted together, once the newest is that old. It works in
+// several transactions: if one fails, what the earlier ones deleted stays deleted. If olderThan is
+// below [MinRetention], it deletes nothing and returns [ErrRetention].
 func (s *Store) Prune(ctx context.Context, now time.Time, olderThan time.Duration) (int64, error) {
 	if olderThan < MinRetention {
 		return 0, fmt.Errorf("prune notifications older than %s: %w", olderThan, ErrRetention)
@@ -45,40 +47,41 @@ func (s *Store) pruneRefusals(ctx context.Context, before timestamp) error {
 	})
 }
 
-// pruneNotifications goes through the table by id, up to the first batch without an old notification: those after it
-// are newer still, but for a clock that was wrong, and their turn comes later.
+// pruneNotifications goes through the table by id, up to the first range without an old
+// notification: those after it are newer, unless a clock was wrong, and then they are deleted
+// later.
 func (s *Store) pruneNotifications(ctx context.Context, before timestamp) (pruned int64, err error) {
 	for after := int64(0); ; {
-		var batch pruning
+		var part prunedRange
 		err := s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
-			batch, err = prune(ctx, tx, after, before)
+			part, err = prune(ctx, tx, after, before)
 			return err
 		})
 		if err != nil {
 			return pruned, err
 		}
-		pruned += batch.pruned
-		if batch.old == 0 {
+		pruned += part.pruned
+		if part.old == 0 {
 			return pruned, nil
 		}
-		after = batch.last
+		after = part.last
 	}
 }
 
-// pruning is what became of the ids of a batch.
-type pruning struct {
-	last   int64 // the highest
-	old    int   // how many are old
-	pruned int64 // how many were dropped, and revisions of them beyond the batch
+// prunedRange is the result for one range of ids.
+type prunedRange struct {
+	last   int64 // the highest id
+	old    int   // how many were received before the limit
+	pruned int64 // how many were deleted, their revisions beyond the range included
 }
 
-func prune(ctx context.Context, tx *sqlx.Tx, after int64, before timestamp) (batch pruning, err error) {
+func prune(ctx context.Context, tx *sqlx.Tx, after int64, before timestamp) (part prunedRange, err error) {
 	err = tx.QueryRowContext(ctx, tx.Rebind(`
 		select coalesce(max(id), 0), coalesce(sum(case when received_at < ? then 1 else 0 end), 0)
-		from (select id, received_at from notifications where id > ? order by id limit ?) batch`),
-		before, after, pruneBatch).Scan(&batch.last, &batch.old)
-	if err != nil || batch.old == 0 {
-		return batch, err
+		from (select id, received_at from notifications where id > ? order by id limit ?) part`),
+		before, after, pruneRows).Scan(&part.last, &part.old)
+	if err != nil || part.old == 0 {
+		return part, err
 	}
 	result, err := tx.ExecContext(ctx, tx.Rebind(`
 		delete from notifications where id in (
@@ -90,10 +93,10 @@ func prune(ctx context.Context, tx *sqlx.Tx, after int64, before timestamp) (bat
 				select 1 from notifications k
 				where k.source_id = n.source_id and k.organization = n.organization
 					and k.notification_id = n.notification_id and k.received_at >= ?))`),
-		after, batch.last, before, before)
+		after, part.last, before, before)
 	if err != nil {
-		return batch, err
+		return part, err
 	}
-	batch.pruned, err = result.RowsAffected()
-	return batch, err
+	part.pruned, err = result.RowsAffected()
+	return part, err
 }

@@ -8,20 +8,22 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// RefusalCount is how often something was refused, or with the status 200 reported, on one day.
+// RefusalCount is how often requests were refused for a cause on one day or, with the status 200,
+// accepted and reported.
 type RefusalCount struct {
-	// Day is its first moment, in UTC.
+	// Day is the start of the day in UTC.
 	Day time.Time
-	// Source is the source's name at that time; "" for requests that reached none.
+	// Source is the source's name at that time; it is "" for requests without a known source.
 	Source string
 	Cause  string
 	Status int
-	// Refusals is exact, but for what a process that was killed had not written yet.
+	// Refusals is exact, except for what a process that was killed had not written yet.
 	Refusals int64
 }
 
-// CountRefusals writes the totals of one process, which is named so that no other has its name, in place of those that
-// it wrote before. So it may be called again when it fails, whatever became of the first call.
+// CountRefusals stores the totals of one process in place of those that it stored before. No other
+// process may have the same name. After an error it may be called again, whatever became of the
+// first call.
 func (s *Store) CountRefusals(ctx context.Context, process string, totals []RefusalCount) error {
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		for _, c := range totals {
@@ -41,8 +43,8 @@ func (s *Store) CountRefusals(ctx context.Context, process string, totals []Refu
 	return nil
 }
 
-// RefusalCounts are the counts that a filter selects, by day, source, cause and status. Of the day that Since is in,
-// all is counted. A source of the filter need not exist any more.
+// RefusalCounts returns the counts that a filter selects, by day, source, cause and status. The day
+// of Since is included as a whole. The filter's source need not exist any more.
 func (s *Store) RefusalCounts(ctx context.Context, filter RefusalFilter) ([]RefusalCount, error) {
 	var where conditions
 	where = where.with("day >= ?", dayOf(filter.Since))
@@ -61,18 +63,18 @@ func (s *Store) RefusalCounts(ctx context.Context, filter RefusalFilter) ([]Refu
 			group by day, source, cause, status order by day, source, cause, status`), where.args...)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read counts of refusals: %w", err)
+		return nil, fmt.Errorf("read refusal counts: %w", err)
 	}
 	counts := make([]RefusalCount, len(rows))
 	for i, r := range rows {
 		day, err := time.Parse(time.DateOnly, r.Day)
 		if err != nil {
-			return nil, fmt.Errorf("read counts of refusals: %w", err)
+			return nil, fmt.Errorf("read refusal counts: %w", err)
 		}
 		counts[i] = RefusalCount{day, r.Source, r.Cause, r.Status, r.Refusals}
 	}
 	return counts, nil
 }
 
-// dayOf is how a day is stored: text that sorts as the days do.
+// dayOf returns the day as it is stored: as text that sorts as the days do.
 func dayOf(t time.Time) string { return t.UTC().Format(time.DateOnly) }

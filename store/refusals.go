@@ -9,20 +9,22 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Refusal is a message that was not taken, and why; or, with the status 200, one that was taken although a door in
-// report mode found it wrong. It holds nothing of the message's body.
+// Refusal records a request that was refused, and why; or, with the status 200, one that was
+// accepted although an access check in report mode failed. It contains nothing of the request's
+// body.
 type Refusal struct {
-	// ID is given by the store and rises.
+	// ID is set by the store and increases.
 	ID int64
-	// Source is the source's name; "" when it is not known or was removed since.
+	// Source is the source's name; it is "" if the source is not known or was removed since.
 	Source string
-	// SourceID is the source's id, or 0. To record a refusal, either will do.
+	// SourceID is the source's id, or 0. [Store.Refuse] needs only Source or SourceID.
 	SourceID int64
-	// Cause is one of a few short words, fit for a metric's label.
+	// Cause is one of a few short words, suitable as a metric label.
 	Cause string
 	// Status is that of the HTTP answer.
 	Status int
-	// Detail says what was wrong, at Line and Column of the body, from 1; 0 when it is not about a place.
+	// Detail says what was wrong, at Line and Column of the body, counted from 1; both are 0 if it
+	// is about no position.
 	Detail       string
 	Line, Column int
 	// Size is the length of the body in bytes, as far as it was read.
@@ -35,7 +37,7 @@ type Refusal struct {
 const (
 	// maxRefusals is how many refusals are kept per source and cause, the newest.
 	maxRefusals = 1000
-	// maxRefusalText is how much of a text of a refusal is kept, in bytes.
+	// maxRefusalText is how many bytes of a text are kept.
 	maxRefusalText = 1000
 )
 
@@ -43,7 +45,7 @@ const (
 // 1000 bytes, and what is not UTF-8 in them is replaced.
 func (s *Store) Refuse(ctx context.Context, r Refusal) error {
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
-		var source *int64 // null for one that is not known
+		var source *int64 // null if it is not known
 		err := tx.GetContext(ctx, &source, tx.Rebind(`
 			insert into refusals (source_id, cause, status, detail, line, col, size, request_id, remote_addr,
 				refused_at)
@@ -62,7 +64,8 @@ func (s *Store) Refuse(ctx context.Context, r Refusal) error {
 	return nil
 }
 
-// dropOldRefusals leaves the newest of a cause. An index finds them, which "is not distinct from" would not use.
+// dropOldRefusals deletes all but the newest refusals of a cause. An index finds them, which "is
+// not distinct from" would not use.
 func dropOldRefusals(ctx context.Context, tx *sqlx.Tx, source *int64, cause string) error {
 	where, args := "source_id is null and cause = ?", []any{cause}
 	if source != nil {
@@ -75,7 +78,8 @@ func dropOldRefusals(ctx context.Context, tx *sqlx.Tx, source *int64, cause stri
 	return err
 }
 
-// plain makes a text, perhaps from a request's header, one that both databases take.
+// plain returns text, perhaps from a request's header, cut and in a form that both databases
+// accept.
 func plain(text string) string {
 	text = text[:min(len(text), maxRefusalText)]
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
@@ -87,8 +91,9 @@ type RefusalFilter struct {
 	Since  time.Time // inclusive
 }
 
-// Refusals gives the refusals to yield, in order of their ids, until it fails. No query is open while yield runs.
-// [ErrNotFound] is for the filter's source.
+// Refusals calls yield for each refusal that the filter selects, in the order of their ids, until
+// yield fails, and returns its error. No query is open while yield runs. It returns [ErrNotFound]
+// if the filter's source does not exist.
 func (s *Store) Refusals(ctx context.Context, filter RefusalFilter, yield func(Refusal) error) error {
 	where, err := s.refusalConditions(ctx, filter)
 	if err != nil {

@@ -12,21 +12,23 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Source is one endpoint that an outbound message is posted to, with its own URLs and its own notifications.
+// Source is an endpoint for outbound messages, with its own URLs and its own notifications.
 type Source struct {
 	ID        int64
 	Name      string
 	CreatedAt time.Time
-	// DisabledAt is nil for a source that receives.
+	// DisabledAt is nil if the source is enabled.
 	DisabledAt *time.Time
-	// Organizations are the ids, as given, that may post here, sorted; none means any organization.
+	// Organizations are the ids, as given, of the organizations that may post to the source,
+	// sorted. If there are none, any organization may.
 	Organizations []string
-	// Tokens are the secrets of its URLs, the oldest first. Those whose time is over may be among them: see
-	// [Token.Valid].
+	// Tokens are the secrets of the source's URLs, the oldest first. Expired ones may be among
+	// them: see [Token.Valid].
 	Tokens []Token
 }
 
-// Allows tells whether an organization may post to the source.
+// Allows reports whether an organization may post to the source. The forms of an id with 15 and
+// with 18 characters are the same id.
 func (s Source) Allows(organizationID string) bool {
 	for _, allowed := range s.Organizations {
 		if sameOrganization(allowed, organizationID) {
@@ -48,8 +50,8 @@ type sourceRow struct {
 	ExpiresAt      *timestamp `db:"expires_at"`
 }
 
-// Sources are all sources with their organizations and tokens, by name. It is one query: organizations and tokens are
-// those of one moment.
+// Sources returns all sources with their organizations and tokens, by name. It is one query, so
+// organizations and tokens are those of one moment.
 func (s *Store) Sources(ctx context.Context) ([]Source, error) {
 	var found []Source
 	err := s.await(ctx, func() (err error) {
@@ -74,7 +76,7 @@ func readSources(ctx context.Context, db sqlx.QueryerContext) ([]Source, error) 
 	return joinSources(rows), err
 }
 
-// joinSources makes the sources of rows that hold each organization with each token.
+// joinSources returns the sources of rows that combine each organization with each token.
 func joinSources(rows []sourceRow) []Source {
 	sources := []Source{}
 	for i, r := range rows {
@@ -98,11 +100,13 @@ func joinSources(rows []sourceRow) []Source {
 	return sources
 }
 
-// sourceName is also safe as an argument of a command, in a path and as a label of a metric.
+// sourceName matches the valid names. They are also safe as a command's argument, in a path and as
+// a metric label.
 var sourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// AddSource makes a source with its first token, which it returns: it is not stored and cannot be shown again. Only the
-// organizations may post to it, or any when there are none. It fails with [ErrName] or [ErrExists].
+// AddSource creates a source with its first token, and returns both. The token is not stored and
+// cannot be shown again. Only the organizations may post to the source, or any if there are none.
+// It returns [ErrName] if the name is not valid, and [ErrExists] if it is taken.
 func (s *Store) AddSource(
 	ctx context.Context, name string, organizations []string, now time.Time,
 ) (Source, string, error) {
@@ -146,7 +150,8 @@ func insertSource(ctx context.Context, tx *sqlx.Tx, name string, now time.Time) 
 	return id, err
 }
 
-// DisableSource makes a source receive nothing until it is enabled. It may be disabled already. [ErrNotFound].
+// DisableSource makes a source receive nothing until it is enabled. A source that is disabled
+// already stays as it is. It returns [ErrNotFound] if there is no such source.
 func (s *Store) DisableSource(ctx context.Context, name string, now time.Time) error {
 	return s.changeSource(ctx, "disable", name, func(tx *sqlx.Tx, id int64) error {
 		_, err := tx.ExecContext(ctx, tx.Rebind(`
@@ -155,7 +160,8 @@ func (s *Store) DisableSource(ctx context.Context, name string, now time.Time) e
 	})
 }
 
-// EnableSource makes a source receive again. It may be enabled already. [ErrNotFound].
+// EnableSource makes a source receive again. A source that is enabled already stays as it is. It
+// returns [ErrNotFound] if there is no such source.
 func (s *Store) EnableSource(ctx context.Context, name string) error {
 	return s.changeSource(ctx, "enable", name, func(tx *sqlx.Tx, id int64) error {
 		_, err := tx.ExecContext(ctx, tx.Rebind(`update sources set disabled_at = null where id = ?`), id)
@@ -163,8 +169,9 @@ func (s *Store) EnableSource(ctx context.Context, name string) error {
 	})
 }
 
-// AllowOrganization lets an organization post to a source, which until the first one accepts any. It may be allowed
-// already. [ErrNotFound].
+// AllowOrganization allows an organization to post to a source. A source accepts any organization
+// until the first is allowed. An organization may be allowed already. It returns [ErrNotFound] if
+// there is no such source.
 func (s *Store) AllowOrganization(ctx context.Context, name, organizationID string) error {
 	return s.changeSource(ctx, "change", name, func(tx *sqlx.Tx, id int64) error {
 		return allow(ctx, tx, id, organizationID)
@@ -179,8 +186,9 @@ func allow(ctx context.Context, tx *sqlx.Tx, sourceID int64, organizationID stri
 	return err
 }
 
-// DenyOrganization takes back what [Store.AllowOrganization] did. A source that is left without any organization
-// accepts any again. [ErrNotFound] is for the source, and for an organization that it does not list.
+// DenyOrganization reverses [Store.AllowOrganization]. A source without any organization left
+// accepts any again. It returns [ErrNotFound] if there is no such source, or if it does not list
+// the organization.
 func (s *Store) DenyOrganization(ctx context.Context, name, organizationID string) error {
 	organization, _ := organizationKey(organizationID)
 	return s.changeSource(ctx, "change", name, func(tx *sqlx.Tx, id int64) error {
@@ -196,30 +204,32 @@ func (s *Store) DenyOrganization(ctx context.Context, name, organizationID strin
 	})
 }
 
-// RemoveSource removes a source with its tokens and organizations; its refusals stay, without it. It fails with
-// [ErrNotEmpty] when it has notifications, and with [ErrNotFound].
+// RemoveSource removes a source with its tokens, organizations and client certificates. Its
+// refusals stay, without a source. It returns [ErrNotEmpty] if the source has notifications, and
+// [ErrNotFound] if there is no such source.
 func (s *Store) RemoveSource(ctx context.Context, name string) error {
 	return s.changeSource(ctx, "remove", name, func(tx *sqlx.Tx, id int64) error {
-		var full bool
-		err := tx.GetContext(ctx, &full, tx.Rebind(`
+		var hasNotifications bool
+		err := tx.GetContext(ctx, &hasNotifications, tx.Rebind(`
 			select exists (select 1 from notifications where source_id = ?)`), id)
 		if err != nil {
 			return err
 		}
-		if full {
+		if hasNotifications {
 			return ErrNotEmpty
 		}
-		// A notification that comes in at this moment is held off by the lock of changeSource and by the foreign key.
+		// The lock of changeSource and the foreign key keep out a notification that comes in now.
 		_, err = tx.ExecContext(ctx, tx.Rebind(`delete from sources where id = ?`), id)
 		return err
 	})
 }
 
-// changeSource runs change in a transaction, with the source of that name locked. Verb is for the error.
+// changeSource runs change in a transaction, with the source of that name locked. Verb is for the
+// error.
 func (s *Store) changeSource(ctx context.Context, verb, name string, change func(tx *sqlx.Tx, id int64) error) error {
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		query := `select id from sources where name = ?`
-		if s.driver == driverPostgres { // SQLite's writer is alone, and does not know the words
+		if s.driver == driverPostgres { // SQLite has one writer and lacks the clause
 			query += ` for update`
 		}
 		var id int64

@@ -12,27 +12,30 @@ import (
 	"modernc.org/sqlite"
 )
 
-// maxSQLiteReaders is how many queries may read at once; they do not wait for the writer, nor it for them.
+// maxSQLiteReaders is how many queries may read at once. They do not wait for the writer, nor does
+// it wait for them.
 const maxSQLiteReaders = 4
 
-// sqlitePath gives the file of a DATABASE_URL that begins with sqlite:.
+// sqlitePath returns the absolute path of the file in a DATABASE_URL that begins with sqlite:. Ok
+// is false if it begins otherwise.
 func sqlitePath(databaseURL string) (path string, ok bool, err error) {
 	path, ok = strings.CutPrefix(databaseURL, "sqlite:")
 	switch {
 	case !ok:
 		return "", false, nil
 	case path == "", strings.HasPrefix(path, ":memory:"), strings.HasPrefix(path, "file:"):
-		return "", true, errors.New("DATABASE_URL needs the path of a file, as in sqlite:ackbox.db")
+		return "", true, errors.New("DATABASE_URL must contain the path of a file, as in sqlite:ackbox.db")
 	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
-		return "", true, errors.New("DATABASE_URL is sqlite:ackbox.db for a file in the working folder, " +
-			"sqlite:/var/lib/ackbox.db for another, without //")
+		return "", true, errors.New("DATABASE_URL must not have // after sqlite: write " +
+			"sqlite:ackbox.db for a file in the working folder, or sqlite:/var/lib/ackbox.db for another")
 	}
 	path, err = filepath.Abs(path)
 	return path, true, err
 }
 
-// openSQLite makes two pools over one file. SQLite has one writer at a time anyway; when it is one connection, writers
-// queue in Go, where a context ends the wait, and only other processes are waited for by busy_timeout.
+// openSQLite returns a store with two pools for one file. SQLite has one writer at a time anyway.
+// With a single connection for it, writers queue in Go, where a context ends the wait, and only
+// other processes are waited for by busy_timeout.
 func openSQLite(path string, o options) (*Store, error) {
 	write, err := sqlitePool(path, url.Values{
 		"mode":    {"rwc"},
@@ -43,7 +46,7 @@ func openSQLite(path string, o options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Not mode=ro: the last one to leave must be able to bring the write-ahead log home.
+	// Not mode=ro: the last connection to close must be able to checkpoint the write-ahead log.
 	read, err := sqlitePool(path, url.Values{
 		"mode":    {"rw"},
 		"_pragma": {"busy_timeout(5000)", "query_only(1)"},
@@ -59,16 +62,17 @@ func openSQLite(path string, o options) (*Store, error) {
 	return s, nil
 }
 
-// sqlitePool opens no connection yet. The path is escaped: in the URI that SQLite reads, ?, # and % have a meaning.
+// sqlitePool returns a pool that has opened no connection yet. It escapes the path: in the URI that
+// SQLite reads, ?, # and % have a meaning.
 func sqlitePool(path string, parameters url.Values) (*sqlx.DB, error) {
 	uri := url.URL{Path: filepath.ToSlash(path)}
 	if !strings.HasPrefix(uri.Path, "/") {
-		uri.Path = "/" + uri.Path // as C:/ackbox.db
+		uri.Path = "/" + uri.Path // such as C:/ackbox.db
 	}
 	connector, err := sqlite.NewConnector("file://" + uri.EscapedPath() + "?" + parameters.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	// sqlx knows the bind type of question marks by this name.
+	// sqlx knows by this name that placeholders are question marks.
 	return sqlx.NewDb(sql.OpenDB(connector), "sqlite3"), nil
 }

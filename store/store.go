@@ -1,8 +1,9 @@
-// Package store knows the domain (Source, Notification, Refusal) and every SQL statement, for PostgreSQL and SQLite
-// alike: what is stored, under which identity, and for how long. It does not know HTTP, nor who may post what: it gives
-// the sources with their tokens and organizations to those who decide.
+// Package store contains the domain (Source, Notification, Refusal) and every SQL statement, for
+// PostgreSQL and SQLite alike: what is stored, under which identity, and for how long. It knows
+// neither HTTP nor who may post what: it returns the sources with their tokens and organizations to
+// the callers that decide.
 //
-// Times are UTC, cut to microseconds, and come from the caller. Errors of the drivers leave the package as the
+// Times are UTC, cut to microseconds, and come from the caller. Errors of the drivers become the
 // sentinels in errors.go wherever a caller would branch on them.
 package store
 
@@ -16,7 +17,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// The databases, as [Store.Driver] names them.
+// The kinds of database, as [Store.Driver] returns them.
 const (
 	driverSQLite   = "sqlite"
 	driverPostgres = "postgres"
@@ -25,7 +26,7 @@ const (
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	driver string
-	path   string   // of SQLite's file, absolute; "" on PostgreSQL
+	path   string   // of the SQLite file, absolute; "" on PostgreSQL
 	write  *sqlx.DB // one connection on SQLite
 	read   *sqlx.DB // read-only on SQLite, the same as write on PostgreSQL
 	queue  *queue
@@ -33,11 +34,12 @@ type Store struct {
 	wakes  wakes
 }
 
-// Open opens the database at url, a DATABASE_URL: sqlite:FILE, postgres:// or postgresql://. It only checks the url:
-// the database may be down, a SQLite file is made by [Store.Migrate]. Its errors never hold the url.
+// Open opens the database at url, a DATABASE_URL: sqlite:FILE, postgres:// or postgresql://. It
+// checks only the url: the database may be down, and [Store.Migrate] creates a SQLite file. Its
+// errors never contain the url.
 //
-// FILE is a path as it is, without escapes. A PostgreSQL url without sslmode means disable for a loopback address or a
-// socket, else require; connect_timeout is 10 s if not given.
+// FILE is a path without escapes. If a PostgreSQL url has no sslmode, it is disable for a loopback
+// address or a socket, otherwise require. The default of connect_timeout is 10 s.
 func Open(url string, given ...Option) (*Store, error) {
 	o := newOptions(given)
 	path, isSQLite, err := sqlitePath(url)
@@ -50,8 +52,9 @@ func Open(url string, given ...Option) (*Store, error) {
 	return openPostgres(url, o)
 }
 
-// Close closes all connections. Messages that are being committed are finished, for 3 seconds; whatever else runs is
-// ended, and what waits or is called later fails with [ErrUnavailable].
+// Close closes all connections. Batches that are being committed are finished, for up to 3 seconds;
+// anything else that is running is ended, and what is waiting or called later fails with
+// [ErrUnavailable].
 func (s *Store) Close() error {
 	s.closed.Store(true)
 	s.queue.close()
@@ -61,18 +64,20 @@ func (s *Store) Close() error {
 	return errors.Join(s.read.Close(), s.write.Close())
 }
 
-// Driver is the kind of the database, "sqlite" or "postgres".
+// Driver returns the kind of the database, "sqlite" or "postgres".
 func (s *Store) Driver() string { return s.driver }
 
-// errNotBegun says that the database gave no transaction, so there is none for others either.
+// errNotBegun means that the database did not begin a transaction, so it would not begin others
+// either.
 var errNotBegun = errors.New("begin transaction")
 
-// beginTimeout is how long a server may take to begin a transaction, connecting included. One that is down or stands
-// still is found out here, soon enough to refuse those who wait.
+// beginTimeout is how long a server may take to begin a transaction, connecting included. It
+// detects a server that is down or hangs soon enough to refuse those who wait.
 const beginTimeout = 2 * time.Second
 
-// inTx runs do in a transaction that may write, and commits it unless do fails. The outcome of a commit that fails is
-// unknown: it is [ErrUnavailable]. Nothing that do writes to may be read when inTx fails: do may still be running then.
+// inTx runs do in a transaction that may write, and commits it unless do fails. If the commit
+// fails, its outcome is unknown: the error is [ErrUnavailable]. If inTx fails, do may still be
+// running: the caller must not read what do writes to.
 func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -83,7 +88,7 @@ func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errNotBegun, err)
 		}
-		defer tx.Rollback() // after a commit there is nothing left of it
+		defer tx.Rollback() // has no effect after a commit
 		if err := do(tx); err != nil {
 			return err
 		}
@@ -94,8 +99,8 @@ func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	})
 }
 
-// onConnection runs do on a connection of its own, without a transaction. Nothing that do writes to may be read when it
-// fails: do may still be running then.
+// onConnection runs do on a connection of its own, without a transaction. If it fails, do may still
+// be running: the caller must not read what do writes to.
 func (s *Store) onConnection(ctx context.Context, do func(conn *sqlx.Conn) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -111,7 +116,8 @@ func (s *Store) onConnection(ctx context.Context, do func(conn *sqlx.Conn) error
 	})
 }
 
-// limitBegin cancels after beginTimeout, unless begun is called before. SQLite has a limit of its own, busy_timeout.
+// limitBegin calls cancel after [beginTimeout], unless begun is called before. SQLite has a limit
+// of its own, busy_timeout.
 func (s *Store) limitBegin(cancel context.CancelCauseFunc) (begun func()) {
 	if s.driver == driverSQLite {
 		return func() {}
@@ -122,12 +128,13 @@ func (s *Store) limitBegin(cancel context.CancelCauseFunc) (begun func()) {
 	return func() { timer.Stop() }
 }
 
-// grace is how long a call waits after the end of its context for the driver to give up by itself.
+// grace is how long await waits after the end of its context for the driver to give up by itself.
 const grace = 250 * time.Millisecond
 
-// await returns what do does, or [ErrUnavailable] when the context ends first. Neither driver can be relied on for
-// that: lib/pq waits for the answer of a server that does not speak any more. The connection that do holds stays taken,
-// so there are at most as many of those left running as there are connections.
+// await returns the result of do, or [ErrUnavailable] if the context ends first. Neither driver can
+// be relied on for that: lib/pq waits for the answer of a server that no longer responds. The
+// connection that do holds stays taken, so there are at most as many of those left running as there
+// are connections.
 func (s *Store) await(ctx context.Context, do func() error) error {
 	if err := ctx.Err(); err != nil {
 		return s.failure(err)

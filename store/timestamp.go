@@ -8,8 +8,8 @@ import (
 	"ackbox/ledger"
 )
 
-// timestamp is a time in either database: UTC, in microseconds. SQLite keeps it as text in [ledger.TimeLayout], which
-// PostgreSQL reads as well.
+// timestamp is a time as both databases take it: UTC, in microseconds. SQLite stores it as text in
+// [ledger.TimeLayout], which PostgreSQL reads as well.
 type timestamp struct{ time.Time }
 
 // Value implements driver.Valuer.
@@ -28,10 +28,10 @@ func (t *timestamp) Scan(value any) (err error) {
 	return err
 }
 
-// micros is the time as it is stored.
+// micros returns the time as it is stored.
 func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// timestampOrNull is the argument for a column that may be null.
+// timestampOrNull returns the argument for a column that may be null.
 func timestampOrNull(t *time.Time) any {
 	if t == nil {
 		return nil

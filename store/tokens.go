@@ -10,7 +10,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Token is the secret in a source's URL, of which only the SHA-256 is known, see [TokenSHA256].
+// Token is the secret in a source's URL. Only its SHA-256 is stored, see [TokenSHA256].
 type Token struct {
 	SHA256    [32]byte
 	CreatedAt time.Time
@@ -18,21 +18,22 @@ type Token struct {
 	ExpiresAt *time.Time
 }
 
-// Valid tells whether the token's time is not over yet.
+// Valid reports whether the token has not expired yet.
 func (t Token) Valid(now time.Time) bool { return t.ExpiresAt == nil || now.Before(*t.ExpiresAt) }
 
-// TokenSHA256 is what is stored of a token, as it stands in the URL.
+// TokenSHA256 returns what is stored of a token, given as it stands in the URL.
 func TokenSHA256(token string) [32]byte { return sha256.Sum256([]byte(token)) }
 
-// newToken is 256 random bits, in 43 characters that need no escape in a URL.
+// newToken returns 256 random bits as 43 characters that need no escape in a URL.
 func newToken() string {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails
 	return base64.RawURLEncoding.EncodeToString(secret)
 }
 
-// RotateToken gives a source a new token, which it returns: it is not stored and cannot be shown again. The tokens that
-// it had stay valid for keep, but no longer than they were to; 0 ends them at once. [ErrNotFound].
+// RotateToken adds a new token to a source and returns it. It is not stored and cannot be shown
+// again. The tokens that the source had stay valid for keep, but not beyond their own expiry; 0
+// ends them at once. It returns [ErrNotFound] if there is no such source.
 func (s *Store) RotateToken(ctx context.Context, name string, keep time.Duration, now time.Time) (string, error) {
 	token := newToken()
 	end := timestamp{now.Add(max(keep, 0))}

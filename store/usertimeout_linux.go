@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setUserTimeout ends the connection when what was sent is not acknowledged for so long; keep-alive does not see that.
-// A kernel that does not know the option goes without.
+// setUserTimeout closes the connection when what was sent is not acknowledged within timeout;
+// keep-alive does not detect that. On a kernel that lacks the option it does nothing.
 func setUserTimeout(conn *net.TCPConn, timeout time.Duration) {
 	raw, err := conn.SyscallConn()
 	if err != nil {

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// setUserTimeout is for Linux only; elsewhere the system's own limit holds.
+// setUserTimeout does nothing: only Linux has the option. Elsewhere the system's own limit applies.
 func setUserTimeout(*net.TCPConn, time.Duration) {}

@@ -1,7 +1,8 @@
 -- +goose Up
--- What entries of other intakes than outbound messages say beside their fields (package ledger has the values). All
--- defaults are constants: no row is rewritten. The table is locked for a moment only, but whoever waits for that lock
--- makes all inserts wait behind it, as during an export: so the wait is short, and the migration is tried again.
+-- What entries of intakes other than outbound messages contain besides their fields (package ledger
+-- defines the values). All defaults are constants, so no row is rewritten. The table is locked only
+-- for a moment, but while a statement waits for that lock, as during an export, all inserts wait
+-- behind it. Therefore the wait is short, and the migration is tried again.
 set local lock_timeout = '2s';
 alter table notifications
   add column intake smallint not null default 0,

@@ -1,6 +1,6 @@
 -- +goose Up
--- What entries of other intakes than outbound messages say beside their fields (package ledger has the values). All
--- defaults are constants: no row is rewritten.
+-- What entries of intakes other than outbound messages contain besides their fields (package ledger
+-- defines the values). All defaults are constants, so no row is rewritten.
 alter table notifications add column intake integer not null default 0;
 alter table notifications add column covers integer not null default 0;
 alter table notifications add column changed_at text;
