@@ -10,7 +10,9 @@ import (
 
 // AddressList returns the stored copy of the address ranges published at origin, a URL, as they
 // were fetched, and the time of the fetch. Content is "" if there is no copy.
-func (s *Store) AddressList(ctx context.Context, origin string) (content string, fetchedAt time.Time, err error) {
+func (s *Store) AddressList(
+	ctx context.Context, origin string,
+) (content string, fetchedAt time.Time, err error) {
 	var kept struct {
 		Content   string    `db:"content"`
 		FetchedAt timestamp `db:"fetched_at"`
@@ -30,11 +32,14 @@ func (s *Store) AddressList(ctx context.Context, origin string) (content string,
 
 // KeepAddressList stores a copy of the address ranges published at origin, in place of the previous
 // one. Content is UTF-8 without the character 0.
-func (s *Store) KeepAddressList(ctx context.Context, origin, content string, fetchedAt time.Time) error {
+func (s *Store) KeepAddressList(
+	ctx context.Context, origin, content string, fetchedAt time.Time,
+) error {
 	err := s.await(ctx, func() error {
 		_, err := s.write.ExecContext(ctx, s.write.Rebind(`
 			insert into address_lists (origin, fetched_at, content) values (?, ?, ?)
-			on conflict (origin) do update set fetched_at = excluded.fetched_at, content = excluded.content`),
+			on conflict (origin) do update
+				set fetched_at = excluded.fetched_at, content = excluded.content`),
 			origin, timestamp{fetchedAt}, content)
 		return err
 	})

@@ -24,7 +24,9 @@ const (
 )
 
 // firstTables are the tables of the first migration.
-var firstTables = []string{"sources", "source_organizations", "source_tokens", "notifications", "refusals"}
+var firstTables = []string{
+	"sources", "source_organizations", "source_tokens", "notifications", "refusals",
+}
 
 // adopt creates the version table of a database that was migrated when ackbox still used goose's
 // default one. The existing tables show what was migrated, as the numbers in the shared version
@@ -70,7 +72,9 @@ func (s *Store) unversioned(ctx context.Context) (int64, error) {
 	if err != nil || slices.Contains(tables, versionTable) {
 		return 0, err
 	}
-	first := slices.DeleteFunc(slices.Clone(tables), func(table string) bool { return table == "refusal_counts" })
+	first := slices.DeleteFunc(slices.Clone(tables), func(table string) bool {
+		return table == "refusal_counts"
+	})
 	if len(first) == 0 {
 		return 0, nil
 	}
@@ -114,7 +118,9 @@ func (s *Store) copyVersions(ctx context.Context, dialect goose.Dialect, version
 }
 
 // insertMissingVersions adds the versions, from goose's 0 on, that the shared table did not have.
-func insertMissingVersions(ctx context.Context, tx *sqlx.Tx, versions database.Store, version int64) error {
+func insertMissingVersions(
+	ctx context.Context, tx *sqlx.Tx, versions database.Store, version int64,
+) error {
 	for v := range version + 1 {
 		_, err := versions.GetMigration(ctx, tx, v)
 		if errors.Is(err, database.ErrVersionNotFound) {
@@ -128,7 +134,9 @@ func insertMissingVersions(ctx context.Context, tx *sqlx.Tx, versions database.S
 }
 
 // tables returns which of the names are tables, sorted, as of one moment.
-func (s *Store) tables(ctx context.Context, db *sqlx.DB, names ...string) (found []string, err error) {
+func (s *Store) tables(
+	ctx context.Context, db *sqlx.DB, names ...string,
+) (found []string, err error) {
 	query := `select name from sqlite_master where type = 'table' and name in (?) order by name`
 	if s.driver == driverPostgres { // each database has its own catalog
 		query = `select relname from pg_class
@@ -161,6 +169,6 @@ func foreignTablesError(tables []string) error {
 	for i, table := range tables {
 		quoted[i] = strconv.Quote(table)
 	}
-	return fmt.Errorf("the database has tables that ackbox did not create: %s; use a separate database for ackbox",
-		strings.Join(quoted, ", "))
+	return fmt.Errorf("the database has tables that ackbox did not create: %s; "+
+		"use a separate database for ackbox", strings.Join(quoted, ", "))
 }

@@ -79,11 +79,12 @@ func (s *Store) lockCertificates(ctx context.Context, tx *sqlx.Tx, sourceID int6
 func upsertCertificate(ctx context.Context, tx *sqlx.Tx, c ClientCertificate) error {
 	seen := timestamp{c.LastSeen}
 	_, err := tx.ExecContext(ctx, tx.Rebind(`
-		insert into client_certificates as known (source_id, sha256, not_before, not_after, first_seen, last_seen,
-			subject, issuer, problem, chain)
+		insert into client_certificates as known (source_id, sha256, not_before, not_after,
+			first_seen, last_seen, subject, issuer, problem, chain)
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		on conflict (source_id, sha256) do update set
-			last_seen = case when excluded.last_seen > known.last_seen then excluded.last_seen else known.last_seen end,
+			last_seen = case when excluded.last_seen > known.last_seen
+				then excluded.last_seen else known.last_seen end,
 			problem = excluded.problem, chain = excluded.chain`),
 		c.SourceID, c.SHA256[:], sinceYearOne(c.NotBefore), sinceYearOne(c.NotAfter), seen, seen,
 		plain(c.Subject), plain(c.Issuer), plain(c.Problem), plainChain(c.Chain))
@@ -144,8 +145,8 @@ func (s *Store) ClientCertificates(ctx context.Context) ([]ClientCertificate, er
 
 func readCertificates(ctx context.Context, db sqlx.QueryerContext) ([]ClientCertificate, error) {
 	rows, err := db.QueryContext(ctx, `
-		select c.source_id, s.name, c.sha256, c.subject, c.issuer, c.not_before, c.not_after, c.first_seen, c.last_seen,
-			c.problem, c.chain
+		select c.source_id, s.name, c.sha256, c.subject, c.issuer, c.not_before, c.not_after,
+			c.first_seen, c.last_seen, c.problem, c.chain
 		from client_certificates c join sources s on s.id = c.source_id
 		order by s.name, c.last_seen desc, c.sha256`)
 	if err != nil {
@@ -166,9 +167,10 @@ func readCertificates(ctx context.Context, db sqlx.QueryerContext) ([]ClientCert
 func scanCertificate(rows *sql.Rows) (c ClientCertificate, err error) {
 	var sum []byte
 	var notBefore, notAfter, firstSeen, lastSeen timestamp
-	err = rows.Scan(&c.SourceID, &c.Source, &sum, &c.Subject, &c.Issuer, &notBefore, &notAfter, &firstSeen, &lastSeen,
-		&c.Problem, &c.Chain)
+	err = rows.Scan(&c.SourceID, &c.Source, &sum, &c.Subject, &c.Issuer, &notBefore, &notAfter,
+		&firstSeen, &lastSeen, &c.Problem, &c.Chain)
 	copy(c.SHA256[:], sum)
-	c.NotBefore, c.NotAfter, c.FirstSeen, c.LastSeen = notBefore.Time, notAfter.Time, firstSeen.Time, lastSeen.Time
+	c.NotBefore, c.NotAfter = notBefore.Time, notAfter.Time
+	c.FirstSeen, c.LastSeen = firstSeen.Time, lastSeen.Time
 	return c, err
 }

@@ -22,11 +22,13 @@ var (
 	// ErrExists means that a name is taken.
 	ErrExists = errors.New("already exists")
 	// ErrName means that a source cannot have a name.
-	ErrName = errors.New("a source name must be 1 to 64 letters, digits, '-', '_' or '.', the first a letter or digit")
+	ErrName = errors.New("a source name must be 1 to 64 letters, digits, '-', '_' or '.', " +
+		"the first a letter or digit")
 	// ErrNotEmpty means that a source cannot be removed because it has notifications.
 	ErrNotEmpty = errors.New("has notifications: disable it instead, or prune them first")
 	// ErrRetention means that Salesforce may still send again what is to be pruned.
-	ErrRetention = errors.New("notifications must be kept for at least 72 hours: Salesforce may send them again")
+	ErrRetention = errors.New("notifications must be kept for at least 72 hours: " +
+		"Salesforce may send them again")
 	// ErrUnavailable means that the database cannot do its work now: it is down, full, busy,
 	// read-only, shutting down or unreachable, or did not answer in time. What was being written
 	// may or may not be stored.
@@ -59,8 +61,8 @@ func isUnavailable(err error) bool {
 		return true
 	}
 	for _, target := range []error{
-		context.Canceled, context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone, io.EOF,
-		io.ErrUnexpectedEOF, net.ErrClosed,
+		context.Canceled, context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone,
+		sql.ErrTxDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
 	} {
 		if errors.Is(err, target) {
 			return true
@@ -73,8 +75,8 @@ func isUnavailable(err error) bool {
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func postgresUnavailable(err *pq.Error) bool {
 	switch err.Code.Class() {
-	case pqerror.ClassConnectionException, pqerror.ClassInsufficientResources, pqerror.ClassOperatorIntervention,
-		pqerror.ClassSystemError:
+	case pqerror.ClassConnectionException, pqerror.ClassInsufficientResources,
+		pqerror.ClassOperatorIntervention, pqerror.ClassSystemError:
 		return true
 	}
 	// A server that is read-only is a standby, as after a failover.

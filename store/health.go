@@ -39,7 +39,8 @@ func (s *Store) health(ctx context.Context) (health Health, err error) {
 		var open int
 		err := s.read.GetContext(ctx, &open, `
 			select count(*) from sources s
-			where disabled_at is null and not exists (select 1 from source_organizations o where o.source_id = s.id)`)
+			where disabled_at is null
+				and not exists (select 1 from source_organizations o where o.source_id = s.id)`)
 		if err != nil {
 			return Health{}, err
 		}
@@ -67,9 +68,11 @@ func openSources(n int) []string {
 func (s *Store) unsafeSettings(ctx context.Context) (warnings []string, err error) {
 	var off []string
 	err = s.read.SelectContext(ctx, &off, `
-		select name from pg_settings where name in ('fsync', 'full_page_writes') and setting = 'off' order by name`)
+		select name from pg_settings
+		where name in ('fsync', 'full_page_writes') and setting = 'off' order by name`)
 	for _, name := range off {
-		warnings = append(warnings, name+" is off: a crash of the database's machine may lose acknowledged messages")
+		warnings = append(warnings,
+			name+" is off: a crash of the database's machine may lose acknowledged messages")
 	}
 	return warnings, err
 }

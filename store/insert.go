@@ -28,8 +28,9 @@ const durable = `
 // notifications.id and so on are those of the inserted row.
 const (
 	insertInto = `
-		insert into notifications (source_id, organization, organization_suffix, action_id, notification_id, digest,
-			object_type, record_id, fields, received_at, intake, operation, covers, changed_at, header)`
+		insert into notifications (source_id, organization, organization_suffix, action_id,
+			notification_id, digest, object_type, record_id, fields, received_at, intake, operation,
+			covers, changed_at, header)`
 	insertReturning = `
 		on conflict (source_id, organization, notification_id, digest) do nothing
 		returning id, source_id, organization, notification_id, digest, exists (
@@ -49,15 +50,16 @@ func (s *Store) statements(rows []sortedRow) []statement {
 // insertPostgresRows takes each column as one array: its text, which must be parsed and planned,
 // does not grow with the number of rows. The rows are inserted in their order.
 const insertPostgresRows = insertInto + `
-	select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[],
-		$8::text[], $9::json[], $10::timestamptz[], $11::smallint[], $12::text[], $13::smallint[],
-		$14::timestamptz[], $15::json[])
+	select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[],
+		$7::text[], $8::text[], $9::json[], $10::timestamptz[], $11::smallint[], $12::text[],
+		$13::smallint[], $14::timestamptz[], $15::json[])
 	where` + durable + insertReturning
 
 // insertPostgresRow inserts one row. It is planned in half the time that the arrays take.
 const insertPostgresRow = insertInto + `
-	select $1::integer, $2::text, $3::text, $4::text, $5::text, $6::bytea, $7::text, $8::text, $9::json,
-		$10::timestamptz, $11::smallint, $12::text, $13::smallint, $14::timestamptz, $15::json
+	select $1::integer, $2::text, $3::text, $4::text, $5::text, $6::bytea, $7::text, $8::text,
+		$9::json, $10::timestamptz, $11::smallint, $12::text, $13::smallint, $14::timestamptz,
+		$15::json
 	where` + durable + insertReturning
 
 // insertPostgres returns one statement for all rows.
@@ -66,8 +68,9 @@ func insertPostgres(rows []sortedRow) []statement {
 	if n == 1 {
 		return []statement{{insertPostgresRow, rows[0].arguments(nil)}}
 	}
-	sources, organizations, suffixes := newArray(oidInt4, n), newArray(oidText, n), newArray(oidText, n)
-	actions, notifications, digests := newArray(oidText, n), newArray(oidText, n), newArray(oidBytea, n)
+	sources, organizations := newArray(oidInt4, n), newArray(oidText, n)
+	suffixes, actions := newArray(oidText, n), newArray(oidText, n)
+	notifications, digests := newArray(oidText, n), newArray(oidBytea, n)
 	types, records := newArray(oidText, n), newArray(oidText, n)
 	fields, times := newArray(oidJSON, n), newArray(oidTimestamptz, n)
 	intakes, operations := newArray(oidInt2, n), newArray(oidText, n)
@@ -90,8 +93,8 @@ func insertPostgres(rows []sortedRow) []statement {
 		headers.bytes(r.header)
 	}
 	return []statement{{insertPostgresRows, []any{
-		sources.value, organizations.value, suffixes.value, actions.value, notifications.value, digests.value,
-		types.value, records.value, fields.value, times.value,
+		sources.value, organizations.value, suffixes.value, actions.value, notifications.value,
+		digests.value, types.value, records.value, fields.value, times.value,
 		intakes.value, operations.value, covers.value, changes.value, headers.value,
 	}}}
 }
@@ -115,15 +118,16 @@ func valuesSQLite(rows []sortedRow) statement {
 	for _, r := range rows {
 		args = r.arguments(args)
 	}
-	text := insertInto + " values " + values + strings.Repeat(", "+values, len(rows)-1) + insertReturning
-	return statement{text, args}
+	list := values + strings.Repeat(", "+values, len(rows)-1)
+	return statement{insertInto + " values " + list + insertReturning, args}
 }
 
 // arguments appends the row's columns, in the order in which the statements name them.
 func (r *row) arguments(args []any) []any {
-	return append(args, r.sourceID, r.organization, r.organizationSuffix, r.actionID, r.notificationID, r.digest[:],
-		r.objectType, r.recordID, textOrNull(r.fields), timestamp{r.receivedAt}, int64(r.intake), r.operation,
-		int64(r.covers), timestampOrNull(r.changedAt), textOrNull(r.header))
+	return append(args, r.sourceID, r.organization, r.organizationSuffix, r.actionID,
+		r.notificationID, r.digest[:], r.objectType, r.recordID, textOrNull(r.fields),
+		timestamp{r.receivedAt}, int64(r.intake), r.operation, int64(r.covers),
+		timestampOrNull(r.changedAt), textOrNull(r.header))
 }
 
 // textOrNull returns the argument for a column of JSON, nil or a string: SQLite does not treat
@@ -174,7 +178,9 @@ func (s *Store) runAlone(ctx context.Context, insert statement) ([]freshRow, err
 	return fresh, nil
 }
 
-func insertAll(ctx context.Context, tx *sqlx.Tx, inserts []statement) (fresh []freshRow, err error) {
+func insertAll(
+	ctx context.Context, tx *sqlx.Tx, inserts []statement,
+) (fresh []freshRow, err error) {
 	for _, insert := range inserts {
 		if fresh, err = insertSome(ctx, tx, insert, fresh); err != nil {
 			return nil, err

@@ -31,8 +31,9 @@ func (n Notification) MarshalJSON() ([]byte, error) {
 		Operation      *ledger.Operation `json:"operation"`
 		ChangedAt      *string           `json:"changed_at"`
 	}{
-		n.ID, n.Source, n.OrganizationID, n.ActionID, n.NotificationID, n.Revision, n.ObjectType, n.RecordID, n.Fields,
-		ledger.FormatTime(n.ReceivedAt), n.Intake, n.Operation, formatOptional(n.ChangedAt),
+		n.ID, n.Source, n.OrganizationID, n.ActionID, n.NotificationID, n.Revision, n.ObjectType,
+		n.RecordID, n.Fields, ledger.FormatTime(n.ReceivedAt), n.Intake, n.Operation,
+		formatOptional(n.ChangedAt),
 	})
 }
 

@@ -54,7 +54,8 @@ func (s *Store) migrate(ctx context.Context) error {
 
 func lockOptions() []lock.TableLockerOption {
 	return []lock.TableLockerOption{
-		lock.WithTableLockTimeout(250*time.Millisecond, 4*300), // 5 minutes: a migration may take that long
+		// 5 minutes: a migration may take that long
+		lock.WithTableLockTimeout(250*time.Millisecond, 4*300),
 		lock.WithTableRetryPolicy(func(err error) bool { return !isUnavailable(err) }),
 		lock.WithTableLogger(slog.New(slog.DiscardHandler)),
 	}
@@ -73,7 +74,8 @@ func (s *Store) migrateSQLite(ctx context.Context) (err error) {
 		return err
 	}
 	if mode != "wal" {
-		return fmt.Errorf("the journal mode of %s is %s, not wal: is the folder on a network drive?", s.path, mode)
+		return fmt.Errorf("the journal mode of %s is %s, not wal: is the folder on a network drive?",
+			s.path, mode)
 	}
 	if err := s.adopt(ctx, goose.DialectSQLite3); err != nil {
 		return err
@@ -81,7 +83,9 @@ func (s *Store) migrateSQLite(ctx context.Context) (err error) {
 	return s.up(ctx, goose.DialectSQLite3)
 }
 
-func (s *Store) up(ctx context.Context, dialect goose.Dialect, options ...goose.ProviderOption) error {
+func (s *Store) up(
+	ctx context.Context, dialect goose.Dialect, options ...goose.ProviderOption,
+) error {
 	folder, err := fs.Sub(migrations, "migrations/"+s.driver)
 	if err != nil {
 		return err

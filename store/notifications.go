@@ -59,7 +59,9 @@ func (s *Store) Notifications(
 	})
 }
 
-func (s *Store) notificationConditions(ctx context.Context, filter NotificationFilter) (conditions, error) {
+func (s *Store) notificationConditions(
+	ctx context.Context, filter NotificationFilter,
+) (conditions, error) {
 	var where conditions
 	if filter.Source != "" {
 		id, err := s.sourceID(ctx, filter.Source)
@@ -85,7 +87,9 @@ func (s *Store) notificationConditions(ctx context.Context, filter NotificationF
 
 // notificationPage reads a page. It ranks each row among those of its identity: the unique index
 // finds them, and mostly there is only one.
-func (s *Store) notificationPage(ctx context.Context, where conditions, limit int) (page[Notification], error) {
+func (s *Store) notificationPage(
+	ctx context.Context, where conditions, limit int,
+) (page[Notification], error) {
 	rows, err := s.read.QueryContext(ctx, s.read.Rebind(`
 		select n.id, s.name, n.organization || n.organization_suffix, n.action_id, n.notification_id,
 			(select count(*) from notifications p

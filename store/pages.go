@@ -25,7 +25,9 @@ type page[T any] struct {
 }
 
 // pages reads a list page by page, from after on, and calls yield for each item.
-func pages[T any](after int64, yield func(T) error, read func(after int64, limit int) (page[T], error)) error {
+func pages[T any](
+	after int64, yield func(T) error, read func(after int64, limit int) (page[T], error),
+) error {
 	for limit := maxPageRows; ; {
 		p, err := read(after, limit)
 		if err != nil {

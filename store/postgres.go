@@ -54,16 +54,19 @@ func postgresConfig(databaseURL string) (pq.Config, error) {
 			"characters such as @ : / ? # % in the password must be escaped, as in %40 for @")
 	}
 	if parsed.Scheme != "postgres" && parsed.Scheme != "postgresql" {
-		return pq.Config{}, errors.New("DATABASE_URL must begin with sqlite:, postgres:// or postgresql://")
+		return pq.Config{}, errors.New(
+			"DATABASE_URL must begin with sqlite:, postgres:// or postgresql://")
 	}
 	config, err := pq.NewConfig(databaseURL)
 	if err != nil {
 		return pq.Config{}, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	config.Host = strings.Trim(config.Host, "[]") // lib/pq keeps those of an IPv6 address without a port
+	// lib/pq keeps those of an IPv6 address without a port.
+	config.Host = strings.Trim(config.Host, "[]")
 	config.BinaryParameters = true
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, 10*time.Second)
-	if given := parsed.Query(); given.Has("sslmode") || given.Has("sslrootcert") || os.Getenv("PGSSLMODE") != "" {
+	given := parsed.Query()
+	if given.Has("sslmode") || given.Has("sslrootcert") || os.Getenv("PGSSLMODE") != "" {
 		return config, nil
 	}
 	config.SSLMode = pq.SSLModeRequire
@@ -108,7 +111,9 @@ func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net
 }
 
 func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	keepAlive := net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+	keepAlive := net.KeepAliveConfig{
+		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
+	}
 	conn, err := (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext(ctx, network, address)
 	if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
 		setUserTimeout(tcp, deadPeer)

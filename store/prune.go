@@ -42,7 +42,8 @@ func (s *Store) pruneRefusals(ctx context.Context, before timestamp) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, tx.Rebind(`delete from refusal_counts where day < ?`), dayOf(before.Time))
+		_, err = tx.ExecContext(ctx, tx.Rebind(`delete from refusal_counts where day < ?`),
+			dayOf(before.Time))
 		return err
 	})
 }
@@ -50,7 +51,9 @@ func (s *Store) pruneRefusals(ctx context.Context, before timestamp) error {
 // pruneNotifications goes through the table by id, up to the first range without an old
 // notification: those after it are newer, unless a clock was wrong, and then they are deleted
 // later.
-func (s *Store) pruneNotifications(ctx context.Context, before timestamp) (pruned int64, err error) {
+func (s *Store) pruneNotifications(
+	ctx context.Context, before timestamp,
+) (pruned int64, err error) {
 	for after := int64(0); ; {
 		var part prunedRange
 		err := s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
@@ -75,7 +78,9 @@ type prunedRange struct {
 	pruned int64 // how many were deleted, their revisions beyond the range included
 }
 
-func prune(ctx context.Context, tx *sqlx.Tx, after int64, before timestamp) (part prunedRange, err error) {
+func prune(
+	ctx context.Context, tx *sqlx.Tx, after int64, before timestamp,
+) (part prunedRange, err error) {
 	err = tx.QueryRowContext(ctx, tx.Rebind(`
 		select coalesce(max(id), 0), coalesce(sum(case when received_at < ? then 1 else 0 end), 0)
 		from (select id, received_at from notifications where id > ? order by id limit ?) part`),

@@ -64,7 +64,9 @@ const (
 )
 
 func newQueue(committers int, o options, commit func(context.Context, []*pending) error) *queue {
-	q := &queue{commit: commit, committers: committers, maxPending: o.queueBatches, maxBytes: o.queueBytes}
+	q := &queue{
+		commit: commit, committers: committers, maxPending: o.queueBatches, maxBytes: o.queueBytes,
+	}
 	q.ctx, q.stop = context.WithCancel(context.Background())
 	return q
 }

@@ -28,8 +28,10 @@ func (s *Store) CountRefusals(ctx context.Context, process string, totals []Refu
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		for _, c := range totals {
 			_, err := tx.ExecContext(ctx, tx.Rebind(`
-				insert into refusal_counts (day, source, cause, status, process, refusals) values (?, ?, ?, ?, ?, ?)
-				on conflict (day, source, cause, status, process) do update set refusals = excluded.refusals`),
+				insert into refusal_counts (day, source, cause, status, process, refusals)
+				values (?, ?, ?, ?, ?, ?)
+				on conflict (day, source, cause, status, process)
+					do update set refusals = excluded.refusals`),
 				dayOf(c.Day), c.Source, c.Cause, c.Status, process, c.Refusals)
 			if err != nil {
 				return err

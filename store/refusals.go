@@ -94,7 +94,9 @@ type RefusalFilter struct {
 // Refusals calls yield for each refusal that the filter selects, in the order of their ids, until
 // yield fails, and returns its error. No query is open while yield runs. It returns [ErrNotFound]
 // if the filter's source does not exist.
-func (s *Store) Refusals(ctx context.Context, filter RefusalFilter, yield func(Refusal) error) error {
+func (s *Store) Refusals(
+	ctx context.Context, filter RefusalFilter, yield func(Refusal) error,
+) error {
 	where, err := s.refusalConditions(ctx, filter)
 	if err != nil {
 		return fmt.Errorf("read refusals: %w", s.failure(err))
@@ -119,16 +121,18 @@ func (s *Store) refusalConditions(ctx context.Context, filter RefusalFilter) (co
 	return where, nil
 }
 
-func (s *Store) refusalPage(ctx context.Context, where conditions, limit int) (page[Refusal], error) {
+func (s *Store) refusalPage(
+	ctx context.Context, where conditions, limit int,
+) (page[Refusal], error) {
 	rows, err := s.read.QueryContext(ctx, s.read.Rebind(`
-		select r.id, coalesce(s.name, ''), coalesce(r.source_id, 0), r.cause, r.status, r.detail, r.line, r.col, r.size,
-			r.request_id, r.remote_addr, r.refused_at
+		select r.id, coalesce(s.name, ''), coalesce(r.source_id, 0), r.cause, r.status, r.detail,
+			r.line, r.col, r.size, r.request_id, r.remote_addr, r.refused_at
 		from refusals r left join sources s on s.id = r.source_id
 		where `+where.sql()+` order by r.id limit ?`), append(where.args, limit)...)
 	return collect(s, rows, err, limit, func(r *Refusal) (id int64, size int, err error) {
 		var at timestamp
-		err = rows.Scan(&r.ID, &r.Source, &r.SourceID, &r.Cause, &r.Status, &r.Detail, &r.Line, &r.Column, &r.Size,
-			&r.RequestID, &r.RemoteAddr, &at)
+		err = rows.Scan(&r.ID, &r.Source, &r.SourceID, &r.Cause, &r.Status, &r.Detail,
+			&r.Line, &r.Column, &r.Size, &r.RequestID, &r.RemoteAddr, &at)
 		r.At = at.Time
 		return r.ID, len(r.Detail), err
 	})

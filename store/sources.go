@@ -67,7 +67,8 @@ func (s *Store) Sources(ctx context.Context) ([]Source, error) {
 func readSources(ctx context.Context, db sqlx.QueryerContext) ([]Source, error) {
 	var rows []sourceRow
 	err := sqlx.SelectContext(ctx, db, &rows, `
-		select s.id, s.name, s.created_at, s.disabled_at, o.organization || o.organization_suffix as organization,
+		select s.id, s.name, s.created_at, s.disabled_at,
+			o.organization || o.organization_suffix as organization,
 			t.sha256, t.created_at as token_created_at, t.expires_at
 		from sources s
 		left join source_organizations o on o.source_id = s.id
@@ -140,7 +141,9 @@ func (s *Store) AddSource(
 	return added, token, nil
 }
 
-func insertSource(ctx context.Context, tx *sqlx.Tx, name string, now time.Time) (id int64, err error) {
+func insertSource(
+	ctx context.Context, tx *sqlx.Tx, name string, now time.Time,
+) (id int64, err error) {
 	err = tx.GetContext(ctx, &id, tx.Rebind(`
 		insert into sources (name, created_at) values (?, ?) on conflict (name) do nothing returning id`),
 		name, timestamp{now})
@@ -226,7 +229,9 @@ func (s *Store) RemoveSource(ctx context.Context, name string) error {
 
 // changeSource runs change in a transaction, with the source of that name locked. Verb is for the
 // error.
-func (s *Store) changeSource(ctx context.Context, verb, name string, change func(tx *sqlx.Tx, id int64) error) error {
+func (s *Store) changeSource(
+	ctx context.Context, verb, name string, change func(tx *sqlx.Tx, id int64) error,
+) error {
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		query := `select id from sources where name = ?`
 		if s.driver == driverPostgres { // SQLite has one writer and lacks the clause

@@ -24,7 +24,8 @@ func sqlitePath(databaseURL string) (path string, ok bool, err error) {
 	case !ok:
 		return "", false, nil
 	case path == "", strings.HasPrefix(path, ":memory:"), strings.HasPrefix(path, "file:"):
-		return "", true, errors.New("DATABASE_URL must contain the path of a file, as in sqlite:ackbox.db")
+		return "", true, errors.New(
+			"DATABASE_URL must contain the path of a file, as in sqlite:ackbox.db")
 	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
 		return "", true, errors.New("DATABASE_URL must not have // after sqlite: write " +
 			"sqlite:ackbox.db for a file in the working folder, or sqlite:/var/lib/ackbox.db for another")

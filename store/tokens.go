@@ -34,12 +34,15 @@ func newToken() string {
 // RotateToken adds a new token to a source and returns it. It is not stored and cannot be shown
 // again. The tokens that the source had stay valid for keep, but not beyond their own expiry; 0
 // ends them at once. It returns [ErrNotFound] if there is no such source.
-func (s *Store) RotateToken(ctx context.Context, name string, keep time.Duration, now time.Time) (string, error) {
+func (s *Store) RotateToken(
+	ctx context.Context, name string, keep time.Duration, now time.Time,
+) (string, error) {
 	token := newToken()
 	end := timestamp{now.Add(max(keep, 0))}
 	err := s.changeSource(ctx, "rotate the token of", name, func(tx *sqlx.Tx, id int64) error {
 		_, err := tx.ExecContext(ctx, tx.Rebind(`
-			update source_tokens set expires_at = ? where source_id = ? and (expires_at is null or expires_at > ?)`),
+			update source_tokens set expires_at = ?
+			where source_id = ? and (expires_at is null or expires_at > ?)`),
 			end, id, end)
 		if err != nil {
 			return err
@@ -57,7 +60,9 @@ func (s *Store) RotateToken(ctx context.Context, name string, keep time.Duration
 	return token, nil
 }
 
-func insertToken(ctx context.Context, tx *sqlx.Tx, sourceID int64, token string, now time.Time) error {
+func insertToken(
+	ctx context.Context, tx *sqlx.Tx, sourceID int64, token string, now time.Time,
+) error {
 	digest := TokenSHA256(token)
 	_, err := tx.ExecContext(ctx, tx.Rebind(`
 		insert into source_tokens (sha256, source_id, created_at) values (?, ?, ?)`),

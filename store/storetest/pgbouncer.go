@@ -94,7 +94,9 @@ func startPgBouncer(
 }
 
 // writeBouncerConfig writes the files of a PgBouncer that lets the url's user in by the url's password.
-func writeBouncerConfig(folder string, port int, databaseURL string, connections int) (through string, err error) {
+func writeBouncerConfig(
+	folder string, port int, databaseURL string, connections int,
+) (through string, err error) {
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
 		return "", errors.New("the database's URL cannot be read")
