@@ -20,18 +20,19 @@ import (
 	"time"
 )
 
-// ErrNotInstalled says that there are no binaries of PostgreSQL here.
-var ErrNotInstalled = errors.New("PostgreSQL is not installed here, and TEST_DATABASE_URL is not set")
+// ErrNotInstalled means that no PostgreSQL binaries were found.
+var ErrNotInstalled = errors.New("PostgreSQL is not installed, and TEST_DATABASE_URL is not set")
 
-// Options of a cluster.
+// Options are the options of a cluster.
 type Options struct {
-	// Settings are of postgresql.conf, such as "fsync": "on", which is off unless given: a test has no need of it.
+	// Settings are for postgresql.conf, such as "fsync": "on", which is off unless given: tests do
+	// not need it.
 	Settings map[string]string
 }
 
-// Cluster is a PostgreSQL server with its data in a temporary folder. It listens on a port of the loopback address that
-// stays the same over [Cluster.Stop] and [Cluster.Start]. On Linux it ends with the test process, whatever ends that.
-// Its methods are not safe for concurrent use.
+// Cluster is a PostgreSQL server with its data in a temporary folder. It listens on a port of the
+// loopback address that stays the same across [Cluster.Stop] and [Cluster.Start]. On Linux it ends
+// with the test process, however that ends. Its methods are not safe for concurrent use.
 type Cluster struct {
 	folder string
 	bin    string // the folder of the binaries
@@ -40,17 +41,18 @@ type Cluster struct {
 	server *os.Process
 }
 
-// startTimeout is how long a server may take until it accepts connections, also after a crash.
+// startTimeout is how long a server may take until it accepts connections, even after a crash.
 const startTimeout = time.Minute
 
-// StartCluster makes a cluster and starts it. Its binaries are looked for in PATH and in
-// /usr/lib/postgresql, the newest first; it fails with [ErrNotInstalled].
+// StartCluster creates a cluster and starts it. It looks for PostgreSQL's binaries in PATH and in
+// /usr/lib/postgresql, the newest first, and returns [ErrNotInstalled] if there are none.
 func StartCluster(ctx context.Context, options Options) (_ *Cluster, err error) {
 	bin, err := findBinaries()
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "ackbox-pg-") // a short path: that of a socket may have some 100 bytes
+	// A short path: that of a socket may have about 100 bytes.
+	folder, err := os.MkdirTemp("", "ackbox-pg-")
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +62,7 @@ func StartCluster(ctx context.Context, options Options) (_ *Cluster, err error) 
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	if err := giveAway(folder); err != nil {
+	if err := chownToServer(folder); err != nil {
 		return nil, err
 	}
 	if err := c.initialize(ctx, options); err != nil {
@@ -69,7 +71,7 @@ func StartCluster(ctx context.Context, options Options) (_ *Cluster, err error) 
 	return c, c.Start(ctx)
 }
 
-// findBinaries gives the folder with initdb and postgres.
+// findBinaries returns the folder with initdb and postgres.
 func findBinaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		path, err = filepath.EvalSymlinks(path)
@@ -90,7 +92,7 @@ func findBinaries() (string, error) {
 	return "", ErrNotInstalled
 }
 
-// majorVersion is 15 of /usr/lib/postgresql/15/bin.
+// majorVersion returns 15 for /usr/lib/postgresql/15/bin.
 func majorVersion(folder string) int {
 	major, _ := strconv.Atoi(filepath.Base(filepath.Dir(folder)))
 	return major
@@ -101,13 +103,13 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// initialize makes the data and writes the settings.
+// initialize creates the data and writes the settings.
 func (c *Cluster) initialize(ctx context.Context, options Options) (err error) {
 	if c.port, err = freePort(); err != nil {
 		return err
 	}
-	initdb := exec.CommandContext(ctx, filepath.Join(c.bin, "initdb"), "--no-sync", "--no-locale", "--encoding=UTF8",
-		"--auth=trust", "--username=postgres", "--pgdata="+c.data())
+	initdb := exec.CommandContext(ctx, filepath.Join(c.bin, "initdb"), "--no-sync", "--no-locale",
+		"--encoding=UTF8", "--auth=trust", "--username=postgres", "--pgdata="+c.data())
 	initdb.Dir = c.folder
 	initdb.SysProcAttr = unprivileged()
 	if output, err := initdb.CombinedOutput(); err != nil {
@@ -125,7 +127,7 @@ func (c *Cluster) initialize(ctx context.Context, options Options) (err error) {
 	return c.configure(settings)
 }
 
-// configure adds to the settings; the last one of a name counts.
+// configure appends settings to postgresql.conf, where the last one of a name counts.
 func (c *Cluster) configure(settings map[string]string) error {
 	var config strings.Builder
 	for name, value := range settings {
@@ -139,7 +141,7 @@ func (c *Cluster) configure(settings map[string]string) error {
 	return errors.Join(err, file.Close())
 }
 
-// freePort gives a port that nobody listens on at this moment.
+// freePort returns a port that no process listens on at the moment.
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -150,7 +152,7 @@ func freePort() (int, error) {
 
 func (c *Cluster) data() string { return filepath.Join(c.folder, "data") }
 
-// URL is the DATABASE_URL of one of its databases, of which there is "postgres" from the beginning.
+// URL returns the DATABASE_URL of one of the cluster's databases. A new cluster has "postgres".
 func (c *Cluster) URL(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", c.port, database)
 }
@@ -161,7 +163,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 	defer cancel()
 	server := exec.Command(filepath.Join(c.bin, "postgres"), "-D", c.data())
 	server.Dir = c.folder
-	server.SysProcAttr = dependent(unprivileged())
+	server.SysProcAttr = endWithParent(unprivileged())
 	output, err := os.Create(filepath.Join(c.folder, "server.log"))
 	if err != nil {
 		return err
@@ -176,12 +178,13 @@ func (c *Cluster) Start(ctx context.Context) error {
 	return c.waitReady(ctx)
 }
 
-// startBound starts a process that [dependent] binds to this one; what its Wait returns comes from the channel.
+// startBound starts a process that [endWithParent] binds to this one. The channel receives what its
+// Wait returns.
 func startBound(cmd *exec.Cmd) (<-chan error, error) {
 	started := make(chan error)
 	exited := make(chan error, 1)
 	go func() {
-		// The kernel ends the process with the thread that started it: the thread has to last as long.
+		// The kernel ends the process when the thread that started it ends: keep that thread.
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err
@@ -194,7 +197,7 @@ func startBound(cmd *exec.Cmd) (<-chan error, error) {
 
 func (c *Cluster) open() (*sql.DB, error) { return sql.Open("postgres", c.URL("postgres")) }
 
-// waitReady asks until the server answers.
+// waitReady sends queries until the server answers.
 func (c *Cluster) waitReady(ctx context.Context) error {
 	db, err := c.open()
 	if err != nil {
@@ -220,7 +223,7 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 	}
 }
 
-// log is the end of what the server printed.
+// log returns the end of the server's output.
 func (c *Cluster) log() string {
 	file, err := os.Open(filepath.Join(c.folder, "server.log"))
 	if err != nil {
@@ -231,8 +234,8 @@ func (c *Cluster) log() string {
 	return string(text[max(0, len(text)-2000):])
 }
 
-// Stop stops the server: in order, or immediately, as in a crash of its machine. Then the next start recovers from the
-// write-ahead log. A stopped one stays so.
+// Stop stops the server: in order, or immediately, as in a crash of its machine, so that the next
+// start recovers from the write-ahead log. It does nothing if the server is stopped already.
 func (c *Cluster) Stop(immediate bool) error {
 	if c.server == nil {
 		return nil

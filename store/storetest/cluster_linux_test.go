@@ -14,7 +14,8 @@ import (
 	"ackbox/store/storetest"
 )
 
-// childEnv makes the test binary the child of TestClusterEndsWithItsTestProcess.
+// childEnv is the variable that makes the test binary the child of
+// TestClusterEndsWithItsTestProcess.
 const childEnv = "STORETEST_CHILD"
 
 func TestClusterEndsWithItsTestProcess(t *testing.T) {
@@ -52,7 +53,7 @@ func TestClusterEndsWithItsTestProcess(t *testing.T) {
 	requireGone(t, strings.TrimSpace(url))
 }
 
-// beChild starts a cluster, tells its URL and waits to be killed.
+// beChild starts a cluster, prints its URL and waits to be killed.
 func beChild(t *testing.T) {
 	cluster, err := storetest.StartCluster(t.Context(), storetest.Options{})
 	if err != nil {
@@ -60,10 +61,11 @@ func beChild(t *testing.T) {
 	}
 	fmt.Println(cluster.URL("postgres"))
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	t.Error("not killed")
+	t.Error("the child was not killed")
 }
 
-// openFolder is a temporary folder that the server's user can pass, and is removed with what the child leaves there.
+// openFolder returns a temporary folder that the server's user can traverse. It is removed with
+// what the child leaves there.
 func openFolder(t *testing.T) string {
 	folder, err := os.MkdirTemp("", "ackbox-")
 	if err != nil {
@@ -80,7 +82,7 @@ func openFolder(t *testing.T) string {
 	return folder
 }
 
-// requireGone asks until nothing answers any more.
+// requireGone pings until the server no longer answers.
 func requireGone(t *testing.T, url string) {
 	t.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)
@@ -90,7 +92,7 @@ func requireGone(t *testing.T, url string) {
 		select {
 		case <-ticker.C:
 		case <-timeout:
-			t.Fatal("the server is still there")
+			t.Fatal("the server still answers")
 		}
 	}
 }

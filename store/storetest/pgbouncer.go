@@ -16,12 +16,13 @@ import (
 	"time"
 )
 
-// errNoPgBouncer says that it is not here.
-var errNoPgBouncer = errors.New("PgBouncer is not installed here (Debian's package is pgbouncer)")
+// errNoPgBouncer means that no PgBouncer was found.
+var errNoPgBouncer = errors.New("PgBouncer is not installed (Debian's package is pgbouncer)")
 
-// PgBouncer starts a PgBouncer in transaction mode before the server of a database's url, with so many connections to
-// it, and gives the url of the same database through it. It ends with the test, on Linux with the test process at the
-// latest. Without PgBouncer the test is skipped, and says so; with ACKBOX_TEST_REQUIRE=pgbouncer it fails.
+// PgBouncer starts a PgBouncer in transaction mode in front of a database's server, with the given
+// number of connections to it, and returns the URL of the database through it. It ends with the
+// test, on Linux with the test process at the latest. Without PgBouncer it skips the test; with
+// ACKBOX_TEST_REQUIRE=pgbouncer it fails.
 func PgBouncer(tb testing.TB, databaseURL string, connections int) string {
 	tb.Helper()
 	program, err := findPgBouncer()
@@ -40,7 +41,8 @@ func PgBouncer(tb testing.TB, databaseURL string, connections int) string {
 	return through
 }
 
-// findPgBouncer also looks where Debian puts it, which is not in everyone's PATH.
+// findPgBouncer returns the path of the program. It also looks where Debian installs it, which is
+// not in everyone's PATH.
 func findPgBouncer() (string, error) {
 	if path, err := exec.LookPath("pgbouncer"); err == nil {
 		return path, nil
@@ -64,7 +66,7 @@ func startPgBouncer(
 		through, err = writeBouncerConfig(folder, port, databaseURL, connections)
 	}
 	if err == nil {
-		err = giveAway(folder)
+		err = chownToServer(folder)
 	}
 	if err != nil {
 		return "", nil, errors.Join(err, remove())
@@ -76,13 +78,13 @@ func startPgBouncer(
 	defer output.Close()
 	cmd := exec.Command(program, filepath.Join(folder, "pgbouncer.ini"))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, output, output
-	cmd.SysProcAttr = dependent(unprivileged())
+	cmd.SysProcAttr = endWithParent(unprivileged())
 	exited, err := startBound(cmd)
 	if err != nil {
 		return "", nil, errors.Join(err, remove())
 	}
 	stop = func() error {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // at once; it may have ended
+		_ = cmd.Process.Signal(syscall.SIGTERM) // an immediate shutdown; it may have ended
 		<-exited
 		return remove()
 	}
@@ -93,13 +95,14 @@ func startPgBouncer(
 	return through, stop, nil
 }
 
-// writeBouncerConfig writes the files of a PgBouncer that lets the url's user in by the url's password.
+// writeBouncerConfig writes the files of a PgBouncer that connects with the user and password of
+// the database's URL, and returns the URL through it.
 func writeBouncerConfig(
 	folder string, port int, databaseURL string, connections int,
 ) (through string, err error) {
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
-		return "", errors.New("the database's URL cannot be read")
+		return "", errors.New("the database's URL is not a valid URL")
 	}
 	serverPort := parsed.Port()
 	if serverPort == "" {
@@ -109,7 +112,8 @@ func writeBouncerConfig(
 	user := quoteBouncer(parsed.User.Username())
 	config := fmt.Sprintf("[databases]\n* = host=%s port=%s\n[pgbouncer]\n"+
 		"listen_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n"+
-		"auth_type = trust\nauth_file = users\npool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 500\n",
+		"auth_type = trust\nauth_file = users\npool_mode = transaction\ndefault_pool_size = %d\n"+
+		"max_client_conn = 500\n",
 		parsed.Hostname(), serverPort, port, connections)
 	err = errors.Join(
 		os.WriteFile(filepath.Join(folder, "pgbouncer.ini"), []byte(config), 0o644),
@@ -121,14 +125,15 @@ func writeBouncerConfig(
 
 func quoteBouncer(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
 
-// waitListening tries until somebody listens.
+// waitListening connects until a process listens on the port.
 func waitListening(ctx context.Context, port int) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err == nil {
 			return conn.Close()
 		}

@@ -2,9 +2,9 @@ package storetest
 
 import "syscall"
 
-// dependent makes the kernel stop the server when the test process ends, whatever ended it: SIGQUIT is an immediate
-// shutdown, of the server's own processes too.
-func dependent(attributes *syscall.SysProcAttr) *syscall.SysProcAttr {
+// endWithParent makes the kernel stop the server when the test process ends, however it ends:
+// SIGQUIT is an immediate shutdown, including the server's own processes.
+func endWithParent(attributes *syscall.SysProcAttr) *syscall.SysProcAttr {
 	attributes.Pdeathsig = syscall.SIGQUIT
 	return attributes
 }

@@ -4,5 +4,6 @@ package storetest
 
 import "syscall"
 
-// dependent is for Linux only: elsewhere a server may outlive a test process that is killed.
-func dependent(attributes *syscall.SysProcAttr) *syscall.SysProcAttr { return attributes }
+// endWithParent does nothing: only Linux has this. Elsewhere a server may outlive a test process
+// that is killed.
+func endWithParent(attributes *syscall.SysProcAttr) *syscall.SysProcAttr { return attributes }

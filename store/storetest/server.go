@@ -17,12 +17,12 @@ import (
 	"ackbox/store"
 )
 
-// server is a PostgreSQL server on which databases may be made.
+// server is a PostgreSQL server that databases can be created on.
 type server struct {
 	admin    *sqlx.DB
 	url      func(database string) string
-	template string   // the name of a database with the schema; "" until one is asked for
-	cluster  *Cluster // nil when the server is not ours
+	template string   // name of a database with the schema; "" until one is needed
+	cluster  *Cluster // nil if TEST_DATABASE_URL names the server
 	mu       sync.Mutex
 }
 
@@ -32,13 +32,13 @@ var sharedServer struct {
 	err    error
 }
 
-// shared is the server of this test binary, started at the first call.
+// shared returns the server of this test binary, which the first call starts.
 func shared() (*server, error) {
 	sharedServer.once.Do(func() { sharedServer.server, sharedServer.err = newServer() })
 	return sharedServer.server, sharedServer.err
 }
 
-// stopShared ends what shared started.
+// stopShared stops what shared started.
 func stopShared() error {
 	sharedServer.once.Do(func() { sharedServer.err = errors.New("the tests are over") })
 	if sharedServer.server == nil {
@@ -51,7 +51,7 @@ func newServer() (*server, error) {
 	if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
 		parsed, err := url.Parse(given)
 		if err != nil {
-			return nil, errors.New("TEST_DATABASE_URL cannot be read as a URL")
+			return nil, errors.New("TEST_DATABASE_URL is not a valid URL")
 		}
 		return connect(given, func(database string) string {
 			other := *parsed
@@ -86,7 +86,8 @@ func (s *server) close() (err error) {
 	return err
 }
 
-// create makes a database, with the schema or empty, and gives its URL. It is dropped when the test ends.
+// create creates a database, with the schema or empty, and returns its URL. The database is dropped
+// when the test ends.
 func (s *server) create(tb testing.TB, migrated bool) string {
 	tb.Helper()
 	template := "template0"
@@ -105,7 +106,8 @@ func (s *server) create(tb testing.TB, migrated bool) string {
 	return s.url(name)
 }
 
-// migratedTemplate names a database with the schema, which is made once: copying one is faster than migrating.
+// migratedTemplate returns the name of a database with the schema, which it creates once: copying
+// one is faster than migrating.
 func (s *server) migratedTemplate(tb testing.TB) string {
 	tb.Helper()
 	s.mu.Lock()
@@ -132,7 +134,7 @@ func (s *server) makeTemplate(name string) error {
 	return errors.Join(db.Migrate(context.Background()), db.Close())
 }
 
-// newName is a name that no other test run uses.
+// newName returns a name that no other test run uses.
 func newName() string {
 	return fmt.Sprintf("ackbox_test_%s", strings.ToLower(rand.Text()[:12]))
 }

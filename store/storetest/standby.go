@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// Port is where the cluster listens on the loopback address.
+// Port returns the port of the loopback address that the cluster listens on.
 func (c *Cluster) Port() int { return c.port }
 
-// NewStandby makes a cluster that follows c and starts it: from then on each commit on c waits until the standby has
-// it on its disk. It is removed when the test ends.
+// NewStandby creates a standby of c and starts it: from then on, each commit on c waits until the
+// standby has it on its disk. The standby is removed when the test ends.
 func (c *Cluster) NewStandby(tb testing.TB) *Cluster {
 	tb.Helper()
 	standby, err := c.startStandby(tb.Context())
@@ -42,7 +42,7 @@ func (c *Cluster) startStandby(ctx context.Context) (_ *Cluster, err error) {
 			err = errors.Join(err, standby.Close())
 		}
 	}()
-	if err := giveAway(folder); err != nil {
+	if err := chownToServer(folder); err != nil {
 		return nil, err
 	}
 	if standby.port, err = freePort(); err != nil {
@@ -57,10 +57,11 @@ func (c *Cluster) startStandby(ctx context.Context) (_ *Cluster, err error) {
 	return standby, c.waitForStandby(ctx)
 }
 
-// copyTo copies the data, with settings that make a standby of the copy.
+// copyTo copies the data, with settings that make the copy a standby.
 func (c *Cluster) copyTo(ctx context.Context, standby *Cluster) error {
-	backup := exec.CommandContext(ctx, filepath.Join(c.bin, "pg_basebackup"), "--checkpoint=fast", "--no-sync",
-		"--write-recovery-conf", "--pgdata="+standby.data(), "--dbname="+c.URL("postgres"))
+	backup := exec.CommandContext(ctx, filepath.Join(c.bin, "pg_basebackup"),
+		"--checkpoint=fast", "--no-sync", "--write-recovery-conf", "--pgdata="+standby.data(),
+		"--dbname="+c.URL("postgres"))
 	backup.Dir = standby.folder
 	backup.SysProcAttr = unprivileged()
 	if output, err := backup.CombinedOutput(); err != nil {
@@ -71,7 +72,7 @@ func (c *Cluster) copyTo(ctx context.Context, standby *Cluster) error {
 	})
 }
 
-// waitForStandby makes commits wait for the standby, as soon as it streams.
+// waitForStandby makes commits wait for the standby, and returns once it streams.
 func (c *Cluster) waitForStandby(ctx context.Context) error {
 	db, err := c.open()
 	if err != nil {

@@ -1,7 +1,8 @@
-// Package storetest gives tests databases of their own: SQLite always, PostgreSQL wherever its binaries are installed
-// or TEST_DATABASE_URL points at a server. It starts a throwaway cluster itself, once per test binary.
+// Package storetest creates databases for tests: on SQLite always, on PostgreSQL if its binaries
+// are installed or TEST_DATABASE_URL names a server. It starts a temporary cluster itself, once per
+// test binary.
 //
-// A package that uses it runs its tests through [Main]:
+// A package that uses it runs its tests with [Main]:
 //
 //	func TestMain(m *testing.M) { storetest.Main(m) }
 package storetest
@@ -24,15 +25,15 @@ const (
 	Postgres = "postgres"
 )
 
-// Database is one test's own.
+// Database is the database of one test.
 type Database struct {
-	// Store has been migrated. It is closed when the test ends.
+	// Store is migrated, and is closed when the test ends.
 	Store *store.Store
-	// URL is its DATABASE_URL, for others that open it.
+	// URL is the database's DATABASE_URL, for others that open it.
 	URL string
 }
 
-// Main runs the tests and stops the cluster that they started, if any. It does not return.
+// Main runs the tests, stops the cluster that they started, if any, and exits.
 func Main(m *testing.M) {
 	code := m.Run()
 	if err := stopShared(); err != nil {
@@ -42,8 +43,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Each runs a test on every database, as the parallel subtests "sqlite" and "postgres". Without PostgreSQL the latter
-// is skipped, and says so; with ACKBOX_TEST_REQUIRE=postgres it fails.
+// Each runs a test on every database, as the parallel subtests "sqlite" and "postgres". Without
+// PostgreSQL the latter is skipped; with ACKBOX_TEST_REQUIRE=postgres it fails.
 func Each(t *testing.T, test func(t *testing.T, db *Database)) {
 	t.Helper()
 	for _, driver := range []string{SQLite, Postgres} {
@@ -54,7 +55,8 @@ func Each(t *testing.T, test func(t *testing.T, db *Database)) {
 	}
 }
 
-// New gives a migrated database of one kind, [SQLite] or [Postgres]; without PostgreSQL it skips as [Each] does.
+// New returns a migrated database of one kind, [SQLite] or [Postgres]. Without PostgreSQL it skips
+// or fails the test as [Each] does.
 func New(tb testing.TB, driver string) *Database {
 	tb.Helper()
 	if driver == Postgres {
@@ -81,7 +83,8 @@ func Open(tb testing.TB, url string, options ...store.Option) *Database {
 	return &Database{Store: s, URL: url}
 }
 
-// URL is the DATABASE_URL of an empty database of one kind, without a schema. It is dropped when the test ends.
+// URL returns the DATABASE_URL of an empty database of one kind, without a schema. The database is
+// dropped when the test ends.
 func URL(tb testing.TB, driver string) string {
 	tb.Helper()
 	if driver == Postgres {
@@ -90,8 +93,8 @@ func URL(tb testing.TB, driver string) string {
 	return "sqlite:" + filepath.Join(tb.TempDir(), "ackbox.db")
 }
 
-// NewCluster starts a cluster for one test, which may stop it, and removes it when the test ends. Without PostgreSQL's
-// binaries the test is skipped as by [Each].
+// NewCluster starts a cluster for one test, which may stop it, and removes it when the test ends.
+// Without PostgreSQL's binaries it skips or fails the test as [Each] does.
 func NewCluster(tb testing.TB, options Options) *Cluster {
 	tb.Helper()
 	cluster, err := StartCluster(tb.Context(), options)
@@ -106,7 +109,7 @@ func NewCluster(tb testing.TB, options Options) *Cluster {
 	return cluster
 }
 
-// requireShared is the server that all tests share.
+// requireShared returns the server that all tests share.
 func requireShared(tb testing.TB) *server {
 	tb.Helper()
 	s, err := shared()
@@ -116,7 +119,8 @@ func requireShared(tb testing.TB) *server {
 	return s
 }
 
-// unavailable skips a test for want of PostgreSQL, unless it is required or there, but fails.
+// unavailable skips a test because PostgreSQL is not installed. It fails the test if PostgreSQL is
+// required, or is installed and does not work.
 func unavailable(tb testing.TB, err error) {
 	tb.Helper()
 	if !errors.Is(err, ErrNotInstalled) {
@@ -125,11 +129,11 @@ func unavailable(tb testing.TB, err error) {
 	skip(tb, Postgres, err)
 }
 
-// skip skips a test for want of what ACKBOX_TEST_REQUIRE may name.
+// skip skips a test because something is missing, or fails it if ACKBOX_TEST_REQUIRE names that.
 func skip(tb testing.TB, what string, err error) {
 	tb.Helper()
 	if strings.Contains(os.Getenv("ACKBOX_TEST_REQUIRE"), what) {
 		tb.Fatalf("ACKBOX_TEST_REQUIRE names %s, but %v", what, err)
 	}
-	tb.Skipf("the %s half is skipped: %v", what, err)
+	tb.Skipf("skipped without %s: %v", what, err)
 }

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 
 var t0 = time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
 
-func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
+func TestEachTestHasItsOwnDatabase(t *testing.T) {
 	t.Parallel()
 	for range 2 {
 		storetest.Each(t, func(t *testing.T, db *storetest.Database) {
@@ -30,7 +30,7 @@ func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestURLIsOfAnEmptyDatabase(t *testing.T) {
+func TestURLNamesAnEmptyDatabase(t *testing.T) {
 	t.Parallel()
 	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {
 		db, err := store.Open(storetest.URL(t, driver))
@@ -58,7 +58,7 @@ func TestClusterKeepsItsDataAndAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := db.Sources(t.Context()); err == nil {
-			t.Error("got an answer of a stopped cluster")
+			t.Error("got an answer from a stopped cluster")
 		}
 		if err := cluster.Start(t.Context()); err != nil {
 			t.Fatal(err)
@@ -73,7 +73,7 @@ func TestClusterKeepsItsDataAndAddress(t *testing.T) {
 	}
 }
 
-func TestClusterThatCannotStartSaysWhy(t *testing.T) {
+func TestStartClusterReturnsTheServersMessage(t *testing.T) {
 	t.Parallel()
 	storetest.New(t, storetest.Postgres)
 	settings := map[string]string{"no_such_setting": "on"}
@@ -82,11 +82,11 @@ func TestClusterThatCannotStartSaysWhy(t *testing.T) {
 		t.Skip(err)
 	}
 	if err == nil || !strings.Contains(err.Error(), "no_such_setting") {
-		t.Errorf("got %v, %v, want the server's own words", cluster, err)
+		t.Errorf("got %v, %v, want the server's message", cluster, err)
 	}
 }
 
-// recorder is a test that notes how it ended.
+// recorder is a [testing.TB] that records how the test ended.
 type recorder struct {
 	testing.TB
 	end string
@@ -105,7 +105,7 @@ func TestWithoutPostgreSQL(t *testing.T) {
 		err           error
 		want          string
 	}{
-		{"not installed", "", storetest.ErrNotInstalled, "skipped: the postgres half is skipped"},
+		{"not installed", "", storetest.ErrNotInstalled, "skipped: skipped without postgres"},
 		{"not installed, required", "postgres", storetest.ErrNotInstalled, "failed"},
 		{"broken", "", errors.New("broken"), "failed"},
 	}

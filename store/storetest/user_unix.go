@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// serverUser is whom the server runs as when root starts it, which it refuses: postgres, or else nobody. It is nil when
-// it runs as whoever starts it.
+// serverUser returns the user that the server runs as if root starts it, as PostgreSQL refuses to
+// run as root: postgres, or else nobody. It returns nil if the server runs as the current user.
 func serverUser() *syscall.Credential {
 	if os.Geteuid() != 0 {
 		return nil
@@ -30,16 +30,16 @@ func serverUser() *syscall.Credential {
 	return nil
 }
 
-// giveAway makes a folder that of the server's user.
-func giveAway(folder string) error {
+// chownToServer makes the server's user the owner of a folder.
+func chownToServer(folder string) error {
 	if to := serverUser(); to != nil {
 		return os.Chown(folder, int(to.Uid), int(to.Gid))
 	}
 	return nil
 }
 
-// unprivileged starts a process as the server's user, in a process group of its own: an interrupt of the terminal is
-// not for it.
+// unprivileged returns the attributes of a process that runs as the server's user, in a process
+// group of its own, so that an interrupt from the terminal does not reach it.
 func unprivileged() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: serverUser(), Setpgid: true}
 }
