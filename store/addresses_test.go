@@ -12,7 +12,7 @@ import (
 
 const origin = "https://ranges.example.com/v1.json?list=2"
 
-func TestAddressListThatWasNeverKept(t *testing.T) {
+func TestAddressListThatWasNeverStored(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		requireAddressList(t, db.Store, origin, "", time.Time{})
@@ -61,7 +61,7 @@ func TestAddressListOfAnotherProcess(t *testing.T) {
 	})
 }
 
-func TestAddressListOfADatabaseThatIsGone(t *testing.T) {
+func TestAddressListOfAClosedDatabase(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		if err := db.Store.Close(); err != nil {

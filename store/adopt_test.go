@@ -23,7 +23,7 @@ var dialects = map[string]goose.Dialect{
 	storetest.SQLite: goose.DialectSQLite3, storetest.Postgres: goose.DialectPostgres,
 }
 
-// eachEmpty runs a test on an empty database of each kind, opened past the store.
+// eachEmpty runs a test on an empty database of each kind, opened without the store.
 func eachEmpty(t *testing.T, test func(t *testing.T, driver, url string, conn *sql.DB)) {
 	t.Helper()
 	for _, driver := range drivers {
@@ -35,7 +35,8 @@ func eachEmpty(t *testing.T, test func(t *testing.T, driver, url string, conn *s
 	}
 }
 
-// gooseUp runs migrations as an application does that keeps goose's default version table: an old ackbox, or another.
+// gooseUp runs migrations as an application does that uses goose's default version table: an old
+// ackbox, or another.
 func gooseUp(t *testing.T, driver string, conn *sql.DB, migrations fs.FS, version int64) {
 	t.Helper()
 	provider, err := goose.NewProvider(dialects[driver], conn, migrations)
@@ -47,14 +48,16 @@ func gooseUp(t *testing.T, driver string, conn *sql.DB, migrations fs.FS, versio
 	}
 }
 
-// oldMigrations are those of an ackbox that kept its versions in goose's default table.
+// oldMigrations returns the migrations of an ackbox that kept its versions in goose's default
+// table.
 func oldMigrations(driver string) fs.FS { return os.DirFS("migrations/" + driver) }
 
-// otherMigrations are those of another application, numbered from one version to another.
+// otherMigrations returns another application's migrations, numbered from one version to another.
 func otherMigrations(from, to int64) fs.FS {
 	files := fstest.MapFS{}
 	for v := from; v <= to; v++ {
-		text := fmt.Sprintf("-- +goose Up\ncreate table other_%d (id integer);\n-- +goose Down\ndrop table other_%d;\n", v, v)
+		text := fmt.Sprintf("-- +goose Up\ncreate table other_%d (id integer);\n"+
+			"-- +goose Down\ndrop table other_%d;\n", v, v)
 		files[fmt.Sprintf("%05d_other.sql", v)] = &fstest.MapFile{Data: []byte(text)}
 	}
 	return files
@@ -78,7 +81,7 @@ func requireCurrent(t *testing.T, url string) {
 	if err != nil || health.Have != health.Want {
 		t.Fatalf("got %+v, %v, want the wanted version", health, err)
 	}
-	got := save(t, db, addSource(t, db, "new"), message(notification("04lnew", `{"Id":"x"}`)), now)
+	got := save(t, db, addSource(t, db, "new"), batchOf(entry("04lnew", `{"Id":"x"}`)), now)
 	if got != (store.Saved{Stored: 1}) {
 		t.Errorf("got %+v, want 1 stored", got)
 	}
@@ -90,7 +93,7 @@ func versions(t *testing.T, conn *sql.DB, table string) []string {
 	return texts(t, conn, `select version_id || ' ' || is_applied || ' ' || tstamp from `+table)
 }
 
-func TestMigrateAdoptsWhatAnOldVersionMigrated(t *testing.T) {
+func TestMigrateAdoptsWhatAnOldBinaryMigrated(t *testing.T) {
 	t.Parallel()
 	eachEmpty(t, func(t *testing.T, driver, url string, conn *sql.DB) {
 		gooseUp(t, driver, conn, oldMigrations(driver), 2)
@@ -111,14 +114,16 @@ func TestMigrateAdoptsWhatAnOldVersionMigrated(t *testing.T) {
 			t.Errorf("the old version table changed (-before +after):\n%s", diff)
 		}
 		adopted := texts(t, conn, `
-			select cast(version_id as text) from ackbox_schema_version where cast(tstamp as text) = '`+at+`'`)
+			select cast(version_id as text) from ackbox_schema_version
+			where cast(tstamp as text) = '`+at+`'`)
 		if diff := cmp.Diff([]string{"0", "1", "2"}, adopted); diff != "" {
 			t.Errorf("versions with their old time (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// An old ackbox that came first kept the other application's migrations from being seen, and the other way round.
+// If an old ackbox came first, goose did not see the other application's migrations, and the other
+// way round.
 func TestMigrateSharesADatabaseWithAnotherApplication(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(t *testing.T, driver string, conn *sql.DB){
@@ -153,12 +158,15 @@ func TestMigrateSharesADatabaseWithAnotherApplication(t *testing.T) {
 	}
 }
 
-func TestMigrateNamesTablesThatAreNotOurs(t *testing.T) {
+func TestMigrateNamesForeignTables(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ ddl, named string }{
 		"another notifications": {`create table notifications (id integer, body text)`, `"notifications"`},
 		"another sources":       {`create table sources (id integer)`, `"sources"`},
-		"two":                   {`create table sources (id integer); create table refusals (id integer)`, `"refusals", "sources"`},
+		"two": {
+			`create table sources (id integer); create table refusals (id integer)`,
+			`"refusals", "sources"`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -183,7 +191,8 @@ func TestMigrateNamesTablesThatAreNotOurs(t *testing.T) {
 	}
 }
 
-// A reader that stays, as a slow export does, must not make the inserts wait behind a migration that waits for it.
+// Inserts must not wait behind a migration that waits for a long-running reader, such as a slow
+// export.
 func TestMigrateLetsInsertsPassBehindALongReader(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t, storetest.Postgres)
@@ -191,7 +200,8 @@ func TestMigrateLetsInsertsPassBehindALongReader(t *testing.T) {
 	gooseUp(t, storetest.Postgres, conn, oldMigrations(storetest.Postgres), 2)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	if _, err := conn.ExecContext(ctx, `insert into sources (name, created_at) values ('crm', now())`); err != nil {
+	_, err := conn.ExecContext(ctx, `insert into sources (name, created_at) values ('crm', now())`)
+	if err != nil {
 		t.Fatal(err)
 	}
 	reader, err := conn.BeginTx(ctx, nil)
@@ -212,8 +222,8 @@ func TestMigrateLetsInsertsPassBehindALongReader(t *testing.T) {
 		}
 	}
 	_, err = conn.ExecContext(ctx, `
-		insert into notifications (received_at, source_id, digest, organization, organization_suffix, notification_id,
-			action_id)
+		insert into notifications (received_at, source_id, digest, organization,
+			organization_suffix, notification_id, action_id)
 		select now(), id, '\x00', '00D', '', '04l', '' from sources`)
 	if err != nil {
 		t.Fatalf("an insert behind the migration: %v", err)

@@ -15,8 +15,8 @@ import (
 	"ackbox/store/storetest"
 )
 
-// BenchmarkSave compares Save, by so many at once, with an INSERT for each notification in one transaction for each
-// message, on servers that sync to disk.
+// BenchmarkSave compares concurrent calls of Save with one INSERT per notification and one
+// transaction per batch, on servers that sync to disk.
 func BenchmarkSave(b *testing.B) {
 	for _, driver := range drivers {
 		url := benchmarkURL(b, driver)
@@ -31,7 +31,7 @@ func BenchmarkSave(b *testing.B) {
 	}
 }
 
-// benchmarkURL gives a database that keeps what it commits, unlike those of the tests.
+// benchmarkURL returns the URL of a database that syncs what it commits, unlike those of the tests.
 func benchmarkURL(b *testing.B, driver string) string {
 	if driver == storetest.SQLite {
 		return storetest.URL(b, driver)
@@ -40,13 +40,13 @@ func benchmarkURL(b *testing.B, driver string) string {
 	return storetest.NewCluster(b, storetest.Options{Settings: settings}).URL("postgres")
 }
 
-// workload is messages of one size that so many send at a time.
+// workload is a load of batches of one size from concurrent senders.
 type workload struct {
 	url               string
 	concurrency, size int
 }
 
-// run stores b.N messages by the function that a way of storing gives.
+// run stores b.N batches with the function that way returns.
 func (w workload) run(b *testing.B, way func(b *testing.B) func(*ledger.Batch) error) {
 	store := way(b)
 	var next atomic.Int64
@@ -59,7 +59,7 @@ func (w workload) run(b *testing.B, way func(b *testing.B) func(*ledger.Batch) e
 				if i >= b.N {
 					return nil
 				}
-				if err := store(benchmarkMessage(i*w.size, w.size)); err != nil {
+				if err := store(benchmarkBatch(i*w.size, w.size)); err != nil {
 					return err
 				}
 			}
@@ -75,8 +75,9 @@ func (w workload) run(b *testing.B, way func(b *testing.B) func(*ledger.Batch) e
 func (w workload) save(b *testing.B) func(*ledger.Batch) error {
 	db := storetest.Open(b, w.url).Store
 	source := addSource(b, db, "bench-"+rand.Text())
-	return func(m *ledger.Batch) error {
-		saved, err := db.Save(b.Context(), store.Inbound{SourceID: source.ID, Batch: m, ReceivedAt: now})
+	return func(batch *ledger.Batch) error {
+		in := store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: now}
+		saved, err := db.Save(b.Context(), in)
 		if err == nil && saved.Stored != w.size {
 			err = fmt.Errorf("got %+v, want %d stored", saved, w.size)
 		}
@@ -90,34 +91,35 @@ func (w workload) rows(b *testing.B) func(*ledger.Batch) error {
 	conn := openRaw(b, db)
 	conn.SetMaxIdleConns(w.concurrency)
 	if db.Store.Driver() == storetest.SQLite {
-		conn.SetMaxOpenConns(1) // waiting in Go is the quickest way to take turns
+		conn.SetMaxOpenConns(1) // queueing in Go is fastest
 	}
-	return func(m *ledger.Batch) error { return insertRows(conn, source.ID, m) }
+	return func(batch *ledger.Batch) error { return insertRows(conn, source.ID, batch) }
 }
 
-// insertRows is what Save is not: a transaction for each message.
-func insertRows(conn *sql.DB, sourceID int64, message *ledger.Batch) error {
+// insertRows stores a batch in a transaction of its own, unlike Save.
+func insertRows(conn *sql.DB, sourceID int64, batch *ledger.Batch) error {
 	tx, err := conn.Begin()
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if err := insertEach(tx, sourceID, message); err != nil {
+	if err := insertEach(tx, sourceID, batch); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-// insertEach inserts a row at a time.
-func insertEach(tx *sql.Tx, sourceID int64, message *ledger.Batch) error {
-	for _, n := range message.Entries {
+// insertEach inserts one row at a time.
+func insertEach(tx *sql.Tx, sourceID int64, batch *ledger.Batch) error {
+	for _, n := range batch.Entries {
 		_, err := tx.Exec(`
-			insert into notifications (source_id, organization, organization_suffix, action_id, notification_id, digest,
-				object_type, record_id, fields, received_at)
+			insert into notifications (source_id, organization, organization_suffix, action_id,
+				notification_id, digest, object_type, record_id, fields, received_at)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 			on conflict (source_id, organization, notification_id, digest) do nothing`,
-			sourceID, message.OrganizationID[:15], message.OrganizationID[15:], message.ActionID, n.ID, n.Digest[:],
-			n.ObjectType, n.RecordID, string(n.Fields), now.Format("2006-01-02T15:04:05.000000Z"))
+			sourceID, batch.OrganizationID[:15], batch.OrganizationID[15:], batch.ActionID, n.ID,
+			n.Digest[:], n.ObjectType, n.RecordID, string(n.Fields),
+			now.Format("2006-01-02T15:04:05.000000Z"))
 		if err != nil {
 			return err
 		}
@@ -125,19 +127,20 @@ func insertEach(tx *sql.Tx, sourceID int64, message *ledger.Batch) error {
 	return nil
 }
 
-var benchmarkFields = `","Company":"Company","AnnualRevenue":1.0E7,"Description":"` + strings.Repeat("Lorem ipsum ", 35) + `"}`
+var benchmarkFields = `","Company":"Company","AnnualRevenue":1.0E7,"Description":"` +
+	strings.Repeat("Lorem ipsum ", 35) + `"}`
 
-// benchmarkMessage is a message of notifications with about 500 bytes of fields each.
-func benchmarkMessage(from, size int) *ledger.Batch {
-	message := &ledger.Batch{OrganizationID: organization, ActionID: "04kxx0000004C92AAE"}
+// benchmarkBatch returns a batch of entries with about 500 bytes of fields each.
+func benchmarkBatch(from, size int) *ledger.Batch {
+	batch := &ledger.Batch{OrganizationID: organization, ActionID: "04kxx0000004C92AAE"}
 	objectType := "Lead"
 	for i := from; i < from+size; i++ {
 		recordID := fmt.Sprintf("00Qxx%010dAAA", i)
 		fields := `{"Id":"` + recordID + benchmarkFields
-		message.Entries = append(message.Entries, ledger.Entry{
+		batch.Entries = append(batch.Entries, ledger.Entry{
 			ID: fmt.Sprintf("04lxx%010dAAA", i), ObjectType: &objectType, RecordID: &recordID,
 			Fields: []byte(fields), Digest: digestOf(fields),
 		})
 	}
-	return message
+	return batch
 }

@@ -15,11 +15,12 @@ import (
 	"ackbox/store/storetest"
 )
 
-// certificate is one that was shown to a source at a time.
+// certificate returns a certificate that was presented to a source at a time.
 func certificate(source store.Source, name string, seen time.Time) store.ClientCertificate {
 	return store.ClientCertificate{
 		SourceID: source.ID, SHA256: sha256.Sum256([]byte(name)), Subject: "CN=" + name, Issuer: "CN=CA",
-		NotBefore: moment.Add(-time.Hour), NotAfter: moment.Add(time.Hour), LastSeen: seen, Chain: pemOf(name),
+		NotBefore: moment.Add(-time.Hour), NotAfter: moment.Add(time.Hour), LastSeen: seen,
+		Chain: pemOf(name),
 	}
 }
 
@@ -27,7 +28,7 @@ func pemOf(content string) string {
 	return "-----BEGIN CERTIFICATE-----\n" + content + "\n-----END CERTIFICATE-----\n"
 }
 
-func saw(tb testing.TB, db *store.Store, certificates ...store.ClientCertificate) {
+func observe(tb testing.TB, db *store.Store, certificates ...store.ClientCertificate) {
 	tb.Helper()
 	for _, c := range certificates {
 		if err := db.ObserveCertificate(tb.Context(), c); err != nil {
@@ -52,8 +53,9 @@ func TestClientCertificatesAreKeptPerSource(t *testing.T) {
 			t.Errorf("got %d certificates, want none yet", len(got))
 		}
 		two, one := addSource(t, db.Store, "two"), addSource(t, db.Store, "one")
-		old, fresh, other := certificate(one, "a", now), certificate(one, "b", now.Add(time.Hour)), certificate(two, "a", now)
-		saw(t, db.Store, other, old, fresh)
+		old, fresh := certificate(one, "a", now), certificate(one, "b", now.Add(time.Hour))
+		other := certificate(two, "a", now)
+		observe(t, db.Store, other, old, fresh)
 		want := []store.ClientCertificate{fresh, old, other}
 		for i, name := range []string{"one", "one", "two"} {
 			want[i].Source, want[i].LastSeen = name, want[i].LastSeen.Truncate(time.Microsecond)
@@ -74,7 +76,7 @@ func TestClientCertificatesAreKeptPerSource(t *testing.T) {
 	})
 }
 
-func TestACertificateThatIsSeenAgain(t *testing.T) {
+func TestCertificateThatIsObservedAgain(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
@@ -87,30 +89,33 @@ func TestACertificateThatIsSeenAgain(t *testing.T) {
 		want := first
 		want.Source, want.FirstSeen = "one", moment
 		for _, c := range []store.ClientCertificate{first, again, late} {
-			saw(t, db.Store, c)
+			observe(t, db.Store, c)
 			want.Problem, want.Chain = c.Problem, c.Chain
 			if seen := c.LastSeen.Truncate(time.Microsecond); c == first || seen.After(want.LastSeen) {
 				want.LastSeen = seen
 			}
-			if diff := cmp.Diff([]store.ClientCertificate{want}, clientCertificates(t, db.Store)); diff != "" {
+			got := clientCertificates(t, db.Store)
+			if diff := cmp.Diff([]store.ClientCertificate{want}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		}
 	})
 }
 
-// A sender that shows a new certificate each time must not fill the disk, nor push out those of other sources.
+// A client that presents a new certificate each time must not fill the disk, nor evict those of
+// other sources.
 func TestOnlyTheCertificatesSeenLastAreKept(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const kept, rounds, atOnce = 20, 10, 6
 		one, two := addSource(t, db.Store, "one"), addSource(t, db.Store, "two")
-		saw(t, db.Store, certificate(two, "0", now.Add(-time.Hour)), certificate(one, "known", now))
+		observe(t, db.Store, certificate(two, "0", now.Add(-time.Hour)), certificate(one, "known", now))
 		var found []store.ClientCertificate
 		for round := range rounds {
-			sawAtOnce(t, db.Store, one, round*atOnce, atOnce)
+			observeAtOnce(t, db.Store, one, round*atOnce, atOnce)
 			found = clientCertificates(t, db.Store)
-			if want := min(kept, 1+(round+1)*atOnce) + 1; len(found) != want || found[want-1].Source != "two" {
+			want := min(kept, 1+(round+1)*atOnce) + 1
+			if len(found) != want || found[want-1].Source != "two" {
 				t.Fatalf("got %d certificates, want %d with that of the other source", len(found), want)
 			}
 		}
@@ -119,15 +124,16 @@ func TestOnlyTheCertificatesSeenLastAreKept(t *testing.T) {
 				t.Errorf("number %d was seen at %s, want %s", i, c.LastSeen, want)
 			}
 		}
-		saw(t, db.Store, certificate(one, "known", now)) // long ago: no other goes for it
+		observe(t, db.Store, certificate(one, "known", now)) // the oldest: it displaces none
 		if got := clientCertificates(t, db.Store); !cmp.Equal(found, got) {
 			t.Errorf("(-before +after):\n%s", cmp.Diff(found, got))
 		}
 	})
 }
 
-// sawAtOnce records certificates that were seen a second after each other, from the one after the first on.
-func sawAtOnce(tb testing.TB, db *store.Store, source store.Source, first, count int) {
+// observeAtOnce records certificates that were seen a second apart, beginning with the one after
+// first.
+func observeAtOnce(tb testing.TB, db *store.Store, source store.Source, first, count int) {
 	tb.Helper()
 	var all sync.WaitGroup
 	for i := first + 1; i <= first+count; i++ {
@@ -141,48 +147,53 @@ func sawAtOnce(tb testing.TB, db *store.Store, source store.Source, first, count
 	all.Wait()
 }
 
-// Whoever makes a certificate writes what it likes into it.
-func TestObserveCertificateTakesAnything(t *testing.T) {
+// The text in a certificate is up to whoever makes it.
+func TestObserveCertificateAcceptsAnyText(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
 		odd := certificate(source, "a", now)
-		odd.Subject, odd.Issuer, odd.Problem = "a\x00b\xffc", strings.Repeat("é", 600), strings.Repeat("x", 2000)
+		odd.Subject, odd.Issuer = "a\x00b\xffc", strings.Repeat("é", 600)
+		odd.Problem = strings.Repeat("x", 2000)
 		odd.NotBefore = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
 		odd.NotAfter = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 		block := pemOf(strings.Repeat("A", 9_972)) // 10,025 bytes: six of them fit
 		odd.Chain = strings.Repeat(block, 8)
-		saw(t, db.Store, odd)
+		observe(t, db.Store, odd)
 		want := odd
 		want.Source, want.FirstSeen, want.LastSeen = "one", moment, moment
-		want.Subject, want.Issuer, want.Problem = "a\uFFFDb\uFFFDc", strings.Repeat("é", 500), strings.Repeat("x", 1000)
+		want.Subject, want.Issuer = "a\uFFFDb\uFFFDc", strings.Repeat("é", 500)
+		want.Problem = strings.Repeat("x", 1000)
 		want.NotBefore, want.Chain = time.Time{}, strings.Repeat(block, 6)
-		if diff := cmp.Diff([]store.ClientCertificate{want}, clientCertificates(t, db.Store)); diff != "" {
+		got := clientCertificates(t, db.Store)
+		if diff := cmp.Diff([]store.ClientCertificate{want}, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		odd.Chain = strings.Repeat("A", 70_000)
-		saw(t, db.Store, odd)
+		observe(t, db.Store, odd)
 		if got := clientCertificates(t, db.Store)[0].Chain; got != "" {
 			t.Errorf("got %d bytes of what is no chain, want none", len(got))
 		}
 	})
 }
 
-// Whoever has the URL can show as many certificates as there are: those that are accepted stay on the list.
+// Whoever has the URL can present any number of certificates: the accepted ones stay on the list.
 func TestStrangersCertificatesDoNotDriveOutTheAcceptedOnes(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
-		saw := func(n int, problem string) {
-			c := store.ClientCertificate{SourceID: source.ID, Problem: problem, LastSeen: now.Add(time.Duration(n) * time.Hour)}
+		observe := func(n int, problem string) {
+			c := store.ClientCertificate{
+				SourceID: source.ID, Problem: problem, LastSeen: now.Add(time.Duration(n) * time.Hour),
+			}
 			c.SHA256[0], c.SHA256[1] = byte(n), byte(len(problem))
 			if err := db.Store.ObserveCertificate(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}
 		}
-		saw(0, "")
+		observe(0, "")
 		for n := range 50 {
-			saw(n, "not expected")
+			observe(n, "not expected")
 		}
 		got, err := db.Store.ClientCertificates(t.Context())
 		if err != nil || len(got) != 21 || got[20].Problem != "" {

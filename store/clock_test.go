@@ -11,16 +11,16 @@ import (
 	"ackbox/store/storetest"
 )
 
-// The clock of the machine jumps a year ahead and two back: what is stored is known by its identity and ordered by id,
-// so nothing is stored twice, or lost, or shuffled.
-func TestAClockThatJumps(t *testing.T) {
+// The machine's clock jumps a year ahead and two back. Notifications are identified without the
+// time and ordered by id, so none is stored twice, lost or reordered.
+func TestSaveWhenTheClockJumps(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
 		ahead, back := now.AddDate(1, 0, 0), now.AddDate(-1, 0, 0)
 		for i, at := range []time.Time{now, ahead, back} {
-			saved := save(t, db.Store, source, message(notification("same", "0"), notification("revised", fmt.Sprint(i)),
-				notification(fmt.Sprintf("new %d", i), "0")), at)
+			saved := save(t, db.Store, source, batchOf(entry("same", "0"), entry("revised", fmt.Sprint(i)),
+				entry(fmt.Sprintf("new %d", i), "0")), at)
 			want := store.Saved{Stored: 1, Revisions: 1, Duplicates: 1}
 			if i == 0 {
 				want = store.Saved{Stored: 3}
@@ -41,15 +41,15 @@ func TestAClockThatJumps(t *testing.T) {
 	})
 }
 
-// A notification that was received while the clock was behind is old for Prune, and one from when it was ahead is not:
-// what has a newer revision or comes from the future stays.
-func TestPruneAfterAClockThatJumped(t *testing.T) {
+// For Prune, a notification that was received while the clock was behind is old, and one from when
+// it was ahead is not. What has a newer revision or comes from the future stays.
+func TestPruneAfterTheClockJumped(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
 		ahead, behind := now.AddDate(1, 0, 0), now.AddDate(-1, 0, 0)
-		save(t, db.Store, source, message(notification("ahead", "0"), notification("both", "0")), ahead)
-		save(t, db.Store, source, message(notification("behind", "0"), notification("both", "1")), behind)
+		save(t, db.Store, source, batchOf(entry("ahead", "0"), entry("both", "0")), ahead)
+		save(t, db.Store, source, batchOf(entry("behind", "0"), entry("both", "1")), behind)
 		pruned, err := db.Store.Prune(t.Context(), now, store.MinRetention)
 		if err != nil || pruned != 1 {
 			t.Errorf("got %d, %v, want 1", pruned, err)
@@ -60,9 +60,9 @@ func TestPruneAfterAClockThatJumped(t *testing.T) {
 	})
 }
 
-// A token that was to end in two days ends early when the clock jumps ahead, and is valid again when the clock is put
-// right: it is not removed before its source gets another token.
-func TestATokenWhoseClockJumps(t *testing.T) {
+// A token that was to expire in two days expires early when the clock jumps ahead, and is valid
+// again once the clock is right: it is removed only when its source gets another token.
+func TestTokenExpiryWhenTheClockJumps(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		addSource(t, db.Store, "one")

@@ -19,7 +19,7 @@ import (
 	"ackbox/store/storetest"
 )
 
-// hold keeps a database from committing notifications until it is let go.
+// hold keeps a database from committing notifications until release is called.
 func hold(t *testing.T, db *storetest.Database) (release func()) {
 	t.Helper()
 	tx, err := openRaw(t, db).Begin() // on SQLite this is a lock by itself
@@ -39,15 +39,17 @@ func hold(t *testing.T, db *storetest.Database) (release func()) {
 	}
 }
 
-// result is what a Save gave.
+// result is what a Save returned.
 type result struct {
 	saved store.Saved
 	err   error
 }
 
-// saving starts to save a message.
-func saving(ctx context.Context, db *store.Store, sourceID int64, m *ledger.Batch) <-chan result {
-	return savingInbound(ctx, db, store.Inbound{SourceID: sourceID, Batch: m, ReceivedAt: now})
+// saving starts to save a batch.
+func saving(
+	ctx context.Context, db *store.Store, sourceID int64, batch *ledger.Batch,
+) <-chan result {
+	return savingInbound(ctx, db, store.Inbound{SourceID: sourceID, Batch: batch, ReceivedAt: now})
 }
 
 func savingInbound(ctx context.Context, db *store.Store, in store.Inbound) <-chan result {
@@ -59,7 +61,7 @@ func savingInbound(ctx context.Context, db *store.Store, in store.Inbound) <-cha
 	return done
 }
 
-// until waits for something that comes true soon.
+// until waits for a condition that is expected to hold soon.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(time.Millisecond)
@@ -71,21 +73,21 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// together saves messages in one group, in this order, on a store with one committer.
-func together(t *testing.T, db *storetest.Database, inbound ...store.Inbound) (results []result) {
+// saveGroup saves batches in one group, in this order, on a store with one committer.
+func saveGroup(t *testing.T, db *storetest.Database, inbound ...store.Inbound) (results []result) {
 	t.Helper()
 	release := hold(t, db)
 	source := inbound[0].SourceID
-	first := saving(t.Context(), db.Store, source, message(notification("first", "{}")))
-	until(t, "the committer has the first", func() bool {
-		messages, _ := db.Store.Pending()
-		return messages == 1 && db.Store.Waiting() == 0
+	first := saving(t.Context(), db.Store, source, batchOf(entry("first", "{}")))
+	until(t, "a committer has taken the first", func() bool {
+		batches, _ := db.Store.Pending()
+		return batches == 1 && db.Store.Waiting() == 0
 	})
 	var saves []<-chan result
 	for i, in := range inbound {
 		in.ReceivedAt = now
 		saves = append(saves, savingInbound(t.Context(), db.Store, in))
-		until(t, "the message waits", func() bool { return db.Store.Waiting() == i+1 })
+		until(t, "the batch waits", func() bool { return db.Store.Waiting() == i+1 })
 	}
 	release()
 	if r := <-first; r.err != nil {
@@ -94,13 +96,13 @@ func together(t *testing.T, db *storetest.Database, inbound ...store.Inbound) (r
 	for _, s := range saves {
 		results = append(results, <-s)
 	}
-	if messages, bytes := db.Store.Pending(); messages+int(bytes) != 0 {
-		t.Errorf("got %d messages of %d bytes still pending", messages, bytes)
+	if batches, bytes := db.Store.Pending(); batches+int(bytes) != 0 {
+		t.Errorf("got %d batches of %d bytes still pending", batches, bytes)
 	}
 	return results
 }
 
-// eachWithOneCommitter runs a test on each database.
+// eachWithOneCommitter runs a test on each database, with one committer.
 func eachWithOneCommitter(t *testing.T, test func(t *testing.T, db *storetest.Database)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
@@ -108,33 +110,33 @@ func eachWithOneCommitter(t *testing.T, test func(t *testing.T, db *storetest.Da
 	})
 }
 
-func TestAGroupCountsEachOfItsMessages(t *testing.T) {
+func TestGroupCountsEachOfItsBatches(t *testing.T) {
 	t.Parallel()
-	a1, a2, a3 := notification("04lA", `{"n":1}`), notification("04lA", `{"n":2}`), notification("04lA", `{"n":3}`)
-	b, c := notification("04lB", `{"n":1}`), notification("04lC", `{"n":1}`)
+	a1, a2, a3 := entry("04lA", `{"n":1}`), entry("04lA", `{"n":2}`), entry("04lA", `{"n":3}`)
+	b, c := entry("04lB", `{"n":1}`), entry("04lC", `{"n":1}`)
 	eachWithOneCommitter(t, func(t *testing.T, db *storetest.Database) {
 		source, other := addSource(t, db.Store, "one"), addSource(t, db.Store, "other")
-		save(t, db.Store, source, message(c), now)
+		save(t, db.Store, source, batchOf(c), now)
 		steps := []struct {
-			source  store.Source
-			message *ledger.Batch
-			want    store.Saved
+			source store.Source
+			batch  *ledger.Batch
+			want   store.Saved
 		}{
-			{source, message(b, a2), store.Saved{Stored: 2}},
-			{source, message(a2, b), store.Saved{Duplicates: 2}},
-			{other, message(a2), store.Saved{Stored: 1}},
-			{source, message(a1, a2, c), store.Saved{Revisions: 1, Duplicates: 2}},
-			{source, message(), store.Saved{}},
-			{source, message(a3, a3, a1), store.Saved{Revisions: 1, Duplicates: 2}},
-			{source, message(notification("04lC", `{"n":2}`)), store.Saved{Revisions: 1}},
+			{source, batchOf(b, a2), store.Saved{Stored: 2}},
+			{source, batchOf(a2, b), store.Saved{Duplicates: 2}},
+			{other, batchOf(a2), store.Saved{Stored: 1}},
+			{source, batchOf(a1, a2, c), store.Saved{Revisions: 1, Duplicates: 2}},
+			{source, batchOf(), store.Saved{}},
+			{source, batchOf(a3, a3, a1), store.Saved{Revisions: 1, Duplicates: 2}},
+			{source, batchOf(entry("04lC", `{"n":2}`)), store.Saved{Revisions: 1}},
 		}
 		var inbound []store.Inbound
 		for _, step := range steps {
-			inbound = append(inbound, store.Inbound{SourceID: step.source.ID, Batch: step.message})
+			inbound = append(inbound, store.Inbound{SourceID: step.source.ID, Batch: step.batch})
 		}
-		for i, r := range together(t, db, inbound...) {
+		for i, r := range saveGroup(t, db, inbound...) {
 			if r.err != nil || r.saved != steps[i].want {
-				t.Errorf("message %d: got %+v, %v, want %+v", i, r.saved, r.err, steps[i].want)
+				t.Errorf("batch %d: got %+v, %v, want %+v", i, r.saved, r.err, steps[i].want)
 			}
 		}
 		var order []string
@@ -149,7 +151,7 @@ func TestAGroupCountsEachOfItsMessages(t *testing.T) {
 	})
 }
 
-func TestOnlyTheBadMessagesOfAGroupAreRefused(t *testing.T) {
+func TestOnlyTheInvalidBatchesOfAGroupAreRefused(t *testing.T) {
 	t.Parallel()
 	const size = 21
 	bad := map[int]bool{3: true, 4: true, 20: true}
@@ -157,7 +159,7 @@ func TestOnlyTheBadMessagesOfAGroupAreRefused(t *testing.T) {
 		source := addSource(t, db.Store, "one")
 		var inbound []store.Inbound
 		for i := range size {
-			in := store.Inbound{SourceID: source.ID, Batch: benchmarkMessage(3*i, 3)}
+			in := store.Inbound{SourceID: source.ID, Batch: benchmarkBatch(3*i, 3)}
 			switch {
 			case bad[i] && db.Store.Driver() == storetest.Postgres:
 				in.Batch.Entries[1].Fields = json.RawMessage(`{"Id":`)
@@ -166,12 +168,12 @@ func TestOnlyTheBadMessagesOfAGroupAreRefused(t *testing.T) {
 			}
 			inbound = append(inbound, in)
 		}
-		for i, r := range together(t, db, inbound...) {
+		for i, r := range saveGroup(t, db, inbound...) {
 			switch {
 			case !bad[i] && (r.err != nil || r.saved.Stored != 3):
-				t.Errorf("message %d: got %+v, %v, want it stored", i, r.saved, r.err)
+				t.Errorf("batch %d: got %+v, %v, want it stored", i, r.saved, r.err)
 			case bad[i] && (r.err == nil || errors.Is(r.err, store.ErrUnavailable)):
-				t.Errorf("message %d: got %v, want an error of its own", i, r.err)
+				t.Errorf("batch %d: got %v, want an error of its own", i, r.err)
 			}
 		}
 		want := 3*(size-len(bad)) + 1
@@ -181,8 +183,8 @@ func TestOnlyTheBadMessagesOfAGroupAreRefused(t *testing.T) {
 	})
 }
 
-// A transaction that inserts in another order than a second one, which holds what it wants and wants what it holds, is
-// why the rows of a group are sorted.
+// The rows of a group are sorted because of this deadlock: two transactions insert in different
+// orders, and each waits for what the other holds.
 func TestUnsortedInsertsDeadlock(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t, storetest.Postgres)
@@ -195,21 +197,22 @@ func TestUnsortedInsertsDeadlock(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer tx.Rollback()
-		if err := insertEach(tx, source.ID, message(notification(id, "{}"))); err != nil {
+		if err := insertEach(tx, source.ID, batchOf(entry(id, "{}"))); err != nil {
 			t.Fatal(err)
 		}
 		begun[i] = tx
 	}
 	var group errgroup.Group
-	group.Go(func() error { return insertEach(begun[0], source.ID, message(notification("b", "{}"))) })
-	group.Go(func() error { return insertEach(begun[1], source.ID, message(notification("a", "{}"))) })
+	group.Go(func() error { return insertEach(begun[0], source.ID, batchOf(entry("b", "{}"))) })
+	group.Go(func() error { return insertEach(begun[1], source.ID, batchOf(entry("a", "{}"))) })
 	err := group.Wait()
 	if e, ok := errors.AsType[*pq.Error](err); !ok || e.Code != pqerror.TRDeadlockDetected {
 		t.Errorf("got %v, want a deadlock", err)
 	}
 }
 
-// Redeliveries hold the same notifications in another order: here to two processes at once, each with two committers.
+// Redeliveries contain the same notifications in another order: here to two processes at once, each
+// with two committers.
 func TestSortedInsertsDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
@@ -227,8 +230,8 @@ func TestSortedInsertsDoNotDeadlock(t *testing.T) {
 	})
 }
 
-// saveOverlapping saves each of the same notifications several times, in other orders and other batches, through two
-// stores at once, and checks that each is stored once.
+// saveOverlapping saves the same notifications several times, in other orders and other batches,
+// through two stores at once, and checks that each is stored once.
 func saveOverlapping(t *testing.T, source store.Source, urls ...string) {
 	t.Helper()
 	const savers, rounds, size = 8, 6, 97
@@ -263,7 +266,8 @@ func saveOverlapping(t *testing.T, source store.Source, urls ...string) {
 	for _, c := range counts {
 		total.Stored, total.Duplicates = total.Stored+c.Stored, total.Duplicates+c.Duplicates
 	}
-	if want := (store.Saved{Stored: rounds * size, Duplicates: (savers - 1) * rounds * size}); total != want {
+	want := store.Saved{Stored: rounds * size, Duplicates: (savers - 1) * rounds * size}
+	if total != want {
 		t.Errorf("got %+v, want %+v", total, want)
 	}
 	requireDistinct(t, export(t, stores[0], store.NotificationFilter{}), rounds*size)
@@ -274,14 +278,14 @@ func saveOverlapping(t *testing.T, source store.Source, urls ...string) {
 	}
 }
 
-// shuffled is a message of a round, the same for each saver but for the order.
+// shuffled returns the batch of a round, which differs between savers only in its order.
 func shuffled(saver, round, size int) *ledger.Batch {
-	m := message()
+	batch := batchOf()
 	for i := range size {
 		n := (i*(saver+1) + saver) % size // a permutation, as size is prime
-		m.Entries = append(m.Entries, notification(fmt.Sprintf("04l%04d", round*size+n), "{}"))
+		batch.Entries = append(batch.Entries, entry(fmt.Sprintf("04l%04d", round*size+n), "{}"))
 	}
-	return m
+	return batch
 }
 
 func TestTwoServersThroughPgBouncer(t *testing.T) {

@@ -32,33 +32,39 @@ func addSource(tb testing.TB, db *store.Store, name string) store.Source {
 	return source
 }
 
-// digestOf returns another digest for each content, though not the decoder's.
+// digestOf returns a different digest for each content, though not the decoder's.
 func digestOf(content string) ledger.Digest { return ledger.DigestOf([]byte(content)) }
 
-// notification is one with an object type, a record id and fields.
-func notification(id, fields string) ledger.Entry {
+// entry returns an entry with an object type, a record id and fields.
+func entry(id, fields string) ledger.Entry {
 	objectType, recordID := "Lead", "00Qxx0000001gPLEAY"
 	return ledger.Entry{
-		ID: id, ObjectType: &objectType, RecordID: &recordID, Fields: json.RawMessage(fields), Digest: digestOf(fields),
+		ID: id, ObjectType: &objectType, RecordID: &recordID, Fields: json.RawMessage(fields),
+		Digest: digestOf(fields),
 	}
 }
 
-// message is one of [organization] with the notifications.
-func message(notifications ...ledger.Entry) *ledger.Batch {
-	return &ledger.Batch{OrganizationID: organization, ActionID: "04kxx0000004C92AAE", Entries: notifications}
+// batchOf returns a batch of [organization] with the entries.
+func batchOf(entries ...ledger.Entry) *ledger.Batch {
+	return &ledger.Batch{
+		OrganizationID: organization, ActionID: "04kxx0000004C92AAE", Entries: entries,
+	}
 }
 
-// save saves a message that was received at a time.
-func save(tb testing.TB, db *store.Store, source store.Source, m *ledger.Batch, at time.Time) store.Saved {
+// save saves a batch that was received at a time.
+func save(
+	tb testing.TB, db *store.Store, source store.Source, batch *ledger.Batch, at time.Time,
+) store.Saved {
 	tb.Helper()
-	saved, err := db.Save(tb.Context(), store.Inbound{SourceID: source.ID, Batch: m, ReceivedAt: at})
+	in := store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: at}
+	saved, err := db.Save(tb.Context(), in)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return saved
 }
 
-// export reads the notifications that a filter selects.
+// export returns the notifications that a filter selects.
 func export(tb testing.TB, db *store.Store, filter store.NotificationFilter) []store.Notification {
 	tb.Helper()
 	var found []store.Notification
@@ -72,7 +78,7 @@ func export(tb testing.TB, db *store.Store, filter store.NotificationFilter) []s
 	return found
 }
 
-// openRaw opens a test's database past the store.
+// openRaw opens a test's database without the store.
 func openRaw(tb testing.TB, db *storetest.Database) *sql.DB {
 	tb.Helper()
 	path, isSQLite := strings.CutPrefix(db.URL, "sqlite:")
@@ -81,8 +87,8 @@ func openRaw(tb testing.TB, db *storetest.Database) *sql.DB {
 		source = db.URL + "?binary_parameters=yes"
 	}
 	if isSQLite {
-		driver, source = storetest.SQLite,
-			path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(full)&_pragma=foreign_keys(1)&_txlock=immediate"
+		driver, source = storetest.SQLite, path+"?_pragma=busy_timeout(5000)"+
+			"&_pragma=synchronous(full)&_pragma=foreign_keys(1)&_txlock=immediate"
 	}
 	conn, err := sql.Open(driver, source)
 	if err != nil {

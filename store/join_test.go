@@ -16,11 +16,12 @@ import (
 	"ackbox/store/storetest"
 )
 
-// keep returns a Join that keeps an address list of that name.
+// keep returns a Join that stores an address list of that name.
 func keep(name string) store.Join {
 	return func(ctx context.Context, tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, tx.Rebind(`
-			insert into address_lists (origin, fetched_at, content) values (?, ?, '')`), name, "2026-11-22T01:02:03.000000Z")
+			insert into address_lists (origin, fetched_at, content) values (?, ?, '')`),
+			name, "2026-11-22T01:02:03.000000Z")
 		return err
 	}
 }
@@ -37,7 +38,7 @@ func requireStored(t *testing.T, db *storetest.Database, notifications, lists st
 	}
 }
 
-func TestAJoinIsStoredWithItsBatchOrNotAtAll(t *testing.T) {
+func TestJoinIsStoredWithItsBatchOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("the lease is lost")
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
@@ -47,11 +48,11 @@ func TestAJoinIsStoredWithItsBatchOrNotAtAll(t *testing.T) {
 			in   store.Inbound
 			want error
 		}{
-			{"one entry", store.Inbound{Batch: message(notification("04l1", "{}")), Join: keep("a")}, nil},
-			{"no entry", store.Inbound{Batch: message(), Join: keep("b")}, nil},
-			{"nothing new", store.Inbound{Batch: message(notification("04l1", "{}")), Join: keep("c")}, nil},
+			{"one entry", store.Inbound{Batch: batchOf(entry("04l1", "{}")), Join: keep("a")}, nil},
+			{"no entry", store.Inbound{Batch: batchOf(), Join: keep("b")}, nil},
+			{"nothing new", store.Inbound{Batch: batchOf(entry("04l1", "{}")), Join: keep("c")}, nil},
 			{"a join that fails", store.Inbound{
-				Batch: message(notification("04l2", "{}"), notification("04l3", "{}")),
+				Batch: batchOf(entry("04l2", "{}"), entry("04l3", "{}")),
 				Join: func(ctx context.Context, tx *sqlx.Tx) error {
 					return errors.Join(keep("d")(ctx, tx), failed)
 				},
@@ -66,16 +67,17 @@ func TestAJoinIsStoredWithItsBatchOrNotAtAll(t *testing.T) {
 	})
 }
 
-func TestAJoinThatFailsCostsNobodyElse(t *testing.T) {
+func TestFailingJoinAffectsNoOtherBatch(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("the lease is lost")
 	eachWithOneCommitter(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
 		var calls atomic.Int32
 		in := func(id string, join store.Join) store.Inbound {
-			return store.Inbound{SourceID: source.ID, Batch: message(notification(id, "{}")), ReceivedAt: now, Join: join}
+			batch := batchOf(entry(id, "{}"))
+			return store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: now, Join: join}
 		}
-		results := together(t, db,
+		results := saveGroup(t, db,
 			in("04l1", nil), in("04l2", nil),
 			in("04l3", func(context.Context, *sqlx.Tx) error {
 				calls.Add(1)
@@ -94,13 +96,13 @@ func TestAJoinThatFailsCostsNobodyElse(t *testing.T) {
 	})
 }
 
-func TestAJoinIsCalledAgainAfterADeadlock(t *testing.T) {
+func TestJoinIsCalledAgainAfterADeadlock(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
 		calls := 0
 		_, err := db.Store.Save(t.Context(), store.Inbound{
-			SourceID: source.ID, Batch: message(notification("04l1", "{}")), ReceivedAt: now,
+			SourceID: source.ID, Batch: batchOf(entry("04l1", "{}")), ReceivedAt: now,
 			Join: func(ctx context.Context, tx *sqlx.Tx) error {
 				if calls++; calls < 3 {
 					return errors.Join(keep("a")(ctx, tx), &pq.Error{Code: pqerror.TRDeadlockDetected})
@@ -127,20 +129,20 @@ func TestAfterCommitWakesForWhatIsNew(t *testing.T) {
 			fields string
 			isNew  bool
 		}{{`{"n":1}`, true}, {`{"n":1}`, false}, {`{"n":2}`, true}} {
-			save(t, db.Store, source, message(notification("04l1", step.fields)), now)
+			save(t, db.Store, source, batchOf(entry("04l1", step.fields)), now)
 			if step.isNew {
 				want++
 			}
-			until(t, "those who want to know were woken", func() bool {
+			until(t, "the registered functions were called", func() bool {
 				return wakes.Load() >= want && others.Load() >= want
 			})
 		}
 		_, err := db.Store.Save(t.Context(), store.Inbound{
-			SourceID: source.ID, Batch: message(notification("04l2", "{}")), ReceivedAt: now,
+			SourceID: source.ID, Batch: batchOf(entry("04l2", "{}")), ReceivedAt: now,
 			Join: func(context.Context, *sqlx.Tx) error { return errors.New("no") },
 		})
 		if err == nil || wakes.Load() != want || others.Load() != want {
-			t.Errorf("got %v, %d and %d wake-ups, want an error and %d", err, wakes.Load(), others.Load(), want)
+			t.Errorf("got %v, %d and %d calls, want an error and %d", err, wakes.Load(), others.Load(), want)
 		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"ackbox/store"
 )
 
-func TestEverythingListedHasOneJSON(t *testing.T) {
+func TestMarshalJSON(t *testing.T) {
 	t.Parallel()
 	lead, record, operation, at := "Lead", "00Q<&>", ledger.Update, now.Truncate(time.Microsecond)
 	until := now.Add(time.Hour).UTC()
@@ -21,8 +21,9 @@ func TestEverythingListedHasOneJSON(t *testing.T) {
 		want string
 	}{
 		{store.Notification{
-			ID: 1, Source: "crm", OrganizationID: "00D", ActionID: "04k", NotificationID: "04l", Revision: 2, ObjectType: &lead,
-			RecordID: &record, Fields: json.RawMessage(`{"n":1.0E7}`), ReceivedAt: now, Operation: &operation, ChangedAt: &at,
+			ID: 1, Source: "crm", OrganizationID: "00D", ActionID: "04k", NotificationID: "04l",
+			Revision: 2, ObjectType: &lead, RecordID: &record, Fields: json.RawMessage(`{"n":1.0E7}`),
+			ReceivedAt: now, Operation: &operation, ChangedAt: &at,
 		}, `{"id":1,"source":"crm","organization_id":"00D","action_id":"04k","notification_id":"04l","revision":2,` +
 			`"object_type":"Lead","record_id":"00Q<&>","fields":{"n":1.0E7},"received_at":"2026-11-22T01:02:03.456789Z",` +
 			`"intake":"soap","operation":"update","changed_at":"2026-11-22T01:02:03.456789Z"}`},
@@ -30,8 +31,8 @@ func TestEverythingListedHasOneJSON(t *testing.T) {
 			`{"id":0,"source":"","organization_id":"","action_id":"","notification_id":"","revision":0,"object_type":null,` +
 				`"record_id":null,"fields":null,"received_at":"1970-01-01T00:00:00.000000Z","intake":"event",` +
 				`"operation":null,"changed_at":null}`},
-		{store.Refusal{ID: 3, Source: "crm", SourceID: 9, Cause: "shape", Status: 400, Detail: "<a>", Line: 1, Column: 2, Size: 5,
-			RequestID: "r", RemoteAddr: "::1", At: now},
+		{store.Refusal{ID: 3, Source: "crm", SourceID: 9, Cause: "shape", Status: 400, Detail: "<a>",
+			Line: 1, Column: 2, Size: 5, RequestID: "r", RemoteAddr: "::1", At: now},
 			`{"id":3,"source":"crm","cause":"shape","status":400,"detail":"<a>","line":1,"column":2,"size":5,` +
 				`"request_id":"r","remote_addr":"::1","refused_at":"2026-11-22T01:02:03.456789Z"}`},
 		{store.RefusalCount{Day: now, Source: "crm", Cause: "shape", Status: 400, Refusals: 7},
@@ -42,8 +43,8 @@ func TestEverythingListedHasOneJSON(t *testing.T) {
 			Tokens: []store.Token{{}, {ExpiresAt: &at}, {ExpiresAt: &soon}}},
 			`{"name":"crm","enabled":false,"organizations":["00D"],"urls":2,"old_url_ends":` + quoted(t, soon) +
 				`,"created_at":"2026-11-22T01:02:03.456789Z"}`},
-		{store.ClientCertificate{Source: "crm", Subject: "CN=a", Issuer: "CN=b", SHA256: [32]byte{1}, NotBefore: now, NotAfter: soon,
-			FirstSeen: now, LastSeen: until, Chain: "PEM"},
+		{store.ClientCertificate{Source: "crm", Subject: "CN=a", Issuer: "CN=b", SHA256: [32]byte{1},
+			NotBefore: now, NotAfter: soon, FirstSeen: now, LastSeen: until, Chain: "PEM"},
 			`{"source":"crm","subject":"CN=a","issuer":"CN=b",` +
 				`"fingerprint":"0100000000000000000000000000000000000000000000000000000000000000",` +
 				`"not_before":"2026-11-22T01:02:03.456789Z","not_after":"` + ledger.FormatTime(soon) + `","days_left":1,` +

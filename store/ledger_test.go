@@ -12,9 +12,9 @@ import (
 	"ackbox/store/storetest"
 )
 
-// changes returns two entries that say everything an intake can say.
+// changes returns two entries that set everything that an intake can set.
 func changes() []ledger.Entry {
-	deleted, updated := notification("04lD", `{"Id":"00Q"}`), notification("04lU", `{"Id":"00Q","a":1}`)
+	deleted, updated := entry("04lD", `{"Id":"00Q"}`), entry("04lU", `{"Id":"00Q","a":1}`)
 	deleted.Operation, deleted.Covers = ledger.Delete, ledger.CoversPart
 	deleted.ChangedAt = time.Date(2026, 11, 22, 3, 2, 3, 4_000_000, time.FixedZone("", 7200))
 	deleted.Header = json.RawMessage(`{"b":1,  "a":"ü"}`)
@@ -23,7 +23,7 @@ func changes() []ledger.Entry {
 	return []ledger.Entry{deleted, updated}
 }
 
-// One entry by itself and several at once are inserted by different statements.
+// A single entry and several at once are inserted by different statements.
 func TestSaveKeepsWhatTheIntakeSays(t *testing.T) {
 	t.Parallel()
 	for name, batches := range map[string][][]ledger.Entry{
@@ -33,9 +33,9 @@ func TestSaveKeepsWhatTheIntakeSays(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 				source := addSource(t, db.Store, "one")
-				save(t, db.Store, source, message(notification("04lP", `{}`)), now)
+				save(t, db.Store, source, batchOf(entry("04lP", `{}`)), now)
 				for _, entries := range batches {
-					b := message(entries...)
+					b := batchOf(entries...)
 					b.Intake = ledger.Change
 					save(t, db.Store, source, b, now)
 				}
@@ -60,7 +60,8 @@ func TestSaveKeepsWhatTheIntakeSays(t *testing.T) {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 				raw := texts(t, openRaw(t, db), `
-					select notification_id || ' ' || covers || ' ' || coalesce(cast(header as text), 'null') from notifications`)
+					select notification_id || ' ' || covers || ' ' || coalesce(cast(header as text), 'null')
+					from notifications`)
 				wantRaw := []string{`04lD 1 {"b":1,  "a":"ü"}`, `04lP 0 null`, `04lU 2 null`}
 				if diff := cmp.Diff(wantRaw, raw); diff != "" {
 					t.Errorf("covers and header (-want +got):\n%s", diff)

@@ -17,7 +17,7 @@ import (
 
 var drivers = []string{storetest.SQLite, storetest.Postgres}
 
-func TestMigrateBySeveralAtOnce(t *testing.T) {
+func TestConcurrentMigrate(t *testing.T) {
 	t.Parallel()
 	for _, driver := range drivers {
 		t.Run(driver, func(t *testing.T) {
@@ -48,7 +48,8 @@ func TestMigrateBySeveralAtOnce(t *testing.T) {
 func TestMigrateLeavesANewerSchemaAlone(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		_, err := openRaw(t, db).Exec(`insert into ackbox_schema_version (version_id, is_applied) values (999, true)`)
+		_, err := openRaw(t, db).Exec(`
+			insert into ackbox_schema_version (version_id, is_applied) values (999, true)`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +84,8 @@ func TestBothDatabasesHaveTheSameColumns(t *testing.T) {
 		from sqlite_master t join pragma_table_info(t.name) c
 		where t.type = 'table' and t.name not like 'ackbox_schema%' and t.name not like 'sqlite%'`, `
 		select table_name || '.' || column_name || case is_nullable when 'YES' then ' null' else '' end
-		from information_schema.columns where table_schema = 'public' and table_name not like 'ackbox_schema%'`,
+		from information_schema.columns
+		where table_schema = 'public' and table_name not like 'ackbox_schema%'`,
 	} {
 		schemas[i] = texts(t, openRaw(t, storetest.New(t, drivers[i])), query)
 	}
@@ -99,20 +101,23 @@ func TestIDsAreCollatedByBytes(t *testing.T) {
 		where table_schema = 'public' and data_type = 'text' and collation_name is distinct from 'C'
 			and table_name not like 'ackbox_schema%' order by 1`)
 	forPeople := []string{
-		"address_lists.content", "client_certificates.chain", "client_certificates.issuer", "client_certificates.problem",
-		"client_certificates.subject", "refusals.detail",
+		"address_lists.content", "client_certificates.chain", "client_certificates.issuer",
+		"client_certificates.problem", "client_certificates.subject", "refusals.detail",
 	}
 	if diff := cmp.Diff(forPeople, got); diff != "" {
 		t.Errorf("text that is not collated C (-want +got):\n%s", diff)
 	}
 }
 
-func TestMigrationsGoDownToNothing(t *testing.T) {
+func TestDownMigrationsLeaveNothing(t *testing.T) {
 	t.Parallel()
 	queries := map[string]string{
-		storetest.SQLite: `select name from sqlite_master where name not like 'ackbox_schema%' and name not like 'sqlite%'`,
+		storetest.SQLite: `
+			select name from sqlite_master
+			where name not like 'ackbox_schema%' and name not like 'sqlite%'`,
 		storetest.Postgres: `
-			select tablename from pg_tables where schemaname = 'public' and tablename not like 'ackbox_schema%'`,
+			select tablename from pg_tables
+			where schemaname = 'public' and tablename not like 'ackbox_schema%'`,
 	}
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		driver, conn := db.Store.Driver(), openRaw(t, db)
@@ -152,7 +157,8 @@ func TestHealthWarns(t *testing.T) {
 	})
 }
 
-// requireWarning checks the warning about sources, and on PostgreSQL that of the test's server.
+// requireWarning checks the warning about sources. It ignores those about the settings of the
+// test's server.
 func requireWarning(t *testing.T, db *store.Store, want string) {
 	t.Helper()
 	health, err := db.Health(t.Context())
@@ -170,7 +176,7 @@ func requireWarning(t *testing.T, db *store.Store, want string) {
 	}
 }
 
-// texts are the rows of a query, sorted.
+// texts returns the rows of a query, sorted.
 func texts(t *testing.T, conn *sql.DB, query string) (found []string) {
 	t.Helper()
 	rows, err := conn.Query(query)

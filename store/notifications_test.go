@@ -17,7 +17,7 @@ import (
 func TestNotificationsFilters(t *testing.T) {
 	t.Parallel()
 	hour := func(n int) time.Time { return now.Add(time.Duration(n) * time.Hour) }
-	contact := notification("04l3", "{}")
+	contact := entry("04l3", "{}")
 	contact.ObjectType, contact.RecordID = new("Contact"), new("003")
 	tests := []struct {
 		name   string
@@ -34,15 +34,16 @@ func TestNotificationsFilters(t *testing.T) {
 		{"since, in another zone", store.NotificationFilter{Since: hour(2).In(time.FixedZone("", 7200))},
 			[]string{"04l3", "04l4"}},
 		{"until", store.NotificationFilter{Until: hour(1)}, []string{"04l1"}},
-		{"together", store.NotificationFilter{Source: "one", Object: "Lead", After: 1, Since: hour(0), Until: hour(9)},
-			[]string{"04l2"}},
+		{"together", store.NotificationFilter{
+			Source: "one", Object: "Lead", After: 1, Since: hour(0), Until: hour(9),
+		}, []string{"04l2"}},
 	}
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		one, two := addSource(t, db.Store, "one"), addSource(t, db.Store, "two")
-		save(t, db.Store, one, message(notification("04l1", "{}")), hour(0))
-		save(t, db.Store, one, message(notification("04l2", "{}")), hour(1))
-		save(t, db.Store, one, message(contact), hour(2))
-		save(t, db.Store, two, message(notification("04l4", "{}")), hour(3))
+		save(t, db.Store, one, batchOf(entry("04l1", "{}")), hour(0))
+		save(t, db.Store, one, batchOf(entry("04l2", "{}")), hour(1))
+		save(t, db.Store, one, batchOf(contact), hour(2))
+		save(t, db.Store, two, batchOf(entry("04l4", "{}")), hour(3))
 		for _, test := range tests {
 			var got []string
 			for _, n := range export(t, db.Store, test.filter) {
@@ -65,19 +66,20 @@ func TestNotificationsOfUnknownSource(t *testing.T) {
 	})
 }
 
-func TestNotificationsComeByPagesInOrder(t *testing.T) {
+func TestNotificationsAreReadInPagesInOrder(t *testing.T) {
 	t.Parallel()
 	const total = 2345
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
-		save(t, db.Store, source, benchmarkMessage(0, total), now)
+		save(t, db.Store, source, benchmarkBatch(0, total), now)
 		var last, count int64
-		err := db.Store.Notifications(t.Context(), store.NotificationFilter{}, func(n store.Notification) error {
+		var all store.NotificationFilter
+		err := db.Store.Notifications(t.Context(), all, func(n store.Notification) error {
 			if n.ID <= last {
 				t.Errorf("id %d after %d", n.ID, last)
 			}
 			last, count = n.ID, count+1
-			// Nothing is open meanwhile: the store can be used.
+			// No query is open meanwhile: the store can be used.
 			return db.Store.DisableSource(t.Context(), source.Name, now)
 		})
 		if err != nil || count != total {
@@ -86,15 +88,15 @@ func TestNotificationsComeByPagesInOrder(t *testing.T) {
 	})
 }
 
-func TestNotificationsThatAreLarge(t *testing.T) {
+func TestLargeNotifications(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
 		var all []ledger.Entry
 		for i := range 20 {
-			all = append(all, notification(fmt.Sprintf("04l%02d", i), `"`+strings.Repeat("x", 300_000+i)+`"`))
+			all = append(all, entry(fmt.Sprintf("04l%02d", i), `"`+strings.Repeat("x", 300_000+i)+`"`))
 		}
-		save(t, db.Store, source, message(all...), now)
+		save(t, db.Store, source, batchOf(all...), now)
 		found := export(t, db.Store, store.NotificationFilter{})
 		if len(found) != len(all) {
 			t.Fatalf("got %d notifications, want %d", len(found), len(all))
@@ -107,12 +109,13 @@ func TestNotificationsThatAreLarge(t *testing.T) {
 	})
 }
 
-func TestNotificationsEndWithTheErrorOfYield(t *testing.T) {
+func TestNotificationsReturnsTheErrorOfYield(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		save(t, db.Store, addSource(t, db.Store, "one"), benchmarkMessage(0, 3), now)
+		save(t, db.Store, addSource(t, db.Store, "one"), benchmarkBatch(0, 3), now)
 		want, calls := errors.New("pipe closed"), 0
-		got := db.Store.Notifications(t.Context(), store.NotificationFilter{}, func(store.Notification) error {
+		var all store.NotificationFilter
+		got := db.Store.Notifications(t.Context(), all, func(store.Notification) error {
 			calls++
 			return want
 		})

@@ -18,7 +18,7 @@ import (
 	"ackbox/store/storetest"
 )
 
-func TestOpenRefusesWrongURLs(t *testing.T) {
+func TestOpenRefusesInvalidURLs(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
 		"", "ackbox.db", "mysql://h/d", "sqlite:", "sqlite::memory:", "sqlite:file:a.db", "sqlite://a.db",
@@ -70,7 +70,7 @@ func TestSSLModeOfPostgres(t *testing.T) {
 }
 
 // PgBouncer refuses a startup packet with parameters that it does not know.
-func TestStartupPacketHasNothingElse(t *testing.T) {
+func TestStartupPacketHasNoOtherParameters(t *testing.T) {
 	t.Parallel()
 	listener := listen(t)
 	got := make(chan []string, 1)
@@ -90,7 +90,8 @@ func TestStartupPacketHasNothingElse(t *testing.T) {
 	if _, err := db.Health(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("got %v, want %v", err, store.ErrUnavailable)
 	}
-	if diff := cmp.Diff([]string{"client_encoding", "database", "datestyle", "user"}, <-got); diff != "" {
+	want := []string{"client_encoding", "database", "datestyle", "user"}
+	if diff := cmp.Diff(want, <-got); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)
 	}
 }
@@ -105,7 +106,8 @@ func listen(t *testing.T) net.Listener {
 	return listener
 }
 
-// startupParameters reads a startup packet: length, version, then names and values, each ended by a zero.
+// startupParameters reads a startup packet: length, version, then names and values, each ended by a
+// zero.
 func startupParameters(conn net.Conn) (names []string) {
 	var length uint32
 	if err := binary.Read(conn, binary.BigEndian, &length); err != nil {
@@ -123,12 +125,12 @@ func startupParameters(conn net.Conn) (names []string) {
 	return names
 }
 
-func TestSQLitePathIsTakenAsItIs(t *testing.T) {
+func TestSQLitePathIsNotUnescaped(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"a b.db", "100%25.db", "what?mode=memory#x.db", "ü&=+;:.db"} {
 		path := filepath.Join(t.TempDir(), name)
 		db := storetest.Open(t, "sqlite:"+path)
-		save(t, db.Store, addSource(t, db.Store, "one"), message(notification("04l", "{}")), now)
+		save(t, db.Store, addSource(t, db.Store, "one"), batchOf(entry("04l", "{}")), now)
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}

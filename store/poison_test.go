@@ -10,35 +10,37 @@ import (
 	"ackbox/store/storetest"
 )
 
-// A message that the database cannot take, for a source that is gone, is saved among others at the same time, so that
-// they may share a transaction: it alone is refused, and nothing of it is stored.
-func TestOnlyTheMessageThatCannotBeStoredIsRefused(t *testing.T) {
+// A batch that the database does not accept, as its source does not exist, is saved at the same
+// time as others, so that they may share a transaction. It alone is refused, and nothing of it is
+// stored.
+func TestOnlyTheBatchThatCannotBeStoredIsRefused(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
-		const messages, poisoned = 64, 37
+		const batches, poisoned = 64, 37
 		var saving sync.WaitGroup
-		for i := range messages {
-			in := store.Inbound{SourceID: source.ID, Batch: benchmarkMessage(i*2, 2), ReceivedAt: now}
+		for i := range batches {
+			in := store.Inbound{SourceID: source.ID, Batch: benchmarkBatch(i*2, 2), ReceivedAt: now}
 			if i == poisoned {
 				in.SourceID += 1000
 			}
 			saving.Go(func() {
 				_, err := db.Store.Save(t.Context(), in)
 				if (err != nil) != (i == poisoned) || errors.Is(err, store.ErrUnavailable) {
-					t.Errorf("message %d: got %v", i, err)
+					t.Errorf("batch %d: got %v", i, err)
 				}
 			})
 		}
 		saving.Wait()
-		if got, want := len(export(t, db.Store, store.NotificationFilter{})), (messages-1)*2; got != want {
+		if got, want := len(export(t, db.Store, store.NotificationFilter{})), (batches-1)*2; got != want {
 			t.Errorf("got %d notifications, want %d", got, want)
 		}
 	})
 }
 
-// PostgreSQL reads the fields, which are JSON whoever calls; SQLite keeps them as text.
-func TestOnlyTheMessageWithInvalidFieldsIsRefused(t *testing.T) {
+// PostgreSQL parses the fields, which are always valid JSON outside tests; SQLite stores them as
+// text.
+func TestOnlyTheBatchWithInvalidFieldsIsRefused(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t, storetest.Postgres)
 	source := addSource(t, db.Store, "one")
@@ -48,11 +50,12 @@ func TestOnlyTheMessageWithInvalidFieldsIsRefused(t *testing.T) {
 		if !want {
 			fields = `{"Id":`
 		}
-		m := message(notification(fmt.Sprintf("04l%d", i), fields))
+		batch := batchOf(entry(fmt.Sprintf("04l%d", i), fields))
 		saving.Go(func() {
-			_, err := db.Store.Save(t.Context(), store.Inbound{SourceID: source.ID, Batch: m, ReceivedAt: now})
+			in := store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: now}
+			_, err := db.Store.Save(t.Context(), in)
 			if (err == nil) != want || errors.Is(err, store.ErrUnavailable) {
-				t.Errorf("message %d: got %v", i, err)
+				t.Errorf("batch %d: got %v", i, err)
 			}
 		})
 	}

@@ -13,11 +13,12 @@ import (
 	"ackbox/store/storetest"
 )
 
-// requireRefused checks that a message is refused at once, although the database stands still.
+// requireRefused checks that a batch is refused at once, although the database hangs.
 func requireRefused(t *testing.T, db *store.Store, in store.Inbound) {
 	t.Helper()
 	started := time.Now()
-	if _, err := db.Save(t.Context(), in); !errors.Is(err, store.ErrOverloaded) || errors.Is(err, store.ErrUnavailable) {
+	_, err := db.Save(t.Context(), in)
+	if !errors.Is(err, store.ErrOverloaded) || errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("got %v, want %v", err, store.ErrOverloaded)
 	}
 	if took := time.Since(started); took > time.Second {
@@ -25,7 +26,7 @@ func requireRefused(t *testing.T, db *store.Store, in store.Inbound) {
 	}
 }
 
-func TestMessagesThatFindNoRoomAreRefusedAtOnce(t *testing.T) {
+func TestBatchesBeyondTheQueueAreRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	const room, extra = 20, 200
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
@@ -34,11 +35,14 @@ func TestMessagesThatFindNoRoomAreRefusedAtOnce(t *testing.T) {
 		release := hold(t, db)
 		var saves []<-chan result
 		for i := range room {
-			saves = append(saves, saving(t.Context(), db.Store, source.ID, benchmarkMessage(i, 1)))
-			until(t, "the message has come in", func() bool { n, _ := db.Store.Pending(); return n == i+1 })
+			saves = append(saves, saving(t.Context(), db.Store, source.ID, benchmarkBatch(i, 1)))
+			until(t, "the batch is in the queue", func() bool {
+				n, _ := db.Store.Pending()
+				return n == i+1
+			})
 		}
 		for i := range extra {
-			requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Batch: benchmarkMessage(room+i, 1)})
+			requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Batch: benchmarkBatch(room+i, 1)})
 		}
 		release()
 		for _, s := range saves {
@@ -46,28 +50,28 @@ func TestMessagesThatFindNoRoomAreRefusedAtOnce(t *testing.T) {
 				t.Errorf("got %+v, %v, want it stored", r.saved, r.err)
 			}
 		}
-		save(t, db.Store, source, benchmarkMessage(room, 1), now)
+		save(t, db.Store, source, benchmarkBatch(room, 1), now)
 		if got := len(export(t, db.Store, store.NotificationFilter{})); got != room+1 {
 			t.Errorf("got %d notifications, want %d", got, room+1)
 		}
 	})
 }
 
-func TestTheQueueIsBoundedInBytes(t *testing.T) {
+func TestQueueIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		db = storetest.Open(t, db.URL, store.Queue(1000, 10_000))
 		source := addSource(t, db.Store, "one")
-		large := benchmarkMessage(0, 100)
+		large := benchmarkBatch(0, 100)
 		if got := save(t, db.Store, source, large, now); got.Stored != 100 {
-			t.Errorf("one that comes alone: got %+v, want it stored", got)
+			t.Errorf("a large batch in an empty queue: got %+v, want it stored", got)
 		}
 		release := hold(t, db)
-		first := saving(t.Context(), db.Store, source.ID, benchmarkMessage(100, 2))
-		until(t, "the message has come in", func() bool { n, _ := db.Store.Pending(); return n == 1 })
+		first := saving(t.Context(), db.Store, source.ID, benchmarkBatch(100, 2))
+		until(t, "the batch is in the queue", func() bool { n, _ := db.Store.Pending(); return n == 1 })
 		requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Batch: large})
-		second := saving(t.Context(), db.Store, source.ID, benchmarkMessage(102, 2))
-		until(t, "a small one has come in", func() bool { n, _ := db.Store.Pending(); return n == 2 })
+		second := saving(t.Context(), db.Store, source.ID, benchmarkBatch(102, 2))
+		until(t, "a small one is in the queue", func() bool { n, _ := db.Store.Pending(); return n == 2 })
 		release()
 		for _, s := range []<-chan result{first, second} {
 			if r := <-s; r.err != nil {
@@ -77,26 +81,26 @@ func TestTheQueueIsBoundedInBytes(t *testing.T) {
 	})
 }
 
-func TestWhoeverLeavesMakesRoom(t *testing.T) {
+func TestCanceledSaveMakesRoomInTheQueue(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		db = storetest.Open(t, db.URL, store.Committers(1), store.Queue(2, 1<<20))
 		source := addSource(t, db.Store, "one")
 		release := hold(t, db)
-		first := saving(t.Context(), db.Store, source.ID, benchmarkMessage(0, 1))
-		until(t, "the committer has the first", func() bool {
+		first := saving(t.Context(), db.Store, source.ID, benchmarkBatch(0, 1))
+		until(t, "a committer has taken the first", func() bool {
 			n, _ := db.Store.Pending()
 			return n == 1 && db.Store.Waiting() == 0
 		})
 		ctx, cancel := context.WithCancel(t.Context())
-		second := saving(ctx, db.Store, source.ID, benchmarkMessage(1, 1))
+		second := saving(ctx, db.Store, source.ID, benchmarkBatch(1, 1))
 		until(t, "the second waits", func() bool { return db.Store.Waiting() == 1 })
-		requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Batch: benchmarkMessage(2, 1)})
+		requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Batch: benchmarkBatch(2, 1)})
 		cancel()
 		if r := <-second; !errors.Is(r.err, store.ErrUnavailable) || !errors.Is(r.err, context.Canceled) {
 			t.Errorf("got %v, want unavailable, canceled", r.err)
 		}
-		third := saving(t.Context(), db.Store, source.ID, benchmarkMessage(2, 1))
+		third := saving(t.Context(), db.Store, source.ID, benchmarkBatch(2, 1))
 		until(t, "the third waits", func() bool { return db.Store.Waiting() == 1 })
 		release()
 		for _, s := range []<-chan result{first, third} {
@@ -110,7 +114,7 @@ func TestWhoeverLeavesMakesRoom(t *testing.T) {
 	})
 }
 
-func TestCloseFinishesWhatWasTakenAndRefusesTheRest(t *testing.T) {
+func TestCloseFinishesRunningSavesAndRefusesWaitingOnes(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		closing, err := store.Open(db.URL, store.Committers(1))
@@ -119,12 +123,12 @@ func TestCloseFinishesWhatWasTakenAndRefusesTheRest(t *testing.T) {
 		}
 		source := addSource(t, db.Store, "one")
 		release := hold(t, db)
-		taken := saving(t.Context(), closing, source.ID, benchmarkMessage(0, 1))
-		until(t, "the committer has the first", func() bool {
+		taken := saving(t.Context(), closing, source.ID, benchmarkBatch(0, 1))
+		until(t, "a committer has taken the first", func() bool {
 			n, _ := closing.Pending()
 			return n == 1 && closing.Waiting() == 0
 		})
-		waiting := saving(t.Context(), closing, source.ID, benchmarkMessage(1, 1))
+		waiting := saving(t.Context(), closing, source.ID, benchmarkBatch(1, 1))
 		until(t, "the second waits", func() bool { return closing.Waiting() == 1 })
 		closed := make(chan error, 1)
 		go func() { closed <- closing.Close() }()
@@ -144,7 +148,7 @@ func TestCloseFinishesWhatWasTakenAndRefusesTheRest(t *testing.T) {
 	})
 }
 
-func TestCloseDoesNotWaitForADatabaseThatStandsStill(t *testing.T) {
+func TestCloseDoesNotWaitForADatabaseThatHangs(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		closing, err := store.Open(db.URL)
@@ -153,8 +157,8 @@ func TestCloseDoesNotWaitForADatabaseThatStandsStill(t *testing.T) {
 		}
 		source := addSource(t, db.Store, "one")
 		defer hold(t, db)()
-		stuck := saving(t.Context(), closing, source.ID, benchmarkMessage(0, 1))
-		until(t, "the message has come in", func() bool { n, _ := closing.Pending(); return n == 1 })
+		stuck := saving(t.Context(), closing, source.ID, benchmarkBatch(0, 1))
+		until(t, "the batch is in the queue", func() bool { n, _ := closing.Pending(); return n == 1 })
 		started := time.Now()
 		if err := closing.Close(); err != nil {
 			t.Error(err)
@@ -169,14 +173,14 @@ func TestCloseDoesNotWaitForADatabaseThatStandsStill(t *testing.T) {
 }
 
 // Not parallel: it looks at the goroutines of the whole process.
-func TestNoCommitterIsLeftBehind(t *testing.T) {
+func TestCommittersEndWhenNothingWaits(t *testing.T) {
 	for _, driver := range drivers {
 		t.Run(driver, func(t *testing.T) {
 			db := storetest.New(t, driver).Store
 			source := addSource(t, db, "one")
 			var saves []<-chan result
 			for i := range 50 {
-				saves = append(saves, saving(t.Context(), db, source.ID, benchmarkMessage(i, 1)))
+				saves = append(saves, saving(t.Context(), db, source.ID, benchmarkBatch(i, 1)))
 			}
 			for _, s := range saves {
 				if r := <-s; r.err != nil {
@@ -194,8 +198,9 @@ func TestNoCommitterIsLeftBehind(t *testing.T) {
 	}
 }
 
-// All who wait are told soon that the server has gone; what was acked before is there when it is back.
-func TestACrashUnderLoadLosesNothingThatWasSaved(t *testing.T) {
+// All callers that wait are told soon that the server is gone. What was acked before is there when
+// it is back.
+func TestServerCrashUnderLoadLosesNothingThatWasSaved(t *testing.T) {
 	t.Parallel()
 	const savers, enough = 32, 200
 	cluster := storetest.NewCluster(t, storetest.Options{Settings: map[string]string{"fsync": "on"}})
@@ -207,7 +212,7 @@ func TestACrashUnderLoadLosesNothingThatWasSaved(t *testing.T) {
 		go func() {
 			for n := 0; ; n++ {
 				id := fmt.Sprintf("04l%d-%d", i, n)
-				in := store.Inbound{SourceID: source.ID, Batch: message(notification(id, "{}")), ReceivedAt: now}
+				in := store.Inbound{SourceID: source.ID, Batch: batchOf(entry(id, "{}")), ReceivedAt: now}
 				if _, err := db.Save(t.Context(), in); err != nil {
 					failed <- err
 					return
@@ -227,7 +232,7 @@ func TestACrashUnderLoadLosesNothingThatWasSaved(t *testing.T) {
 		}
 	}
 	if took := time.Since(stopped); took > 2*time.Second {
-		t.Errorf("the last was told after %s", took)
+		t.Errorf("the last caller was told after %s", took)
 	}
 	if err := cluster.Start(t.Context()); err != nil {
 		t.Fatal(err)

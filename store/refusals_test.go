@@ -17,8 +17,9 @@ func TestRefusals(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
 		full := store.Refusal{
-			Source: "one", SourceID: source.ID, Cause: "syntax", Status: 400, Detail: "unexpected end", Line: 3,
-			Column: 14, Size: 1 << 40, RequestID: "r-1", RemoteAddr: "192.0.2.1", At: now,
+			Source: "one", SourceID: source.ID, Cause: "syntax", Status: 400,
+			Detail: "unexpected end", Line: 3, Column: 14, Size: 1 << 40,
+			RequestID: "r-1", RemoteAddr: "192.0.2.1", At: now,
 		}
 		byName, byID := full, full
 		byName.SourceID, byName.At = 0, now.Add(time.Hour)
@@ -52,11 +53,13 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// Headers of a request end up here: anything may be in them.
-func TestRefuseTakesAnyText(t *testing.T) {
+// Headers of a request are recorded here: they may contain anything.
+func TestRefuseAcceptsAnyText(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		r := store.Refusal{Cause: "encoding", Detail: "a\x00b\xffc", RequestID: strings.Repeat("é", 600), At: now}
+		r := store.Refusal{
+			Cause: "encoding", Detail: "a\x00b\xffc", RequestID: strings.Repeat("é", 600), At: now,
+		}
 		if err := db.Store.Refuse(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +145,8 @@ func TestRefusalCounts(t *testing.T) {
 		count("p2", store.RefusalCount{at(24), "erp", "malformed", 400, 4})
 		next := day.AddDate(0, 0, 1)
 		want := []store.RefusalCount{
-			{day, "", "unknown_token", 404, 1 << 40}, {day, "crm", "address", 200, 2}, {day, "crm", "malformed", 400, 10},
+			{day, "", "unknown_token", 404, 1 << 40},
+			{day, "crm", "address", 200, 2}, {day, "crm", "malformed", 400, 10},
 			{next, "crm", "malformed", 400, 3}, {next, "erp", "malformed", 400, 4},
 		}
 		for _, test := range []struct {

@@ -90,10 +90,14 @@ func TestRotateToken(t *testing.T) {
 		requireTokens(t, db.Store, map[string]time.Duration{first: 48 * time.Hour, second: 0})
 
 		third := rotate(t, db.Store, 72*time.Hour, now)
-		requireTokens(t, db.Store, map[string]time.Duration{first: 48 * time.Hour, second: 72 * time.Hour, third: 0})
+		requireTokens(t, db.Store, map[string]time.Duration{
+			first: 48 * time.Hour, second: 72 * time.Hour, third: 0,
+		})
 
 		fourth := rotate(t, db.Store, time.Hour, now.Add(50*time.Hour))
-		requireTokens(t, db.Store, map[string]time.Duration{second: 51 * time.Hour, third: 51 * time.Hour, fourth: 0})
+		requireTokens(t, db.Store, map[string]time.Duration{
+			second: 51 * time.Hour, third: 51 * time.Hour, fourth: 0,
+		})
 
 		fifth := rotate(t, db.Store, 0, now)
 		requireTokens(t, db.Store, map[string]time.Duration{fifth: 0})
@@ -109,7 +113,8 @@ func rotate(t *testing.T, db *store.Store, keep time.Duration, at time.Time) str
 	return token
 }
 
-// requireTokens checks the tokens of the source "one" and when they end, from [now]; 0 is never.
+// requireTokens checks the tokens of the source "one" and when they expire, counted from [now]; 0
+// is never.
 func requireTokens(t *testing.T, db *store.Store, want map[string]time.Duration) {
 	t.Helper()
 	ends := map[[32]byte]time.Duration{}
@@ -177,7 +182,8 @@ func TestAllowAndDenyOrganization(t *testing.T) {
 		if err := db.Store.DenyOrganization(t.Context(), "one", organization[:15]); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Store.DenyOrganization(t.Context(), "one", organization); !errors.Is(err, store.ErrNotFound) {
+		err := db.Store.DenyOrganization(t.Context(), "one", organization)
+		if !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("got %v, want %v", err, store.ErrNotFound)
 		}
 		if diff := cmp.Diff([]string{"odd"}, sourceNamed(t, db.Store, "one").Organizations); diff != "" {
@@ -223,8 +229,9 @@ func TestRemoveSource(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		full := addSource(t, db.Store, "full")
-		save(t, db.Store, full, message(notification("04l", "{}")), now)
-		if _, _, err := db.Store.AddSource(t.Context(), "empty", []string{organization}, now); err != nil {
+		save(t, db.Store, full, batchOf(entry("04l", "{}")), now)
+		_, _, err := db.Store.AddSource(t.Context(), "empty", []string{organization}, now)
+		if err != nil {
 			t.Fatal(err)
 		}
 		refusal := store.Refusal{Source: "empty", Cause: "organization", At: now}

@@ -15,7 +15,7 @@ import (
 	"ackbox/store/storetest"
 )
 
-func TestACrashOfTheServerLosesNothingThatWasSaved(t *testing.T) {
+func TestServerCrashLosesNothingThatWasSaved(t *testing.T) {
 	t.Parallel()
 	cluster := storetest.NewCluster(t, storetest.Options{
 		Settings: map[string]string{"fsync": "on", "synchronous_commit": "off"},
@@ -30,7 +30,7 @@ func TestACrashOfTheServerLosesNothingThatWasSaved(t *testing.T) {
 			if saved == 50 {
 				close(enough)
 			}
-			in := store.Inbound{SourceID: source.ID, Batch: benchmarkMessage(saved*3, 3), ReceivedAt: now}
+			in := store.Inbound{SourceID: source.ID, Batch: benchmarkBatch(saved*3, 3), ReceivedAt: now}
 			if _, err := db.Save(t.Context(), in); err != nil {
 				failed <- err
 				return
@@ -52,18 +52,18 @@ func TestACrashOfTheServerLosesNothingThatWasSaved(t *testing.T) {
 	if err := cluster.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// What was being saved is there or not; it is sent again either way.
-	if got := save(t, db, source, benchmarkMessage(0, 3*saved+3), now); got.Duplicates < 3*saved {
+	// What was being saved is stored or not; it is sent again either way.
+	if got := save(t, db, source, benchmarkBatch(0, 3*saved+3), now); got.Duplicates < 3*saved {
 		t.Errorf("got %+v, want %d duplicates", got, 3*saved)
 	}
 }
 
-// requireUnavailable checks what every call says of a database that is gone.
+// requireUnavailable checks that every call on a database that is gone returns ErrUnavailable.
 func requireUnavailable(t *testing.T, db *store.Store) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	in := store.Inbound{SourceID: 1, Batch: message(notification("04l", "{}")), ReceivedAt: now}
+	in := store.Inbound{SourceID: 1, Batch: batchOf(entry("04l", "{}")), ReceivedAt: now}
 	_, saveErr := db.Save(ctx, in)
 	_, healthErr := db.Health(ctx)
 	_, sourcesErr := db.Sources(ctx)
@@ -128,8 +128,8 @@ func TestServerThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	}
 }
 
-// A server that stands still keeps a connection open and says nothing: here one that waits for a lock.
-func TestServerThatStandsStillIsUnavailable(t *testing.T) {
+// A server that hangs keeps a connection open and does not answer: here one that waits for a lock.
+func TestServerThatHangsIsUnavailable(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		source := addSource(t, db.Store, "one")
@@ -144,7 +144,7 @@ func TestServerThatStandsStillIsUnavailable(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		in := store.Inbound{SourceID: source.ID, Batch: message(notification("04l", "{}")), ReceivedAt: now}
+		in := store.Inbound{SourceID: source.ID, Batch: batchOf(entry("04l", "{}")), ReceivedAt: now}
 		if _, err := db.Store.Save(ctx, in); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("got %v, want %v", err, store.ErrUnavailable)
 		}
@@ -179,9 +179,10 @@ func TestTooManyConnectionsIsUnavailable(t *testing.T) {
 	requireUnavailable(t, db)
 }
 
-func TestMissingDatabaseIsNoOutage(t *testing.T) {
+func TestMissingDatabaseIsNotUnavailable(t *testing.T) {
 	t.Parallel()
-	db, err := store.Open(strings.Replace(storetest.URL(t, storetest.Postgres), "/ackbox_test_", "/missing_", 1))
+	url := storetest.URL(t, storetest.Postgres)
+	db, err := store.Open(strings.Replace(url, "/ackbox_test_", "/missing_", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +202,7 @@ func TestSQLiteFolderThatIsMissingIsUnavailable(t *testing.T) {
 	requireUnavailable(t, db)
 }
 
-// The command line works beside serve: here two stores of one database take turns.
+// Commands run while serve is running: here two stores of one database take turns.
 func TestTwoProcessesShareADatabase(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
@@ -218,7 +219,7 @@ func TestTwoProcessesShareADatabase(t *testing.T) {
 			done <- nil
 		}()
 		for i := range 50 {
-			save(t, db.Store, source, benchmarkMessage(i, 2), now)
+			save(t, db.Store, source, benchmarkBatch(i, 2), now)
 			if found := export(t, other.Store, store.NotificationFilter{}); len(found) != i+2 {
 				t.Fatalf("got %d notifications, want %d", len(found), i+2)
 			}
