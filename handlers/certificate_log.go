@@ -30,8 +30,8 @@ const (
 	// certificates, and whoever makes one chooses its names.
 	maxChain = 16 << 10
 	maxName  = 1000
-	// recordsAge is how old the records may be that warnings and metrics are made of.
-	recordsAge = 10 * time.Second
+	// readRecordsEvery is how often the records are read that warnings and metrics are made of.
+	readRecordsEvery = 10 * time.Second
 	// endsSoon is how long before its end the operator is warned of a certificate.
 	endsSoon = 30 * 24 * time.Hour
 )
@@ -168,13 +168,23 @@ func fitting(chain []*x509.Certificate) []*x509.Certificate {
 	return chain
 }
 
-// current returns the accepted certificates that were shown last, by source. While the database
-// does not answer they are as they were known last.
-func (l *certificateLog) current() map[string]store.ClientCertificate {
-	records, err := l.records.get(context.Background(), recordsAge)
-	if err != nil {
-		records, _ = l.records.last()
+// run reads what is recorded, by other processes too, until the context ends.
+func (l *certificateLog) run(ctx context.Context) {
+	read := func(ctx context.Context) error {
+		_, err := l.records.get(ctx, readRecordsEvery/2)
+		return err
 	}
+	periodic{readRecordsEvery, read, func(err error) {
+		if err != nil {
+			l.log.Warn("client certificates not read, warnings of them may be old", "error", err)
+		}
+	}}.run(ctx)
+}
+
+// current returns the accepted certificates that were shown last, by source, as far as they were
+// read: nobody who asks for warnings or metrics waits for the database.
+func (l *certificateLog) current() map[string]store.ClientCertificate {
+	records, _ := l.records.last()
 	current := map[string]store.ClientCertificate{}
 	for _, c := range records {
 		if c.Problem == "" && c.LastSeen.After(current[c.Source].LastSeen) {

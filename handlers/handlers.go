@@ -105,6 +105,7 @@ func (h *Handlers) Run(ctx context.Context) error {
 	running.Go(func() { h.sources.run(ctx) })
 	running.Go(func() { h.refusals.runWrites(ctx) })
 	running.Go(func() { h.refusals.runLog(ctx) })
+	running.Go(func() { h.certificates.run(ctx) })
 	running.Wait()
 	return nil
 }

@@ -48,3 +48,32 @@ func TestADatabaseThatDoesNotAnswerKeepsNobodyWaitingInLine(t *testing.T) {
 		}
 	})
 }
+
+func (silent) ClientCertificates(ctx context.Context) ([]store.ClientCertificate, error) {
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
+}
+
+func (silent) Health(ctx context.Context) (store.Health, error) {
+	<-ctx.Done()
+	return store.Health{}, context.Cause(ctx)
+}
+
+// Whoever asks for readiness waits for one answer of the database, not for that of each warning.
+func TestReadinessWaitsForTheDatabaseOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := handlers.New(handlers.Config{Store: silent{}, Log: slog.New(slog.DiscardHandler)})
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = h.Run(ctx) })
+		routes, started := newRoutes(h, handlers.NewHealth(silent{}, h.Log, h.Warnings)), time.Now()
+		w := httptest.NewRecorder()
+		routes.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		if waited := time.Since(started); w.Code != 503 || waited > 2*time.Second {
+			t.Errorf("got %d after %s, want 503 after 2 s", w.Code, waited)
+		}
+		stop()
+		running.Wait()
+	})
+}
