@@ -32,8 +32,9 @@ const (
 	maxName  = 1000
 	// readRecordsEvery is how often the records are read that warnings and metrics are made of.
 	readRecordsEvery = 10 * time.Second
-	// endsSoon is how long before its end the operator is warned of a certificate.
-	endsSoon = 30 * 24 * time.Hour
+	// warnBefore is how long before its end the operator is warned of a certificate at the earliest;
+	// see [certificate.ExpiresSoon].
+	warnBefore = 30 * 24 * time.Hour
 )
 
 // certificateStore keeps which client certificates were shown.
@@ -194,23 +195,37 @@ func (l *certificateLog) current() map[string]store.ClientCertificate {
 	return current
 }
 
-// warnings returns a sentence about the certificates in use that end soon. It names no source.
+// warnings returns a sentence about the certificates in use that expire soon. It names no source.
 func (l *certificateLog) warnings(now time.Time) []string {
-	ending, days := 0, 0
+	ending, first := 0, time.Duration(0)
 	for _, c := range l.current() {
-		if c.NotAfter.Sub(now) > endsSoon {
+		if !certificate.ExpiresSoon(c.NotBefore, c.NotAfter, now, warnBefore) {
 			continue
 		}
-		if d := max(c.DaysLeft(now), 0); ending == 0 || d < days {
-			days = d
+		if left := c.NotAfter.Sub(now); ending == 0 || left < first {
+			first = left
 		}
 		ending++
 	}
 	if ending == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("client certificates in use that end within 30 days: %d, the first in %d days; "+
-		"pin the next one too before it comes", ending, days)}
+	return []string{fmt.Sprintf("client certificates in use that expire soon: %d, the first %s; "+
+		"pin the next one too before it is used", ending, expiry(first))}
+}
+
+// expiry returns when a certificate expires, as the end of a sentence about it.
+func expiry(left time.Duration) string {
+	switch days := int(left / (24 * time.Hour)); {
+	case left < 0:
+		return "has expired"
+	case days == 0:
+		return "within a day"
+	case days == 1:
+		return "in 1 day"
+	default:
+		return fmt.Sprintf("in %d days", days)
+	}
 }
 
 var clientCertificateEnds = prometheus.NewDesc("ackbox_client_certificate_not_after_seconds",

@@ -2,13 +2,18 @@ package handlers_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"ackbox/handlers"
 	"ackbox/internal/access"
@@ -71,4 +76,98 @@ func ofSize(name string, size int) certificatetest.Signer {
 	return certificatetest.Sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: name, Organization: []string{strings.Repeat("x", size)}},
 	}, nil)
+}
+
+const day = 24 * time.Hour
+
+// warningsOf returns what warns of the certificates in the database, once they have been read.
+func warningsOf(t *testing.T, db *store.Store) func(now time.Time) []string {
+	t.Helper()
+	h := handlers.New(handlers.Config{Store: db, Log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	eventually(t, "the certificates are read", func() bool {
+		return len(h.Warnings(time.Now().Add(1000*day))) > 0 // all have expired by then
+	})
+	return h.Warnings
+}
+
+// show records that a certificate with this period was accepted for a source. The time is that of
+// its first day, so that one that begins later replaces those before it.
+func show(t *testing.T, db *store.Store, source store.Source, notBefore, notAfter time.Time) {
+	t.Helper()
+	err := db.ObserveCertificate(t.Context(), store.ClientCertificate{
+		SourceID: source.ID, SHA256: sha256.Sum256([]byte(notBefore.String())),
+		NotBefore: notBefore, NotAfter: notAfter, LastSeen: notBefore.Add(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestClientCertificateWarningsFollowTheLifetime(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		source, _, err := db.Store.AddSource(t.Context(), "crm", nil, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		issued := time.Now().Truncate(time.Second)
+		for _, lifetime := range []time.Duration{160 * time.Hour, 45 * day, 64 * day, 200 * day} {
+			ends := issued.Add(lifetime)
+			show(t, db.Store, source, issued, ends)
+			warnings := warningsOf(t, db.Store)
+			due := ends.Add(-min(30*day, lifetime/4))
+			renewed := issued.Add(lifetime * 2 / 3)
+			for _, early := range []time.Time{issued, renewed, due.Add(-time.Minute)} {
+				if got := warnings(early); len(got) != 0 {
+					t.Errorf("%s: got %q with %s left, want no warning", lifetime, got, ends.Sub(early))
+				}
+			}
+			if got := warnings(due); len(got) != 1 {
+				t.Errorf("%s: got %q with %s left, want one warning", lifetime, got, ends.Sub(due))
+			}
+			issued = renewed // of the next one
+		}
+	})
+}
+
+func TestClientCertificateWarningsSayWhenTheFirstExpires(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		issued := time.Now().Truncate(time.Second)
+		for name, lifetime := range map[string]time.Duration{"first": 100 * day, "second": 102 * day} {
+			source, _, err := db.Store.AddSource(t.Context(), name, nil, issued)
+			if err != nil {
+				t.Fatal(err)
+			}
+			show(t, db.Store, source, issued, issued.Add(lifetime))
+		}
+		warnings := warningsOf(t, db.Store)
+		const soon = "client certificates in use that expire soon: "
+		for left, want := range map[time.Duration]string{
+			24 * day:      "1, the first in 24 days",
+			23 * day:      "2, the first in 23 days",
+			day:           "2, the first in 1 day",
+			day - 1:       "2, the first within a day",
+			-time.Minute:  "2, the first has expired",
+			-1000 * day:   "2, the first has expired",
+			25*day + 1000: "",
+		} {
+			var all []string
+			if want != "" {
+				all = []string{soon + want + "; pin the next one too before it is used"}
+			}
+			if diff := cmp.Diff(all, warnings(issued.Add(100*day-left))); diff != "" {
+				t.Errorf("%s left (-want +got):\n%s", left, diff)
+			}
+		}
+	})
 }

@@ -190,7 +190,7 @@ func TestACertificateThatEndsIsWarnedOfAfterARestart(t *testing.T) {
 			t.Errorf("got %s, want a warning", got)
 		}
 		<-time.After(12 * 24 * time.Hour)
-		if got := b.ready(t); !strings.Contains(got, "1, the first in 0 days") {
+		if got := b.ready(t); !strings.Contains(got, "1, the first has expired") {
 			t.Errorf("got %s, want a warning of one that has ended", got)
 		}
 		b.post(t, envelope("04l1"), shown("next", 365*24*time.Hour))

@@ -8,11 +8,13 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"ackbox/internal/access/certificate"
 )
 
-// soon is how long before its expiry a certificate should have been renewed. Automatic renewal
-// happens earlier.
-const soon = 14 * 24 * time.Hour
+// warnBefore is how long before its expiry a certificate should have been renewed at the latest; see
+// [certificate.ExpiresSoon].
+const warnBefore = 14 * 24 * time.Hour
 
 // checkCertificate checks the validity periods of the served certificates.
 func (e *examination) checkCertificate(context.Context) Check {
@@ -29,7 +31,7 @@ func (e *examination) checkCertificate(context.Context) Check {
 			Status: Fail, Found: "not valid before " + date(leaf.NotBefore), Salesforce: reasonValidity,
 			Todo: "check the clocks of this machine and of the one that made the certificate, or wait",
 		}
-	case ends.Sub(now) < soon:
+	case certificate.ExpiresSoon(leaf.NotBefore, ends, now, warnBefore):
 		return Check{
 			Status: Warn, Found: fmt.Sprintf("expires on %s, in %s", date(ends), days(ends.Sub(now))),
 			Todo: "renew the certificate, or find out why it is not renewed automatically",
@@ -158,8 +160,12 @@ func (e *examination) untrusted() Check {
 func date(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 func days(d time.Duration) string {
-	if n := int(d / (24 * time.Hour)); n != 1 {
+	switch n := int(d / (24 * time.Hour)); n {
+	case 0:
+		return "less than a day"
+	case 1:
+		return "1 day"
+	default:
 		return fmt.Sprintf("%d days", n)
 	}
-	return "1 day"
 }

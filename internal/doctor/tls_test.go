@@ -122,6 +122,32 @@ func TestCertificatesAreReported(t *testing.T) {
 	}
 }
 
+func TestExpiryWarningsFollowTheLifetime(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	a := testAuthority()
+	for _, lifetime := range []time.Duration{160 * time.Hour, 45 * day, 64 * day, 200 * day} {
+		t.Run(lifetime.String(), func(t *testing.T) {
+			t.Parallel()
+			issued := time.Now().Truncate(time.Second)
+			leaf := a.leaf(func(c *x509.Certificate) {
+				c.NotBefore, c.NotAfter = issued, issued.Add(lifetime)
+			})
+			o := public(listen(t, acks, serve(leaf, a.lower, a.upper)))
+			due := min(14*day, lifetime/4)
+			for left, want := range map[time.Duration]doctor.Status{
+				lifetime: doctor.Pass, lifetime / 3: doctor.Pass, due + time.Minute: doctor.Pass,
+				due: doctor.Warn, time.Hour: doctor.Warn,
+			} {
+				o.Now = func() time.Time { return issued.Add(lifetime - left) }
+				if got := find(t, examine(t, o), "certificate"); got.Status != want {
+					t.Errorf("got %+v with %s left, want %s", got, left, want)
+				}
+			}
+		})
+	}
+}
+
 func TestTLSVersions(t *testing.T) {
 	t.Parallel()
 	a := testAuthority()

@@ -14,8 +14,8 @@ import (
 const (
 	// pollInterval is how often the files of the server's certificate are checked for changes.
 	pollInterval = 5 * time.Second
-	// warnBefore is how long before the certificate's end Warnings mentions it: by then its renewal
-	// has failed for days.
+	// warnBefore is how long before the certificate's end Warnings mentions it at the earliest; see
+	// [ExpiresSoon].
 	warnBefore = 21 * 24 * time.Hour
 )
 
@@ -126,13 +126,15 @@ func (s *Server) Warnings(now time.Time) (warnings []string) {
 		warnings = append(warnings,
 			"the new TLS certificate cannot be loaded, the previous one remains in use: see the log")
 	}
-	left := s.NotAfter().Sub(now)
+	leaf := s.current.Load().Leaf
+	left := leaf.NotAfter.Sub(now)
 	switch days := int(left / (24 * time.Hour)); {
 	case left < 0:
 		warnings = append(warnings, "the TLS certificate has expired: Salesforce can no longer connect")
+	case !ExpiresSoon(leaf.NotBefore, leaf.NotAfter, now, warnBefore):
 	case days < 2:
 		warnings = append(warnings, "the TLS certificate expires within two days")
-	case left <= warnBefore:
+	default:
 		warnings = append(warnings, fmt.Sprintf("the TLS certificate expires in %d days", days))
 	}
 	return warnings

@@ -284,3 +284,36 @@ func TestWarningsBeforeExpiry(t *testing.T) {
 		}
 	}
 }
+
+// lifetimes are those that certificates have: Let's Encrypt's six days (160 hours), 45 and 64, and
+// the longest that browsers accept in 2026.
+var lifetimes = []time.Duration{160 * time.Hour, 45 * 24 * time.Hour, 64 * 24 * time.Hour,
+	200 * 24 * time.Hour}
+
+func TestWarningsFollowTheLifetime(t *testing.T) {
+	t.Parallel()
+	for _, lifetime := range lifetimes {
+		t.Run(lifetime.String(), func(t *testing.T) {
+			t.Parallel()
+			p := pair{t, t.TempDir()}
+			issued := time.Now().Truncate(time.Second)
+			p.write(testCA().leaf(func(c *x509.Certificate) {
+				c.NotBefore, c.NotAfter = issued, issued.Add(lifetime)
+			}))
+			s := p.load(slog.Default())
+			renewal := issued.Add(lifetime * 2 / 3)
+			for now := issued; !now.After(renewal.Add(time.Hour)); now = now.Add(time.Hour) {
+				if got := s.Warnings(now); len(got) != 0 {
+					t.Fatalf("got %q before the renewal, %s after the issue", got, now.Sub(issued))
+				}
+			}
+			due := s.NotAfter().Add(-min(21*24*time.Hour, lifetime/4))
+			if got := s.Warnings(due.Add(-time.Minute)); len(got) != 0 {
+				t.Errorf("got %q a minute early, want no warning", got)
+			}
+			if got := s.Warnings(due); len(got) != 1 || !strings.Contains(got[0], "expires") {
+				t.Errorf("got %q at %s, want one warning", got, due)
+			}
+		})
+	}
+}
