@@ -14,14 +14,15 @@ import (
 type doctorCmd struct {
 	URL string `arg:"" help:"The endpoint's URL, as in Setup."`
 
-	Send       bool          `help:"Also post a marked test message, twice. The listener will store it."`
-	Org        string        `default:"${organization}" help:"The organization id in the messages, if only some may post."`
-	Object     string        `placeholder:"NAME" help:"The object of the test message (default: ackbox_doctor__c, which no organization has)."`
-	CA         string        `name:"ca" placeholder:"FILE" type:"existingfile" help:"Also trust the certificates in this PEM file."`
-	ClientCert string        `placeholder:"FILE" type:"existingfile" help:"Present this client certificate (PEM, with its key unless --client-key is given)."`
-	ClientKey  string        `placeholder:"FILE" type:"existingfile" help:"The key of the client certificate (PEM)."`
-	Timeout    time.Duration `default:"20s" help:"The time limit of each connection and each answer."`
-	JSON       bool          `name:"json" help:"Print the report as one line of JSON."`
+	Send          bool          `help:"Also post a marked test message, twice. The listener will store it."`
+	Org           string        `default:"${organization}" help:"The organization id in the messages, if only some may post."`
+	Object        string        `placeholder:"NAME" help:"The object of the test message (default: ackbox_doctor__c, which no organization has)."`
+	CA            string        `name:"ca" placeholder:"FILE" type:"existingfile" help:"Also trust the certificates in this PEM file."`
+	SalesforceCAs string        `name:"salesforce-cas" placeholder:"FILE" type:"existingfile" help:"A saved list of the CAs that Salesforce trusts, to check the chain against: PEM, or any text with their SHA-256 or SHA-1 fingerprints, such as https://login.salesforce.com/cacerts.jsp."`
+	ClientCert    string        `placeholder:"FILE" type:"existingfile" help:"Present this client certificate (PEM, with its key unless --client-key is given)."`
+	ClientKey     string        `placeholder:"FILE" type:"existingfile" help:"The key of the client certificate (PEM)."`
+	Timeout       time.Duration `default:"20s" help:"The time limit of each connection and each answer."`
+	JSON          bool          `name:"json" help:"Print the report as one line of JSON."`
 }
 
 // errUnfit is returned if a check failed. The report says which and what to do.
@@ -67,6 +68,11 @@ func (c *doctorCmd) options(t terminal) (doctor.Options, error) {
 	var err error
 	if o.CA, err = readCAs(c.CA); err != nil {
 		return o, err
+	}
+	if c.SalesforceCAs != "" {
+		if o.SalesforceCAs, err = doctor.ReadSalesforceCAs(c.SalesforceCAs); err != nil {
+			return o, err
+		}
 	}
 	o.Certificate, err = readCertificate(c.ClientCert, c.ClientKey)
 	return o, err

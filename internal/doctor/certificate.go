@@ -108,9 +108,11 @@ func (e *examination) checkTrust(context.Context) Check {
 func (e *examination) trust() Check {
 	s := &e.served
 	switch {
+	case s.err == nil && e.SalesforceCAs != nil && !s.incomplete():
+		return e.listed()
 	case s.err == nil && !s.byCA:
-		return pass("%s is trusted here; Salesforce has its own list of trusted CAs",
-			name(s.chain[len(s.chain)-1]))
+		return pass("%s is trusted here; Salesforce has its own list of trusted CAs, which "+
+			"--salesforce-cas can check", name(s.chain[len(s.chain)-1]))
 	case s.err == nil:
 		return Check{
 			Status: Warn, Found: name(s.chain[len(s.chain)-1]) +

@@ -18,6 +18,7 @@ type served struct {
 	chain        []*x509.Certificate // the leaf up to a root, when err is nil
 	roots        *x509.CertPool      // the pool with that root
 	byCA         bool                // roots is Options.CA
+	listed       *x509.Certificate   // the CA in Salesforce's list that signed the chain; nil if none
 	err          error               // why there is no chain to a root, apart from dates and host
 }
 
@@ -35,25 +36,42 @@ func (e *examination) read() {
 	if s.leaf().NotBefore.After(at) {
 		at = s.leaf().NotBefore
 	}
-	if s.verify(e.PublicCAs, at); s.err != nil && e.CA != nil {
-		public := s.err
-		if s.verify(e.CA, at); s.err != nil {
-			s.err = public
+	salesforce := e.salesforceRoots(at)
+	s.verify(at, e.PublicCAs, salesforce, e.CA)
+	s.byCA = s.err == nil && s.roots == e.CA
+	if salesforce != nil {
+		if chains, err := s.chains(salesforce, at); err == nil {
+			chain := shortest(chains)
+			s.listed = chain[len(chain)-1]
 		}
-		s.byCA = s.err == nil
 	}
 }
 
-// verify looks for a chain to one of the roots, with no intermediates but the served certificates.
-func (s *served) verify(roots *x509.CertPool, at time.Time) {
+// verify looks for a chain to a root in one of the pools, in their order. A pool may be nil, but not
+// the first, whose error counts if there is no chain.
+func (s *served) verify(at time.Time, pools ...*x509.CertPool) {
+	for i, roots := range pools {
+		if roots == nil {
+			continue
+		}
+		chains, err := s.chains(roots, at)
+		if err == nil {
+			s.roots, s.chain, s.err = roots, shortest(chains), nil
+			return
+		}
+		if i == 0 {
+			s.err = err
+		}
+	}
+}
+
+// chains returns the chains to the roots, with no intermediates but the served certificates.
+func (s *served) chains(roots *x509.CertPool, at time.Time) ([][]*x509.Certificate, error) {
 	options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: at}
 	for _, c := range s.certificates[1:] {
 		options.Intermediates.AddCert(c)
 	}
-	chains, err := s.leaf().Verify(options)
-	if s.err = err; err == nil {
-		s.roots, s.chain = roots, shortest(chains)
-	}
+	return s.leaf().Verify(options)
 }
 
 func shortest(chains [][]*x509.Certificate) []*x509.Certificate {

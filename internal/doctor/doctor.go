@@ -74,6 +74,8 @@ type Options struct {
 	Object string
 	// CA holds CAs to trust besides the public ones; nil for none.
 	CA *x509.CertPool
+	// SalesforceCAs is the list of the CAs that Salesforce trusts; nil if it is not known.
+	SalesforceCAs *SalesforceCAs
 	// Certificate is the client certificate, presented if the listener requests one; nil for none.
 	Certificate *tls.Certificate
 	// Timeout limits each connection and each delivery; [simulate.DefaultTimeout] when 0.

@@ -8,9 +8,23 @@ import (
 	"os"
 )
 
-// ReadCAs returns the certificates in a PEM file as a pool. Each PEM block must be a certificate:
-// a skipped CA would be noticed only when a client needs it. Text around the blocks is ignored.
+// ReadCAs returns the certificates in a PEM file as a pool, by the rules of [ReadPEM].
 func ReadCAs(file string) (*x509.CertPool, error) {
+	certificates, err := ReadPEM(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	for _, ca := range certificates {
+		pool.AddCert(ca)
+	}
+	return pool, nil
+}
+
+// ReadPEM returns the certificates of CAs in a PEM file, at least one. Each PEM block must be a
+// certificate: a skipped CA would be noticed only when it is needed. Text around the blocks is
+// ignored.
+func ReadPEM(file string) ([]*x509.Certificate, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read CAs: %w", err)
@@ -19,7 +33,7 @@ func ReadCAs(file string) (*x509.CertPool, error) {
 	if begun == 0 {
 		return nil, fmt.Errorf("read CAs: %s contains no PEM certificate", file)
 	}
-	pool := x509.NewCertPool()
+	var certificates []*x509.Certificate
 	for n := 1; n <= begun; n++ {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil { // it skips what it cannot decode
@@ -29,7 +43,7 @@ func ReadCAs(file string) (*x509.CertPool, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read CAs: PEM block %d in %s is not a certificate: %w", n, file, err)
 		}
-		pool.AddCert(ca)
+		certificates = append(certificates, ca)
 	}
-	return pool, nil
+	return certificates, nil
 }
