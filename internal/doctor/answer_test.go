@@ -103,6 +103,18 @@ var brokenAnswers = []broken{
 		"refusal", simulate.ReasonNoAck, "over 65536 bytes", "nothing else"},
 	{"unknown URL", fault(404), false,
 		"refusal", simulate.ReasonFault, "HTTP 404, text/xml", "copy the URL again"},
+	{"unknown path", reply(404, "text/plain", "Not Found\n"), false,
+		"refusal", simulate.ReasonProlog, "HTTP 404, text/plain", "copy the URL again"},
+	{"page for an unknown path", reply(404, "text/html", "<!DOCTYPE html>"), false,
+		"refusal", simulate.ReasonProlog, "HTTP 404, text/html", "copy the URL again"},
+	{"nothing for an unknown path", reply(404, "text/plain", ""), false,
+		"refusal", simulate.ReasonEmpty, "HTTP 404, text/plain, 0 bytes", "copy the URL again"},
+	{"path without messages", reply(405, "text/plain", "POST?"), false,
+		"refusal", simulate.ReasonProlog, "HTTP 405, text/plain", "copy the URL again"},
+	{"Ack under 404", reply(404, xmlType, soap.Ack), false,
+		"refusal", simulate.ReasonStatus, "HTTP 404, text/xml, 272 bytes: the Ack", "answer 200"},
+	{"throttled", fault(429), false,
+		"refusal", simulate.ReasonFault, "HTTP 429, text/xml", "copy the URL again"},
 	{"database down", fault(503), false,
 		"refusal", simulate.ReasonFault, "HTTP 503, text/xml", "its database"},
 }
@@ -120,6 +132,8 @@ func brokenAcks() []broken {
 			"message", simulate.ReasonFault, "HTTP 403", "--org"},
 		{"refuses the object", refuseEmpty(fault(500)), true,
 			"message", simulate.ReasonFault, "HTTP 500", "--object"},
+		{"knows no such URL", refuseEmpty(reply(404, "text/plain", "no")), true,
+			"message", simulate.ReasonProlog, "HTTP 404, text/plain", "copy the URL again"},
 		{"redirects messages", refuseEmpty(withHeader("Location", "/", reply(307, "", ""))), true,
 			"message", simulate.ReasonProlog, "HTTP 307", "final URL"},
 		{"refuses a redelivery", once(fault(409)), true,
@@ -180,6 +194,51 @@ func TestARefusedOrganizationIsAWarning(t *testing.T) {
 	want := []problem{{doctor.Warn, "refusal", simulate.ReasonFault}}
 	if diff := cmp.Diff(want, problems(report), cmp.AllowUnexported(problem{})); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// foreignFault is a Fault as other listeners write it.
+const foreignFault = `<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/">` +
+	`<SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>SOAP-ENV:Client</faultcode>` +
+	`<faultstring>invalid</faultstring></SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>`
+
+// A listener that reads a message before it looks for the URL refuses the empty message at a URL
+// that does not exist, too.
+func TestAFaultOfAnotherListenerDoesNotShowThatTheURLExists(t *testing.T) {
+	t.Parallel()
+	inForeign := func(answer http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if strings.Contains(string(body), "<Notification>") {
+				answer(w, r)
+				return
+			}
+			reply(http.StatusInternalServerError, xmlType, foreignFault)(w, r)
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		handler http.HandlerFunc
+		send    bool
+		want    []problem
+	}{
+		{"not sent", inForeign(fault(404)), false, []problem{{doctor.Warn, "refusal", ""}}},
+		{"unknown", inForeign(fault(404)), true,
+			[]problem{{doctor.Fail, "message", simulate.ReasonFault}}},
+		{"known", inForeign(reply(200, xmlType, soap.Ack)), true, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := public(listen(t, tt.handler, testAuthority().good()))
+			o.Send = tt.send
+			report := examine(t, o)
+			if diff := cmp.Diff(tt.want, problems(report), cmp.AllowUnexported(problem{})); diff != "" {
+				t.Error(diff)
+			}
+			if got := find(t, report, "refusal"); !tt.send && !strings.Contains(got.Todo, "--send") {
+				t.Errorf("got %+v, want --send in Todo", got)
+			}
+		})
 	}
 }
 

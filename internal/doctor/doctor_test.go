@@ -64,6 +64,41 @@ func TestAckboxPasses(t *testing.T) {
 	}
 }
 
+func TestURLsThatAckboxDoesNotKnowFail(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		token := addSource(t, db.Store)
+		rotated, err := db.Store.RotateToken(t.Context(), "default", 0, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := listen(t, newRoutes(t, db.Store), testAuthority().good())
+		o := public(address)
+		for path, want := range map[string]doctor.Status{
+			"/outbound/" + rotated:        doctor.Pass,
+			"/outbound/" + token:          doctor.Fail,
+			"/outbound/" + token[:40]:     doctor.Fail,
+			"/outbound/" + rotated + "/x": doctor.Fail,
+			"/outbound/":                  doctor.Fail,
+			"/outbound":                   doctor.Fail,
+			"/":                           doctor.Fail,
+			"/" + rotated:                 doctor.Fail,
+		} {
+			o.URL = "https://" + host + path
+			got := find(t, examine(t, o), "refusal")
+			if got.Status != want {
+				t.Errorf("%s: got %+v, want %s", path, got, want)
+			}
+			if want == doctor.Fail && !strings.Contains(got.Todo, "copy the URL again") {
+				t.Errorf("%s: got %+v, want what to do about the URL", path, got)
+			}
+			if want == doctor.Pass && !strings.Contains(got.Found, "the URL is known") {
+				t.Errorf("%s: got %+v, want that the URL is known", path, got)
+			}
+		}
+	})
+}
+
 // newRoutes returns what ackbox answers under /outbound.
 func newRoutes(tb testing.TB, s *store.Store) http.Handler {
 	tb.Helper()

@@ -23,6 +23,9 @@ type step struct {
 	when func(*examination) (unless string) // why to skip it, or ""; nil for never
 }
 
+// messageCheck is the name of the check whether a message is acked.
+const messageCheck = "message"
+
 // steps are the checks, in the order in which Salesforce takes the steps.
 var steps = []step{
 	{"url", (*examination).checkURL, nil},
@@ -39,7 +42,7 @@ var steps = []step{
 	{"login", (*examination).checkLogin, nil},
 	{"compression", (*examination).checkCompression, nil},
 	{"refusal", (*examination).checkRefusal, nil},
-	{"message", (*examination).checkMessage, sending},
+	{messageCheck, (*examination).checkMessage, sending},
 	{"redelivery", (*examination).checkRedelivery, sending},
 }
 

@@ -48,24 +48,58 @@ func (e *examination) checkRefusal(context.Context) Check {
 	a := e.probed
 	r := a.read()
 	check := Check{Status: Fail, Found: a.describe(r), Salesforce: r.reason, Todo: r.todo}
-	switch r.reason {
-	case "":
-		check.Found = "the Ack for a message without notifications"
-		check.Todo = "ack only what was read and stored, and refuse what cannot be read with a SOAP " +
-			"Fault: otherwise it is lost without a trace"
-	case simulate.ReasonNack:
-		check.Todo = "answer with a SOAP Fault, which can say why; --send shows whether all messages " +
-			"are refused"
-	case simulate.ReasonFault:
-		advice := adviceFor[a.status]
-		if advice == "" {
-			return pass("a message without notifications is refused with a Fault (HTTP %d)", a.status)
-		}
+	advice := a.advice(r)
+	switch {
+	case advice != "":
 		if check.Todo = advice; a.status == http.StatusForbidden {
 			check.Status = Warn // other organizations may be allowed
 		}
+	case r.reason == simulate.ReasonFault:
+		return e.refused()
+	case r.reason == simulate.ReasonNack:
+		check.Todo = "answer with a SOAP Fault, which can say why; --send shows whether all messages " +
+			"are refused"
+	case r.reason == "":
+		check.Found = "the Ack for a message without notifications"
+		check.Todo = "ack only what was read and stored, and refuse what cannot be read with a SOAP " +
+			"Fault: otherwise it is lost without a trace"
 	}
 	return check
+}
+
+// refused returns the check of a Fault for the empty message. ackbox reads a message only if it
+// knows the URL. Another listener may read it first: whether it knows the URL is then seen by the
+// test message.
+func (e *examination) refused() Check {
+	status := e.probed.status
+	switch {
+	case e.report.Listener == ackbox:
+		return pass("the URL is known: a message without notifications is refused with a Fault (HTTP %d)",
+			status)
+	case e.Send:
+		return pass("a message without notifications is refused with a Fault (HTTP %d)", status)
+	}
+	return Check{
+		Status: Warn, Found: fmt.Sprintf("a message without notifications is refused with a Fault "+
+			"(HTTP %d), which does not show that the listener knows this URL", status),
+		Todo: "post a test message with --send: a wrong URL may be refused only then",
+	}
+}
+
+// advice returns what to do about an answer because of its status, or "". A status other than that
+// of a URL that does not exist counts only with a Fault: without one, it may be somebody else's.
+func (a *answer) advice(r reading) string {
+	advice := adviceFor[a.status]
+	switch r.reason {
+	case simulate.ReasonFault:
+		return advice
+	case "", simulate.ReasonNack, simulate.ReasonStatus: // the listener itself
+		return ""
+	}
+	if advice == adviceURL {
+		return advice
+	}
+	return ""
 }
 
 // adviceFor maps the statuses of Faults that the message's content does not cause to what to do
@@ -77,7 +111,7 @@ var adviceFor = map[int]string{
 	http.StatusGone:                 adviceURL,
 	http.StatusMethodNotAllowed:     adviceURL,
 	http.StatusUnsupportedMediaType: "accept text/xml; charset=UTF-8, which Salesforce sends",
-	http.StatusTooManyRequests:      adviceLater,
+	http.StatusTooManyRequests:      adviceThrottled,
 	http.StatusBadGateway:           adviceLater,
 	http.StatusServiceUnavailable:   adviceLater,
 	http.StatusGatewayTimeout:       adviceLater,
@@ -86,6 +120,8 @@ var adviceFor = map[int]string{
 const (
 	adviceURL = "there is no listener at this URL, or it is disabled: copy the URL again from " +
 		"where it was printed"
+	adviceThrottled = "the listener gets too many requests from this address: wait a minute; ackbox " +
+		"limits only requests to URLs that do not exist, so also copy the URL again"
 	adviceLater = "the listener cannot accept messages now: see its log, and check its database"
 )
 
@@ -133,9 +169,9 @@ func (e *examination) deliver(ctx context.Context) Check {
 	check := Check{Status: Fail, Found: a.describe(r), Salesforce: r.reason, Todo: r.todo}
 	if r.reason == simulate.ReasonFault {
 		check.Todo += "; if it accepts certain objects only, give one with --object"
-		if advice := adviceFor[a.status]; advice != "" {
-			check.Todo = advice
-		}
+	}
+	if advice := a.advice(r); advice != "" {
+		check.Todo = advice
 	}
 	return check
 }

@@ -110,13 +110,16 @@ func (a *answer) describe(r reading) string {
 	return fmt.Sprintf("HTTP %d, %s, %s: %s", a.status, printable(media), size, r.what)
 }
 
+// ackbox is the name of our own listener in a report.
+const ackbox = "ackbox"
+
 // listenerOf returns the name of the software that answered: ackbox by its Fault, any other by its
 // Server header.
 func listenerOf(a *answer) string {
 	for _, code := range []soap.FaultCode{soap.FaultClient, soap.FaultServer} {
 		before, after, _ := bytes.Cut(soap.Fault(code, "|"), []byte("|"))
 		if bytes.HasPrefix(a.body, before) && bytes.HasSuffix(a.body, after) {
-			return "ackbox"
+			return ackbox
 		}
 	}
 	return printable(a.header.Get("Server"))

@@ -81,20 +81,30 @@ func (r Report) skipped() string {
 
 func (r Report) verdict() string {
 	failed, warned := r.named(Fail), r.named(Warn)
-	text := "Salesforce can deliver to " + r.URL
+	text := "Nothing failed at " + r.URL
 	switch {
 	case len(failed) > 0:
 		text = "Salesforce cannot deliver safely to " + r.URL + "; failed: " + strings.Join(failed, ", ")
-	case len(warned) > 0:
-		text = "Nothing failed at " + r.URL
+	case len(warned) == 0 && r.acked():
+		text = "Salesforce can deliver to " + r.URL
 	}
 	if len(warned) > 0 {
 		text += "; warnings: " + strings.Join(warned, ", ")
+	}
+	if len(failed) == 0 && !r.acked() {
+		text += "; not checked without --send: whether a message is acked"
 	}
 	if r.Listener != "" {
 		text += "; the listener seems to be " + r.Listener
 	}
 	return text
+}
+
+// acked reports whether the test message was posted and acked.
+func (r Report) acked() bool {
+	return slices.ContainsFunc(r.Checks, func(c Check) bool {
+		return c.Name == messageCheck && (c.Status == Pass || c.Status == Warn)
+	})
 }
 
 func (r Report) named(status Status) (names []string) {

@@ -52,9 +52,29 @@ listener seems to be ackbox
 	if got := report.Summary(); !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want %q at its start", got, want)
 	}
-	report.Checks = report.Checks[1:]
+	report.Checks = []doctor.Check{
+		{Name: "tls", Status: doctor.Pass}, {Name: "message", Status: doctor.Pass},
+	}
 	want = "\nSalesforce can deliver to https://inbox.example:443/…"
 	if got := report.Summary(); !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want %q at its start", got, want)
+	}
+}
+
+func TestSummaryWithoutATestMessageDoesNotSayThatSalesforceCanDeliver(t *testing.T) {
+	t.Parallel()
+	report := doctor.Report{
+		URL: "https://inbox.example:443/…", Checks: []doctor.Check{
+			{Name: "tls", Status: doctor.Pass}, {Name: "refusal", Status: doctor.Pass},
+			{Name: "message", Status: doctor.Skip, Found: "not requested"},
+		},
+	}
+	want := `skip               message: not requested
+
+Nothing failed at https://inbox.example:443/…; not checked without --send: whether a message is
+acked
+`
+	if diff := cmp.Diff(want, report.Summary()); diff != "" {
+		t.Error(diff)
 	}
 }
