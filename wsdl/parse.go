@@ -138,12 +138,21 @@ func readSchemas(root *element) (*schemas, error) {
 func (s *schemas) read(schema *element) error {
 	namespace := schema.attr("targetNamespace")
 	for _, e := range schema.named(xsdNS, "element") {
+		if err := checkNCName(e); err != nil {
+			return err
+		}
 		if namespace == outboundNS && e.attr("name") == "notifications" {
 			s.notifications = e
 		}
 	}
 	for _, e := range schema.named(xsdNS, "complexType") {
 		name := xml.Name{Space: namespace, Local: e.attr("name")}
+		if namespace == sObjectNS && !IsName(name.Local) {
+			return problem(e.line, "%q is not the API name of an object; %s", name.Local, howToGet)
+		}
+		if err := checkNCName(e); err != nil {
+			return err
+		}
 		if first := s.types[name]; first != nil {
 			return problem(e.line, "the type %q is declared twice, first on line %d; %s",
 				name.Local, first.line, howToGet)
@@ -177,9 +186,6 @@ func (s *schemas) record() (*element, error) {
 	if len(s.records) == 0 {
 		return nil, problem(record.line, "the type of sObject, %q, is not a type of %s; %s",
 			record.attr("name"), sObjectNS, howToGet)
-	}
-	if name := record.attr("name"); !IsName(name) {
-		return nil, problem(record.line, "%q is not the API name of an object; %s", name, howToGet)
 	}
 	return record, nil
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"ackbox/internal/text"
 	"ackbox/wsdl"
 	"ackbox/wsdl/wsdltest"
 
@@ -190,6 +192,66 @@ func TestParseReportsProblemAndLine(t *testing.T) {
 	}
 }
 
+func TestParseRejectsWhatIsNoName(t *testing.T) {
+	t.Parallel()
+	text := wsdltest.WSDL("OBJECT", "FIELD xsd:TYPE")
+	code := "string&#10;//go:generate id&#10;func init() {}"
+	cases := []struct{ name, old, new, want string }{
+		{"line breaks in a type", "xsd:TYPE", "xsd:" + code,
+			`f.wsdl:38: "xsd:string\n//go:generate id\nfunc init() {}" is not the name of a type`},
+		{"raw line breaks in a type", "TYPE", "string\r\nx", `f.wsdl:38: "xsd:string\nx" is not the name`},
+		{"control sequence in a type", "TYPE", "\u009b31m", `f.wsdl:38: "xsd:\u009b31m" is not the name`},
+		{"two prefixes", "TYPE", "a:b", `f.wsdl:38: "xsd:a:b" is not the name of a type`},
+		{"no local name", "TYPE", "", `f.wsdl:38: "xsd:" is not the name of a type`},
+		{"no prefix before a colon", "xsd:TYPE", ":TYPE", `f.wsdl:38: ":TYPE" is not the name of a type`},
+		{"digit", "TYPE", "1", `f.wsdl:38: "xsd:1" is not the name of a type`},
+		{"end of a comment", "TYPE", "a*/", `f.wsdl:38: "xsd:a*/" is not the name of a type`},
+		{"field", "FIELD", "A&#10;B", `f.wsdl:38: "A\nB" is not the API name of a field`},
+		{"backquote", "FIELD", "A`+`B", "f.wsdl:38: \"A`+`B\" is not the API name of a field"},
+		{"object", "OBJECT", "Lead&#10;func init() {}",
+			`f.wsdl:34: "Lead\nfunc init() {}" is not the API name of an object`},
+		{"base", `base="ens:sObject">` + "\n                        <sequence>\n                        <el",
+			"base=\"ens:sObject&#9;x\">\n<sequence><el", `f.wsdl:36: "ens:sObject\tx" is not the name of a type`},
+		{"element", `<element name="notificationsResponse"`, `<element name="a b"`,
+			`f.wsdl:66: "a b" is not a name in XML`},
+		{"type", `<complexType name="OBJECTNotification"`, `<complexType name="a&#10;b"`,
+			`f.wsdl:60: "a\nb" is not a name in XML`},
+		{"target namespace", `"http://soap.sforce.com/2005/09/outbound"` + "\n", "\"urn:&#10;\u009b\"\n",
+			`f.wsdl:3: this is not the WSDL of an outbound message: its target namespace is "urn:\n\u009b"`},
+		{"entity", "FIELD", "&\u009b31m;", "f.wsdl:38: not well-formed XML: invalid character entity &\ufffd31m;"},
+		{"element's name", "<types>", "<\u202etypes>", "f.wsdl:10: not well-formed XML: invalid XML name: \ufffdtypes"},
+		{"encoding", `"UTF-8"`, "\"\u009b\"", `f.wsdl:1: not XML in UTF-8: opening charset "\u009b"`},
+	}
+	for _, c := range cases {
+		edited := strings.ReplaceAll(text, c.old, c.new)
+		got, err := wsdl.Parse("f.wsdl", []byte(edited))
+		if _, ok := errors.AsType[*wsdl.Error](err); !ok || got != nil ||
+			!strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: got %v and the error\n%v\nwant one that begins with\n%s", c.name, got, err, c.want)
+		}
+	}
+}
+
+func TestAnErrorIsOneLineThatATerminalPrintsAsItIs(t *testing.T) {
+	t.Parallel()
+	err := &wsdl.Error{File: "a\n\x1b[2J.wsdl", Line: 7, Problem: "größer: \u009b31m\r\u202e\xff"}
+	want := "a\ufffd\ufffd[2J.wsdl:7: größer: \ufffd31m\ufffd\ufffd\ufffd"
+	if err.Error() != want {
+		t.Errorf("got %q, want %q", err.Error(), want)
+	}
+}
+
+func TestParseTakesEveryQNameForAType(t *testing.T) {
+	t.Parallel()
+	text := wsdltest.WSDL("Lead", "A xsd:TYPE")
+	for _, local := range []string{"größe", "日本", "a-b.c_1", "x\u00b7y", "_", "a\ufeffb", "𐀀"} {
+		got, err := wsdl.Parse("f.wsdl", []byte(strings.Replace(text, "TYPE", local, 1)))
+		if err != nil || got.Fields[1].Type != "xsd:"+local || got.Fields[1].Kind() != "string" {
+			t.Errorf("%q: got %v and the error %v", local, got, err)
+		}
+	}
+}
+
 func TestEmbeddedReturnsEveryWSDLOfTheFolderInOrder(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("*.wsdl")
@@ -247,28 +309,32 @@ func TestParseReadsThePublishedWSDLs(t *testing.T) {
 	}
 }
 
+// qName matches what has no character by which a QName could leave a comment or a quotation.
+var qName = regexp.MustCompile("^[^\\x00- !-,/;-@[-^`{-\u00b6\u00b8-\u00bf\u2000-\u200b\u2028-\u202f]+$")
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(wsdltest.WSDL("Sample__c", sampleFields...)))
 	f.Add([]byte(wsdltest.WSDL("Account")))
+	f.Add([]byte(wsdltest.WSDL("Lead", "A xsd:a&#10;func init() {}")))
 	f.Add([]byte("\ufeff<!DOCTYPE html>"))
 	f.Add([]byte(`<definitions xmlns="http://schemas.xmlsoap.org/wsdl/"><types/></definitions>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := wsdl.Parse("f.wsdl", data)
 		if err != nil {
 			if broken, ok := errors.AsType[*wsdl.Error](err); !ok || broken.File != "f.wsdl" ||
-				broken.Problem == "" {
-				t.Errorf("got the error %#v, want a *wsdl.Error", err)
+				broken.Problem == "" || text.Printable(err.Error()) != err.Error() {
+				t.Errorf("got the error %#v, want a *wsdl.Error that is printable", err)
 			}
 			return
 		}
 		names := map[string]bool{}
 		for _, field := range got.Fields {
-			if field.Name == "" || field.Type == "" || field.Line < 1 || names[field.Name] {
+			if !wsdl.IsName(field.Name) || !qName.MatchString(field.Type) || field.Line < 1 || names[field.Name] {
 				t.Errorf("got the field %+v, want a new one with name, type and line", field)
 			}
 			names[field.Name] = true
 		}
-		if got.Object == "" || len(got.Fields) == 0 || got.Fields[0].Name != "Id" {
+		if !wsdl.IsName(got.Object) || len(got.Fields) == 0 || got.Fields[0].Name != "Id" {
 			t.Errorf("got %+v, want an object whose first field is Id", got)
 		}
 	})

@@ -129,6 +129,9 @@ func (e *element) reference(attribute string) (xml.Name, error) {
 		return xml.Name{}, problem(e.line, "the element %q has no attribute %s; %s", e.attr("name"),
 			attribute, howToGet)
 	}
+	if err := checkQName(e, text); err != nil {
+		return xml.Name{}, err
+	}
 	prefix, local, found := strings.Cut(text, ":")
 	if !found {
 		prefix, local = "", text

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"ackbox/internal/text"
 )
 
 //go:generate go run ./gen
@@ -38,8 +40,9 @@ type Field struct {
 	// Name is the API name.
 	Name string
 	// Type is the local name of the xsd type: string, boolean, int, double, date, dateTime, time or
-	// base64Binary; "ID" for ent:ID. Any other type is the text in the file, prefix included: the
-	// generator warns of it and treats it as string.
+	// base64Binary; "ID" for ent:ID. Any other type is the QName in the file, prefix included, which
+	// may contain any character that XML allows in a name: the generator warns of it and treats it as
+	// string.
 	Type string
 	// Line is the line of its declaration in the file, counted from 1.
 	Line int
@@ -55,20 +58,22 @@ func (f Field) Kind() string {
 
 // Error describes why a file is not the WSDL of an outbound message, and what to do about it.
 type Error struct {
-	// File is the base name of the file.
+	// File is the base name of the file, which may contain any character.
 	File string
 	// Line is the line in the file, counted from 1; 0 if the problem is the file as a whole.
 	Line int
-	// Problem is a sentence without the full stop.
+	// Problem is a sentence without the full stop. It may quote the file.
 	Problem string
 }
 
-// Error returns file, line and problem in the form of a compiler's message: "lead.wsdl:37: …".
+// Error returns file, line and problem in the form of a compiler's message: "lead.wsdl:37: …". It is
+// one line, in which U+FFFD replaces each character that a terminal could interpret.
 func (e *Error) Error() string {
-	if e.Line == 0 {
-		return e.File + ": " + e.Problem
+	position := e.File
+	if e.Line > 0 {
+		position = fmt.Sprintf("%s:%d", e.File, e.Line)
 	}
-	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
+	return text.Printable(position + ": " + e.Problem)
 }
 
 // Embedded returns the definitions of the WSDLs that were in this folder when the program was

@@ -64,7 +64,7 @@ func generate(ctx context.Context, wsdlDir, outDir string, log io.Writer) error 
 func report(log io.Writer, s *source) {
 	for _, f := range s.Fields {
 		if f.Kind() != f.Type {
-			fmt.Fprintf(log, "%s:%d: field %s has the unknown type %s; it is treated as a string\n",
+			fmt.Fprintf(log, "%s:%d: field %s has the unknown type %+q; it is treated as a string\n",
 				s.File, f.Line, f.Name, f.Type)
 		}
 	}

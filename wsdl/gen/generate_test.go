@@ -35,7 +35,7 @@ func TestGenerateMakesAPackageForEachWSDL(t *testing.T) {
 		"notes.txt":         "not a WSDL",
 	}))
 	wantLog := fmt.Sprintf(`sobject/caseobj: Case with 1 fields, from case.wsdl
-Contact2017a.wsdl:%d: field Odd__c has the unknown type xsd:long; it is treated as a string
+Contact2017a.wsdl:%d: field Odd__c has the unknown type "xsd:long"; it is treated as a string
 sobject/contact2017a: Contact with 3 fields, from Contact2017a.wsdl
 sobject/contact2017b: Contact with 3 fields, from contact2017b.wsdl
 `, wsdltest.FirstFieldLine+1)

@@ -110,7 +110,7 @@ func fieldDoc(r role, name string, s *source) string {
 	case f.Type == "ID":
 		doc = "is an ent:ID"
 	case f.Type != f.Kind():
-		doc = "has the unknown type " + f.Type + " and is treated as an xsd:string"
+		doc = fmt.Sprintf("has the unknown type %+q and is treated as an xsd:string", f.Type)
 	}
 	if f.Name != name {
 		doc = "(" + f.Name + " in Salesforce) " + doc
