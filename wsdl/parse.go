@@ -37,9 +37,9 @@ var namePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 // (Metadata API Developer Guide, fullName).
 func IsName(name string) bool { return namePattern.MatchString(name) }
 
-// Parse parses the WSDL of an outbound message as downloaded from Setup: UTF-8, with or without a
-// byte-order mark, with the line ends of any system. The file's name is used in [Definition.File]
-// and in errors. Each error is an [*Error].
+// Parse parses the WSDL of an outbound message as downloaded from Setup, in UTF-8 or UTF-16, with or
+// without a byte-order mark, with the line ends of any system. The file's name is used in
+// [Definition.File] and in errors. Each error is an [*Error].
 func Parse(file string, data []byte) (*Definition, error) {
 	name := filepath.Base(file)
 	definition, err := parse(data)
@@ -54,11 +54,14 @@ func Parse(file string, data []byte) (*Definition, error) {
 }
 
 func parse(data []byte) (*Definition, error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if err := checkText(data); err != nil {
+	text, err := Text(data)
+	if err != nil {
 		return nil, err
 	}
-	root, err := readTree(data)
+	if err := checkText(text); err != nil {
+		return nil, err
+	}
+	root, err := readTree(text)
 	if err != nil {
 		return nil, err
 	}
@@ -82,12 +85,12 @@ func parse(data []byte) (*Definition, error) {
 
 // checkText detects what a browser may save in place of a WSDL, to report it more clearly than an
 // XML parser would.
-func checkText(data []byte) error {
-	text := bytes.ToLower(bytes.TrimSpace(data[:min(len(data), 512)]))
+func checkText(text []byte) error {
+	start := bytes.ToLower(bytes.TrimSpace(text[:min(len(text), 512)]))
 	switch {
-	case len(bytes.TrimSpace(data)) == 0:
+	case len(bytes.TrimSpace(text)) == 0:
 		return problem(0, "the file is empty; %s", howToGet)
-	case bytes.HasPrefix(text, []byte("<!doctype html")), bytes.HasPrefix(text, []byte("<html")):
+	case bytes.HasPrefix(start, []byte("<!doctype html")), bytes.HasPrefix(start, []byte("<html")):
 		return problem(0, "this is a web page, not a WSDL; the session may have expired: log in and %s",
 			howToGet)
 	}

@@ -1,6 +1,7 @@
 package wsdl_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -315,6 +316,7 @@ var qName = regexp.MustCompile("^[^\\x00- !-,/;-@[-^`{-\u00b6\u00b8-\u00bf\u2000
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(wsdltest.WSDL("Sample__c", sampleFields...)))
 	f.Add([]byte(wsdltest.WSDL("Account")))
+	f.Add(inUTF16(binary.LittleEndian, "\ufeff"+wsdltest.WSDL("Lead", "A xsd:größe")))
 	f.Add([]byte(wsdltest.WSDL("Lead", "A xsd:a&#10;func init() {}")))
 	f.Add([]byte("\ufeff<!DOCTYPE html>"))
 	f.Add([]byte(`<definitions xmlns="http://schemas.xmlsoap.org/wsdl/"><types/></definitions>`))
@@ -326,6 +328,10 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("got the error %#v, want a *wsdl.Error that is printable", err)
 			}
 			return
+		}
+		found, leftOut, err := wsdl.Find(folder(map[string]string{"f.xml": string(data)}))
+		if err != nil || len(found) != 1 {
+			t.Errorf("Find returned %v, %v and the error %v, want f.xml", found, leftOut, err)
 		}
 		names := map[string]bool{}
 		for _, field := range got.Fields {

@@ -1,7 +1,6 @@
 package wsdl
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -19,13 +18,10 @@ type element struct {
 	children []*element
 }
 
-// readTree parses a document and returns its root element. Each error is an [*Error] without the
+// readTree parses what [Text] returned and returns its root element. Each error is an [*Error] without the
 // file.
-func readTree(data []byte) (*element, error) {
-	d := xml.NewDecoder(bytes.NewReader(data))
-	d.CharsetReader = func(string, io.Reader) (io.Reader, error) {
-		return nil, errors.New("save it as UTF-8")
-	}
+func readTree(text []byte) (*element, error) {
+	d := newDecoder(text)
 	document := &element{prefixes: map[string]string{"xml": "http://www.w3.org/XML/1998/namespace"}}
 	for open := []*element{document}; ; {
 		line, _ := d.InputPos()

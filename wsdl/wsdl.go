@@ -3,30 +3,24 @@
 // types. It is not a general WSDL parser: a file that is not the WSDL of an outbound message is an
 // [*Error] that says what it is.
 //
-// To add an object, put its .wsdl file into this folder and run go generate ./... at the root of
-// the module.
+// To add an object, put its WSDL into this folder, under any name that has an extension, and run
+// go generate ./... at the root of the module. [Find] has the rules.
 package wsdl
 
 import (
-	"embed"
 	"fmt"
+	"io/fs"
 	"slices"
-	"strings"
 
 	"ackbox/internal/text"
 )
 
-//go:generate go run ./gen
-
-// files includes wsdl.go: the pattern must match a file even when there is no WSDL, or no package
-// that imports this one compiles, the generator included.
-//
-//go:embed *wsdl*
-var files embed.FS
+//go:generate go run -tags noembed ./gen
 
 // Definition describes the record of one outbound-message WSDL.
 type Definition struct {
-	// File is the base name of the file, such as "lead.wsdl".
+	// File is the base name of the file, such as "lead.wsdl". [Find] returns only names of letters,
+	// digits, spaces and punctuation.
 	File string
 	// Object is the API name of the record's type, such as "Lead" or "acme__Sample__c".
 	Object string
@@ -79,20 +73,17 @@ func (e *Error) Error() string {
 // Embedded returns the definitions of the WSDLs that were in this folder when the program was
 // built, sorted by file name. If a WSDL is invalid, it returns the [*Error] of the first such.
 func Embedded() ([]*Definition, error) {
-	entries, err := files.ReadDir(".")
+	names, _, err := Find(files)
 	if err != nil {
-		return nil, fmt.Errorf("list WSDLs: %w", err)
+		return nil, err
 	}
 	var definitions []*Definition
-	for _, entry := range entries {
-		if !strings.HasSuffix(entry.Name(), ".wsdl") {
-			continue
-		}
-		data, err := files.ReadFile(entry.Name())
+	for _, name := range names {
+		data, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, fmt.Errorf("read WSDL: %w", err)
 		}
-		definition, err := Parse(entry.Name(), data)
+		definition, err := Parse(name, data)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,7 @@ import (
 // source is one WSDL with the names in its package.
 type source struct {
 	*wsdl.Definition
-	digest string   // SHA-256 of the file, in hex
+	digest string   // SHA-256 of the file's text, in hex
 	pkg    string   // the name of the package
 	record string   // the Go type of the record
 	names  []string // the Go names of Fields, in their order
@@ -37,7 +38,7 @@ func (s *source) field(goName string) (wsdl.Field, bool) {
 // package to log. It replaces only what it has generated before. If it returns an error, outDir is
 // unchanged.
 func generate(ctx context.Context, wsdlDir, outDir string, log io.Writer) error {
-	sources, err := readSources(wsdlDir)
+	sources, err := readSources(os.DirFS(wsdlDir), log)
 	if err != nil {
 		return err
 	}
@@ -72,17 +73,17 @@ func report(log io.Writer, s *source) {
 		s.File)
 }
 
-// readSources parses all WSDLs and returns them sorted by package. Its error includes every invalid
-// one.
-func readSources(wsdlDir string) ([]*source, error) {
-	paths, err := filepath.Glob(filepath.Join(wsdlDir, "*.wsdl"))
-	if err != nil {
-		return nil, fmt.Errorf("list WSDLs: %w", err)
+// readSources parses all WSDLs in a folder and returns them sorted by package. It writes to log
+// which other files it leaves out, and why. Its error includes every invalid WSDL.
+func readSources(folder fs.FS, log io.Writer) ([]*source, error) {
+	names, leftOut, err := wsdl.Find(folder)
+	for _, why := range leftOut {
+		fmt.Fprintf(log, "left out: %v\n", why)
 	}
+	broken := []error{err}
 	var sources []*source
-	var broken []error
-	for _, path := range paths {
-		s, err := readSource(path)
+	for _, name := range names {
+		s, err := readSource(folder, name)
 		sources, broken = append(sources, s), append(broken, err)
 	}
 	if err := errors.Join(broken...); err != nil {
@@ -92,12 +93,21 @@ func readSources(wsdlDir string) ([]*source, error) {
 	return sources, nil
 }
 
-func readSource(path string) (*source, error) {
-	data, err := os.ReadFile(path)
+func readSource(folder fs.FS, name string) (*source, error) {
+	data, err := fs.ReadFile(folder, name)
 	if err != nil {
 		return nil, fmt.Errorf("read WSDL: %w", err)
 	}
-	definition, err := wsdl.Parse(path, data)
+	return newSource(name, data)
+}
+
+// newSource returns the WSDL in a file of a name that [wsdl.Find] has returned.
+func newSource(name string, data []byte) (*source, error) {
+	definition, err := wsdl.Parse(name, data)
+	if err != nil {
+		return nil, err
+	}
+	text, err := wsdl.Text(data)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +117,7 @@ func readSource(path string) (*source, error) {
 			Problem: "the file's name has no ASCII letter or digit to name a package by; " +
 				"rename the file after its object"}
 	}
-	digest := sha256.Sum256(data)
+	digest := sha256.Sum256(text)
 	return &source{
 		Definition: definition,
 		digest:     hex.EncodeToString(digest[:]),
@@ -172,16 +182,25 @@ func makeFiles(ctx context.Context, sources []*source) (map[string][]byte, error
 		if err != nil {
 			return nil, fmt.Errorf("run gowsdl for %s: %w", s.File, err)
 		}
-		types, err := correct(written, s)
+		code, err := makePackage(s, written, version)
 		if err != nil {
-			return nil, fmt.Errorf("correct gowsdl's output for %s: %w", s.File, err)
-		}
-		code, err := renderPackage(s, types, version)
-		if err != nil {
-			return nil, fmt.Errorf("write code for %s: %w", s.File, err)
+			return nil, err
 		}
 		files[filepath.Join(s.pkg, s.pkg+".go")] = code
 	}
 	files["sobject.go"], err = renderList(sources)
 	return files, err
+}
+
+// makePackage returns the file of one package, made from the code that gowsdl has written.
+func makePackage(s *source, written []byte, version string) ([]byte, error) {
+	types, err := correct(written, s)
+	if err != nil {
+		return nil, fmt.Errorf("correct gowsdl's output for %s: %w", s.File, err)
+	}
+	code, err := renderPackage(s, types, version)
+	if err != nil {
+		return nil, fmt.Errorf("write code for %s: %w", s.File, err)
+	}
+	return code, nil
 }

@@ -34,11 +34,13 @@ func TestGenerateMakesAPackageForEachWSDL(t *testing.T) {
 		"case.wsdl":         "\ufeff" + strings.ReplaceAll(wsdltest.WSDL("Case"), "\n", "\r\n"),
 		"notes.txt":         "not a WSDL",
 	}))
-	wantLog := fmt.Sprintf(`sobject/caseobj: Case with 1 fields, from case.wsdl
+	wantLog := fmt.Sprintf(`left out: notes.txt: the file has no XML element; %s
+sobject/caseobj: Case with 1 fields, from case.wsdl
 Contact2017a.wsdl:%d: field Odd__c has the unknown type "xsd:long"; it is treated as a string
 sobject/contact2017a: Contact with 3 fields, from Contact2017a.wsdl
 sobject/contact2017b: Contact with 3 fields, from contact2017b.wsdl
-`, wsdltest.FirstFieldLine+1)
+`, `download the outbound message's WSDL with "Click for WSDL" in Setup > Outbound Messages`,
+		wsdltest.FirstFieldLine+1)
 	if diff := cmp.Diff(wantLog, log); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
@@ -157,6 +159,8 @@ func TestGenerateFailsWithoutChangingAnything(t *testing.T) {
 			[]string{"enterprise.wsdl:3: this is an enterprise WSDL; download the outbound message's WSDL"}},
 		{"one package for two files", map[string]string{"lead.wsdl": lead, "Lead_.wsdl": lead},
 			[]string{"Lead_.wsdl and lead.wsdl would both make the package lead"}},
+		{"one package for files of two extensions", map[string]string{"lead.xml": lead, "lead.wsdl": lead},
+			[]string{"lead.wsdl and lead.xml would both make the package lead; rename one of them"}},
 		{"no name for a package", map[string]string{"_.wsdl": lead},
 			[]string{"_.wsdl: the file's name has no ASCII letter or digit"}},
 		{"two kinds of a field", map[string]string{"a.wsdl": lead,

@@ -2,6 +2,8 @@ package main
 
 import (
 	"go/token"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,8 +13,8 @@ import (
 
 // reservedPackages are the names of packages that cannot be imported at all, from everywhere, or
 // beside package soap.
-var reservedPackages = []string{"documentation", "init", "internal", "main", "soap", "testdata",
-	"vendor"}
+var reservedPackages = regexp.MustCompile("^(documentation|init|internal|main|soap|testdata|vendor|" +
+	"con|prn|aux|nul|com[1-9]|lpt[1-9])$") // the second line by Windows
 
 // packageName returns the name of the file without its extension, in lower case and without all but
 // ASCII letters and digits; "" if nothing is left. It adds "obj" to a name that no package can
@@ -23,11 +25,11 @@ func packageName(file string) string {
 			return r
 		}
 		return -1
-	}, strings.ToLower(strings.TrimSuffix(file, ".wsdl")))
+	}, strings.ToLower(strings.TrimSuffix(file, filepath.Ext(file))))
 	switch {
 	case name != "" && name[0] <= '9':
 		return "obj" + name
-	case token.IsKeyword(name), slices.Contains(reservedPackages, name):
+	case token.IsKeyword(name), reservedPackages.MatchString(name):
 		return name + "obj"
 	}
 	return name

@@ -22,6 +22,11 @@ func TestPackageName(t *testing.T) {
 		"soap.wsdl":                     "soapobj",
 		"Größe.wsdl":                    "gre",
 		"lead.wsdl.wsdl":                "leadwsdl",
+		"wfoutbound.jsp":                "wfoutbound",
+		"lead.WSDL":                     "lead",
+		"acme.Lead.xml":                 "acmelead",
+		"c.o.n.xml":                     "conobj",
+		"com_1.wsdl":                    "com1obj",
 		"__.wsdl":                       "",
 		"\u043b\u0438\u0434\u044b.wsdl": "",
 	}
