@@ -136,8 +136,9 @@ func checkEmbeddable(entry fs.DirEntry, before []fs.DirEntry) error {
 
 var reservedByWindows = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[1-9]|lpt[1-9])\.`)
 
-// nameProblem returns why the go command takes no file of that name, or "": the rules of CheckFilePath
-// in golang.org/x/mod/module, and that no name may look like a flag or like a file of cgo's.
+// nameProblem returns why the go command takes no file of that name, or "": the rules of
+// CheckFilePath in golang.org/x/mod/module, and those against names that look like a flag or like a
+// file of cgo's.
 func nameProblem(name string) string {
 	for i, r := range name {
 		isLetter := unicode.IsLetter(r) || r >= '0' && r <= '9' || r == '_'

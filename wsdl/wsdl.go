@@ -60,8 +60,8 @@ type Error struct {
 	Problem string
 }
 
-// Error returns file, line and problem in the form of a compiler's message: "lead.wsdl:37: …". It is
-// one line, in which U+FFFD replaces each character that a terminal could interpret.
+// Error returns file, line and problem in the form of a compiler's message: "lead.wsdl:37: …". It
+// is one line, in which U+FFFD replaces each character that a terminal could interpret.
 func (e *Error) Error() string {
 	position := e.File
 	if e.Line > 0 {
