@@ -48,7 +48,9 @@ func goGenerate(tb testing.TB, dir string) (output string, err error) {
 
 func TestACheckoutWithCRLFGeneratesTheSame(t *testing.T) {
 	t.Parallel()
-	crlf := func(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }
+	crlf := func(text string) string {
+		return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
+	}
 	dir := checkout(t, crlf)
 	if output, err := goGenerate(t, dir); err != nil {
 		t.Fatalf("%v\n%s", err, output)
