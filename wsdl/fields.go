@@ -51,11 +51,21 @@ func (s *schemas) id(extension *element) (Field, error) {
 	if sequence := sObject.walk("sequence"); sequence != nil {
 		for _, e := range sequence.named(xsdNS, "element") {
 			if e.attr("name") == "Id" {
-				return fieldOf(e)
+				return idOf(e)
 			}
 		}
 	}
 	return Field{}, problem(sObject.line, "the base type sObject has no Id; %s", howToGet)
+}
+
+// idOf returns the field Id. Every record has it, and its type in Go is always ID.
+func idOf(e *element) (Field, error) {
+	id, err := fieldOf(e)
+	if err == nil && id.Type != "ID" {
+		err = problem(e.line, "the field Id has the type %q instead of ID of %s; %s", id.Type, enterpriseNS,
+			howToGet)
+	}
+	return id, err
 }
 
 // fieldsOf returns the fields in one child of the record's extension. lines maps the fields that

@@ -162,6 +162,8 @@ func TestParseReportsProblemAndLine(t *testing.T) {
 			`<extension base="ent:ID"><sequence>`+"\n"), `f.wsdl:36: "ent:ID" is not the base type sObject`},
 		{"no Id", edit(`<element name="Id" type="ent:ID" nillable="true" />`, ""),
 			"f.wsdl:20: the base type sObject has no Id"},
+		{"type of Id", edit(`name="Id" type="ent:ID"`, `name="Id" type="xsd:int"`),
+			`f.wsdl:23: the field Id has the type "int" instead of ID of urn:enterprise`},
 		{"field twice", edit(`name="City"`, `name="Company"`),
 			"f.wsdl:39: the field Company is declared twice, first on line 38"},
 		{"second Id", edit(`name="City"`, `name="Id"`),

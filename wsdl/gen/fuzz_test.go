@@ -128,6 +128,8 @@ func FuzzGenerate(f *testing.F) {
 	f.Add("lead.xml", hostile, "init", "type", "xsd:date")
 	f.Add("aux.b.WSDL", hostile, "Lead\nfunc init() {}", "A", "xsd:date")
 	f.Add("größe [1] (2).wsdl", hostile, "ID", "A` x", "xsd:date")
+	f.Add("lead.wsdl", strings.Replace(hostile, `name="Id" type="ent:ID"`, `name="Id" type="ent:IB"`, 1), "Lead",
+		"A", "xsd:int")
 	f.Add("lead\n//go:generate id\n.wsdl", hostile, "AnyType", "NCName", "xsd:time")
 	f.Fuzz(func(t *testing.T, file, content, object, field, kind string) {
 		content = strings.NewReplacer("OBJECT", object, "FIELD", field, "xsd:TYPE", kind).Replace(content)
