@@ -1,6 +1,10 @@
 package soap
 
-import "ackbox/ledger"
+import (
+	"bytes"
+
+	"ackbox/ledger"
+)
 
 // Decode parses the body of a POST: a SOAP 1.1 envelope in UTF-8 with one outbound message of 1 to
 // [MaxNotifications] notifications. Fields of the objects in types are written with their JSON
@@ -146,8 +150,7 @@ func (d *decoder) bodyOf(e *element) *ParseError {
 	return err
 }
 
-// messageOf reads the element notifications. It skips SessionId and the elements that it does not
-// know.
+// messageOf reads the element notifications.
 func (d *decoder) messageOf(e *element) *ParseError {
 	err := d.children(e, func(child *element, offset int) *ParseError {
 		switch {
@@ -158,7 +161,7 @@ func (d *decoder) messageOf(e *element) *ParseError {
 		case d.is(child, spaceOutbound, "Notification"):
 			return d.notificationOf(child, offset)
 		}
-		return d.skipElement(child)
+		return d.passOver(child, offset)
 	})
 	switch {
 	case err != nil:
@@ -191,7 +194,8 @@ func (d *decoder) notificationOf(e *element, offset int) *ParseError {
 			n.hasRecord = true
 			return d.record(child, n)
 		}
-		return d.skipElement(child)
+		return d.failAt(offset, CauseShape, "a Notification holds an Id and an sObject of "+OutboundNS+
+			", and nothing else")
 	})
 	if err != nil {
 		return err
@@ -257,6 +261,34 @@ func (d *decoder) skipElement(e *element) *ParseError {
 		}
 		if err := d.skipElement(child); err != nil {
 			return err
+		}
+	}
+	return d.end(e)
+}
+
+// messageElements are the names of the elements of notifications.
+var messageElements = [...]string{
+	"OrganizationId", "ActionId", "SessionId", "EnterpriseUrl", "PartnerUrl", "Notification",
+}
+
+// passOver reads an element of notifications that is not stored: SessionId, a URL, or one of an
+// unknown name, which must be text. What else is in such an element, or in one that is only named
+// like a known one, would be lost, and its sender would take it for received.
+func (d *decoder) passOver(e *element, offset int) *ParseError {
+	local := d.written(e.local)
+	for _, name := range messageElements {
+		if bytes.EqualFold(local, []byte(name)) && !d.is(e, spaceOutbound, name) {
+			return d.failAt(offset, CauseShape,
+				"an element is named like one of an outbound message, in another namespace or case")
+		}
+	}
+	for !e.empty && !d.at("</") {
+		d.wire.cut(0)
+		if err := d.textPart(&d.wire, rawText); err != nil {
+			return err
+		}
+		if d.startsElement() {
+			return d.fail(CauseShape, "this element must be text; the elements in it would be lost")
 		}
 	}
 	return d.end(e)

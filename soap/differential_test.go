@@ -124,6 +124,9 @@ func tableBodies() [][]byte {
 	for _, c := range rejections() {
 		bodies = append(bodies, c.body)
 	}
+	for _, c := range lostStructures() {
+		bodies = append(bodies, c.body)
+	}
 	for _, c := range syntaxErrors() {
 		bodies = append(bodies, c.body)
 	}

@@ -34,6 +34,9 @@ func shapeError(doc *document) string {
 			return "text between elements"
 		}
 	}
+	if structureIsLost(message) {
+		return "elements that would be lost"
+	}
 	if len(message.named(soap.OutboundNS, "ActionId")) > 1 {
 		return "two ActionIds"
 	}
@@ -54,6 +57,26 @@ func shapeError(doc *document) string {
 		}
 	}
 	return ""
+}
+
+// structureIsLost reports whether a message has elements that no entry would contain.
+func structureIsLost(message *node) bool {
+	isKnown := regexp.MustCompile(`^(OrganizationId|ActionId|SessionId|EnterpriseUrl|PartnerUrl|Notification)$`)
+	isSimilar := regexp.MustCompile(`(?i)` + isKnown.String())
+	for _, e := range message.elements() {
+		known := e.name.Space == soap.OutboundNS && isKnown.MatchString(e.name.Local)
+		if !known && (isSimilar.MatchString(e.name.Local) || len(e.elements()) > 0) {
+			return true
+		}
+		if known && e.name.Local != "Notification" && len(e.elements()) > 0 {
+			return true
+		}
+		if known && e.name.Local == "Notification" && len(e.elements()) !=
+			len(e.named(soap.OutboundNS, "Id"))+len(e.named(soap.OutboundNS, "sObject")) {
+			return true
+		}
+	}
+	return false
 }
 
 func oneID(ids []*node) bool {

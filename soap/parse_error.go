@@ -21,7 +21,7 @@ const (
 	// CauseVersion is an envelope of SOAP 1.2.
 	CauseVersion Cause = "soap_version"
 	// CauseShape is XML that is not the envelope of an outbound message: it has another root or
-	// namespace, or an element is missing, repeated or misplaced.
+	// namespace, or an element is missing, repeated, misplaced or unknown and would be lost.
 	CauseShape Cause = "shape"
 	// CauseIdentity is an OrganizationId or a Notification's Id that is missing, empty or longer than
 	// MaxID.
