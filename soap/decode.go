@@ -157,7 +157,7 @@ func (d *decoder) messageOf(e *element) *ParseError {
 		case d.is(child, spaceOutbound, "OrganizationId"):
 			return d.once(child, offset, &d.organization)
 		case d.is(child, spaceOutbound, "ActionId"):
-			return d.once(child, offset, &d.action)
+			return d.actionOf(child, offset)
 		case d.is(child, spaceOutbound, "Notification"):
 			return d.notificationOf(child, offset)
 		}
@@ -172,6 +172,17 @@ func (d *decoder) messageOf(e *element) *ParseError {
 		return d.fail(CauseIdentity, "the OrganizationId is longer than 255 bytes")
 	case len(d.notifications) == 0:
 		return d.fail(CauseCount, "the message holds no Notification")
+	}
+	return nil
+}
+
+// actionOf reads the ActionId.
+func (d *decoder) actionOf(e *element, offset int) *ParseError {
+	if err := d.once(e, offset, &d.action); err != nil {
+		return err
+	}
+	if len(d.bytesOf(d.action)) > MaxID {
+		return d.failAt(offset, CauseLimit, "the ActionId is longer than 255 bytes")
 	}
 	return nil
 }
@@ -192,7 +203,7 @@ func (d *decoder) notificationOf(e *element, offset int) *ParseError {
 				return d.failAt(offset, CauseShape, "a Notification holds sObject twice")
 			}
 			n.hasRecord = true
-			return d.record(child, n)
+			return d.record(child, offset, n)
 		}
 		return d.failAt(offset, CauseShape, "a Notification holds an Id and an sObject of "+OutboundNS+
 			", and nothing else")

@@ -18,14 +18,19 @@ const mixedText = "#text"
 // member is one name and value of a JSON object, as offsets into decoder.out.
 type member struct{ name, nameEnd, value, end int }
 
-// record reads an sObject into n.
-func (d *decoder) record(e *element, n *notification) *ParseError {
+// record reads an sObject, which starts at offset, into n.
+func (d *decoder) record(e *element, offset int, n *notification) *ParseError {
 	d.wire.cut(0)
-	d.objectType(e, n)
+	if !d.objectType(e, n) {
+		return d.failAt(offset, CauseLimit, "the xsi:type of an sObject is longer than 255 bytes")
+	}
 	head, start, isNil := d.wire.length, d.out.length, e.isNil
 	err := d.object(e, writer{}, func(child *element) *ParseError { return d.field(child, n) })
 	if err != nil {
 		return err
+	}
+	if len(d.bytesOf(n.recordID)) > MaxID {
+		return d.failAt(offset, CauseLimit, "the Id of an sObject is longer than 255 bytes")
 	}
 	if isNil && string(d.out.from(start)) == "{}" {
 		d.out.cut(start)
@@ -93,23 +98,27 @@ func unquoted(value []byte) (text string) {
 }
 
 // objectType sets the record's plan or object type from its xsi:type and begins the content of the
-// digest with it.
-func (d *decoder) objectType(e *element, n *notification) {
+// digest with it. It reports false for one that is too long.
+func (d *decoder) objectType(e *element, n *notification) bool {
 	var qname []byte
 	if e.typed {
 		qname = d.xsiType
 	}
 	name, space := d.resolveType(qname)
+	if len(name) > MaxID {
+		return false
+	}
 	var length [binary.MaxVarintLen64]byte
 	d.wire.write(length[:binary.PutUvarint(length[:], uint64(len(name)))])
 	d.wire.write(name)
 	if p := d.types.plan(name); p != nil && space == spaceSObject {
 		n.plan = p
-		return
+		return true
 	}
 	from := d.texts.length
 	d.texts.write(name)
 	n.objectType = d.textFrom(from)
+	return true
 }
 
 // resolveType returns the local name and the namespace of a QName. For one that cannot be resolved

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"ackbox/ledger"
 	"ackbox/soap"
 )
 
@@ -50,10 +51,20 @@ func shapeError(doc *document) string {
 		if !oneID(n.named(soap.OutboundNS, "Id")) || len(n.named(soap.OutboundNS, "sObject")) > 1 {
 			return "not one Id and one sObject at most"
 		}
+		for _, record := range n.named(soap.OutboundNS, "sObject") {
+			var e ledger.Entry
+			record.read(&e)
+			if len(oneLine.Replace(*e.ObjectType)) > soap.MaxID || e.RecordID != nil && len(*e.RecordID) > soap.MaxID {
+				return "a long object type or record id"
+			}
+		}
 	}
 	for _, n := range message.named(soap.OutboundNS, "ActionId") {
 		if len(n.elements()) > 0 {
 			return "elements in ActionId"
+		}
+		if len(n.text()) > soap.MaxID {
+			return "a long ActionId"
 		}
 	}
 	return ""

@@ -27,8 +27,9 @@ const (
 	// MaxNotifications is the maximum number of notifications in one message: maxOccurs in every
 	// outbound-message WSDL.
 	MaxNotifications = 100
-	// MaxID is the maximum length of the OrganizationId and of a Notification's Id in bytes.
-	// Salesforce's have 18. A much longer one fits in no database index, and its whole message could
-	// never be stored.
+	// MaxID is the maximum length of an OrganizationId, an ActionId, the Id of a Notification or of a
+	// record, and an object type, in bytes. Salesforce's ids have 18. A much longer id fits in no
+	// database index, and its whole message could never be stored; the ActionId is stored with each
+	// notification.
 	MaxID = 255
 )

@@ -100,6 +100,10 @@ func hostileXML() []hostile {
 		bad("no-organization", 400, "identity", with("<OrganizationId>"+organization+"</OrganizationId>", "")),
 		bad("empty-organization", 400, "identity", with(organization, " ")),
 		bad("no-id", 400, "identity", with("<Id>04lS10000000001IAA</Id>", "")),
+		bad("long-action", 400, "limit", with(action, strings.Repeat("x", 256))),
+		bad("long-type", 400, "limit", with(`"sf:Lead"`, `"sf:`+strings.Repeat("x", 256)+`"`)),
+		bad("long-record-id", 400, "limit", with("00QS10000000001IAA", strings.Repeat("x", 256))),
+		bad("long-id", 400, "identity", with("04lS10000000001IAA", strings.Repeat("x", 256))),
 		bad("other-organization", 403, "organization", with(organization, stranger)),
 		bad("other-case", 403, "organization", with(organization, strings.ToLower(organization))),
 	}
