@@ -175,6 +175,9 @@ func FuzzAs(f *testing.F) {
 			t.Skip("Decode rejects the body")
 		}
 		n := message.Entries[0]
+		if hasOtherFields(t, body) {
+			t.Skip("xml.Unmarshal skips fields of another namespace, As does not")
+		}
 		got, err := asSample(n)
 		if fits := err == nil; !fits && n.Drift == 0 {
 			t.Fatalf("As rejects a value that is not drift: %v\n%s", err, body)
@@ -186,6 +189,24 @@ func FuzzAs(f *testing.F) {
 			t.Fatalf("(-xml.Unmarshal +As):\n%s\n%s", diff, body)
 		}
 	})
+}
+
+// hasOtherFields reports whether the first record has fields of another namespace than its type.
+func hasOtherFields(t *testing.T, body string) bool {
+	t.Helper()
+	doc, err := parseTree([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := doc.roots[0].named(soap.EnvelopeNS, "Body")[0].elements()[0]
+	for _, record := range message.named(soap.OutboundNS, "Notification")[0].named(soap.OutboundNS, "sObject") {
+		for _, field := range record.elements() {
+			if field.name.Space != soap.SObjectNS {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func sameSign(a, b float64) bool {

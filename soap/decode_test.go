@@ -120,7 +120,7 @@ func fieldCases() map[string]fieldCase {
 		"nested":                     {"<sf:Company><sf:a>1</sf:a> <sf:b><sf:c/></sf:b></sf:Company>", `"Company":{"a":"1","b":{"c":""}}`, 1},
 		"text beside elements":       {"<sf:Company>x <sf:a>1</sf:a> y</sf:Company>", `"Company":{"a":"1","#text":"x  y"}`, 1},
 		"another prefix":             {`<q:Company xmlns:q="urn:sobject.enterprise.soap.sforce.com">A</q:Company>`, `"Company":"A"`, 0},
-		"another namespace":          {`<sf:AnnualRevenue xmlns:sf="urn:other">1.0</sf:AnnualRevenue>`, `"AnnualRevenue":"1.0"`, 1},
+		"another namespace":          {`<sf:AnnualRevenue xmlns:sf="urn:other">1.0</sf:AnnualRevenue>`, `"AnnualRevenue":1.0`, 0},
 		"letters beyond ASCII":       {`<Ünï2__c xmlns="urn:other">1</Ünï2__c>`, `"Ünï2__c":"1"`, 1},
 		"attributes":                 {`<sf:Company a="1" sf:a='"' xsi:a="Ü&amp;&lt;">A</sf:Company>`, `"Company":"A"`, 0},
 		"a field no WSDL names":      {"<sf:New__c>1</sf:New__c>", `"New__c":"1"`, 1},

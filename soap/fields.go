@@ -44,13 +44,15 @@ func (d *decoder) record(e *element, offset int, n *notification) *ParseError {
 }
 
 // field reads one field of the record: it writes the value, counts drift, and takes the record's id
-// from the first Id.
+// from the first Id. The namespace of a field does not matter, as it is not stored: some client
+// libraries write a record's fields in that of the message.
 func (d *decoder) field(e *element, n *notification) *ParseError {
-	f, known := n.plan.field(e.space, d.written(e.local), n.place)
+	name := d.written(e.local)
+	f, known := n.plan.field(name, n.place)
 	if known {
 		n.place = f.place + 1
 	}
-	isID := !n.recordID.found && d.is(e, spaceSObject, "Id")
+	isID := !n.recordID.found && string(name) == "Id"
 	start := d.out.length
 	fits, err := d.value(e, f.kind)
 	if err != nil {
@@ -60,9 +62,7 @@ func (d *decoder) field(e *element, n *notification) *ParseError {
 		n.drift++
 	}
 	value := d.out.from(start)
-	if e.space == spaceSObject {
-		n.changed(string(d.written(e.local)), value)
-	}
+	n.changed(name, value)
 	if isID && value[0] == '"' {
 		from := d.texts.length
 		d.writeUnquoted(value)
@@ -73,12 +73,13 @@ func (d *decoder) field(e *element, n *notification) *ParseError {
 
 // changed sets changedAt from the JSON value of the field SystemModstamp or, if there is none,
 // LastModifiedDate.
-func (n *notification) changed(field string, value []byte) {
-	if field != "SystemModstamp" && (field != "LastModifiedDate" || n.stamped) || value[0] != '"' {
+func (n *notification) changed(field, value []byte) {
+	isStamp := string(field) == "SystemModstamp"
+	if !isStamp && (string(field) != "LastModifiedDate" || n.stamped) || value[0] != '"' {
 		return
 	}
 	if at, ok := ledger.ParseTime(value[1 : len(value)-1]); ok {
-		n.changedAt, n.stamped = at, field == "SystemModstamp"
+		n.changedAt, n.stamped = at, isStamp
 	}
 }
 

@@ -98,6 +98,16 @@ func (n *node) named(space, local string) (elements []*node) {
 	return elements
 }
 
+// fields returns the children of a record that have a name, in any namespace.
+func (n *node) fields(name string) (fields []*node) {
+	for _, e := range n.elements() {
+		if e.name.Local == name {
+			fields = append(fields, e)
+		}
+	}
+	return fields
+}
+
 // runs returns the runs of text among the children.
 func (n *node) runs() (runs []string) {
 	for _, c := range n.children {
@@ -187,7 +197,7 @@ func (n *node) read(to *ledger.Entry) {
 	if isNil != "true" && isNil != "1" || len(object) > 0 {
 		to.Fields, _ = json.Marshal(object)
 	}
-	for _, e := range n.named(soap.SObjectNS, "Id") {
+	for _, e := range n.fields("Id") {
 		if id, ok := e.value().(string); ok && to.RecordID == nil {
 			to.RecordID = &id
 		}
@@ -207,7 +217,7 @@ func (n *node) read(to *ledger.Entry) {
 func (n *node) changedAt() time.Time {
 	for _, field := range []string{"SystemModstamp", "LastModifiedDate"} {
 		var last time.Time
-		for _, e := range n.named(soap.SObjectNS, field) {
+		for _, e := range n.fields(field) {
 			text, _ := e.value().(string)
 			for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700"} {
 				at, err := time.Parse(layout, text)

@@ -24,7 +24,10 @@ func recordCases() map[string]recordCase {
 		"type with two colons":    {`<sObject xsi:type="xsi:a:b"/>`, "xsi:a:b", "<nil>", "{}"},
 		"white space in the type": {"<sObject xsi:type='a\r\nb\rc\td  e'/>", "a b c d  e", "<nil>", "{}"},
 		"references in the type":  {`<sObject xsi:type="&quot;Ü&#10;&#x4f;'"/>`, "\"Ü\nO'", "<nil>", "{}"},
-		"Id of another space":     {`<sObject><Id>1</Id></sObject>`, "", "<nil>", `{"Id":"1"}`},
+		"Id of another space":     {`<sObject><Id>1</Id></sObject>`, "", "1", `{"Id":"1"}`},
+		"Id of no space":          {`<sObject><Id xmlns="">1</Id></sObject>`, "", "1", `{"Id":"1"}`},
+		"Ids of two spaces":       {`<sObject><Id>1</Id><Id xmlns="">2</Id></sObject>`, "", "1", `{"Id":["1","2"]}`},
+		"Id within a field":       {`<sObject><a><Id>1</Id></a></sObject>`, "", "<nil>", `{"a":{"Id":"1"}}`},
 		"nil Id": {`<sObject xmlns:s="urn:sobject.enterprise.soap.sforce.com"><s:Id xsi:nil="true"/></sObject>`,
 			"", "<nil>", `{"Id":null}`},
 		"escaped Id": {`<sObject xmlns:s="urn:sobject.enterprise.soap.sforce.com"><s:Id>"1"</s:Id></sObject>`,
@@ -78,6 +81,8 @@ func TestDecodeReadsChangedAt(t *testing.T) {
 		"the year 0":            {"<sf:SystemModstamp>0000-11-22T01:02:03Z</sf:SystemModstamp>", time.Time{}},
 		"a stamp that is not a time": {"<sf:LastModifiedDate>2026-11-22T01:02:03Z</sf:LastModifiedDate>" +
 			"<sf:SystemModstamp>soon</sf:SystemModstamp>", at},
+		"a stamp of another space":   {"<SystemModstamp>2026-11-22T01:02:03Z</SystemModstamp>", at},
+		"a modification of no space": {`<LastModifiedDate xmlns="">2026-11-22T01:02:03Z</LastModifiedDate>`, at},
 		"two stamps": {"<sf:SystemModstamp>2020-01-01T00:00:00Z</sf:SystemModstamp>" +
 			"<sf:SystemModstamp>2026-11-22T01:02:03Z</sf:SystemModstamp>", at},
 	}
@@ -103,5 +108,21 @@ func TestDecodeReadsTheLongestIDs(t *testing.T) {
 	n := decodeOne(t, body, nil)
 	if len(n.ID) != soap.MaxID || len(*n.ObjectType) != soap.MaxID || len(*n.RecordID) != soap.MaxID {
 		t.Errorf("got %+v", n)
+	}
+}
+
+// TestDecodeIgnoresTheNamespaceOfFields decodes a record as node-soap and SOAP::Lite write it, with
+// its fields in the namespace of the message.
+func TestDecodeIgnoresTheNamespaceOfFields(t *testing.T) {
+	t.Parallel()
+	own := sample(sampleFields + "<sf:SystemModstamp>2026-11-22T01:02:03.000Z</sf:SystemModstamp>")
+	other := strings.NewReplacer("<sf:", "<", "</sf:", "</").Replace(own)
+	compare(t, []byte(other))
+	want, got := decodeOne(t, own, types(t)), decodeOne(t, other, types(t))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-own namespace +another):\n%s", diff)
+	}
+	if got.RecordID == nil || got.ChangedAt.IsZero() || got.Drift != 1 { // the WSDL has no SystemModstamp
+		t.Errorf("got %+v", got)
 	}
 }

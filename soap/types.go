@@ -93,16 +93,16 @@ const maxSkipped = 3
 
 // field returns the field of a record's child, which is probably at the place in the order or soon
 // after it, and whether the WSDLs declare it. One that they do not declare is a string.
-func (p *plan) field(space namespace, local []byte, place int) (f *field, known bool) {
-	if p == nil || space != spaceSObject {
+func (p *plan) field(name []byte, place int) (f *field, known bool) {
+	if p == nil {
 		return &unknownField, false
 	}
 	for i := place; i < len(p.order) && i <= place+maxSkipped; i++ {
-		if f := p.order[i]; f.name == string(local) {
+		if f := p.order[i]; f.name == string(name) {
 			return f, true
 		}
 	}
-	if f, known = p.fields[string(local)]; !known {
+	if f, known = p.fields[string(name)]; !known {
 		return &unknownField, false
 	}
 	return f, true
