@@ -121,3 +121,22 @@ func benchmarkRatio(b *testing.B, ours decoder, body []byte, records int) {
 	}
 	b.ReportMetric(turn*float64(plain)/float64(own), "x")
 }
+
+// BenchmarkDecodeNamesBeyondASCII decodes 1 MiB of elements with names beyond ASCII, which
+// Salesforce does not send.
+func BenchmarkDecodeNamesBeyondASCII(b *testing.B) {
+	body, records := namesBeyondASCII(1 << 20)
+	benchmarkDecoder(b, ackboxDecoder(b), body, records)
+}
+
+// namesBeyondASCII returns a body of about that size, of elements with names beyond ASCII, and the
+// number of records in it.
+func namesBeyondASCII(size int) (body []byte, records int) {
+	fields := distinct("<sf:日本語の名前%04d/>", 5_000)
+	records = size / len(fields)
+	notifications := make([]string, records)
+	for i := range notifications {
+		notifications[i] = notification(fmt.Sprintf("04l5g00000%08d", i), fields)
+	}
+	return []byte(envelope(notifications...)), records
+}

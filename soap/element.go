@@ -252,8 +252,9 @@ func (s *scanner) resolveAttribute(e *element, i int) *ParseError {
 			e.typed, s.xsiType = true, a.value
 		}
 	}
-	for _, other := range s.attributes[:i] {
-		if bytes.Equal(other.local, a.local) && isDeclaration(&other) == declares &&
+	for j := range i {
+		other := &s.attributes[j]
+		if bytes.Equal(other.local, a.local) && isDeclaration(other) == declares &&
 			bytes.Equal(other.uri, a.uri) {
 			return s.failAt(a.offset, CauseMalformed, "the element has an attribute twice")
 		}

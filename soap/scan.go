@@ -2,7 +2,6 @@ package soap
 
 import (
 	"bytes"
-	"encoding/xml"
 	"unicode/utf8"
 )
 
@@ -85,41 +84,6 @@ func (s *scanner) peek() byte {
 		return s.body[s.pos]
 	}
 	return 0
-}
-
-// name reads a name without a colon (an NCName).
-func (s *scanner) name() ([]byte, *ParseError) {
-	rest := s.body[s.pos:]
-	n := 0
-	for n < len(rest) && class[rest[n]]&namePart != 0 {
-		n++
-	}
-	switch {
-	case n < len(rest) && rest[n] >= utf8.RuneSelf:
-		return s.nonASCIIName()
-	case n == 0 || class[rest[0]]&nameStart == 0:
-		return nil, s.malformed("a name is expected here")
-	}
-	s.pos += n
-	return rest[:n], nil
-}
-
-// nonASCIIName reads a name that is not all ASCII; the API names of Salesforce are. It leaves to
-// encoding/xml which other letters XML 1.0 allows, so that the two never differ.
-func (s *scanner) nonASCIIName() ([]byte, *ParseError) {
-	rest := s.body[s.pos:]
-	n := 0
-	for n < len(rest) && (class[rest[n]]&namePart != 0 || rest[n] >= utf8.RuneSelf) {
-		n++
-	}
-	tag := bytes.Join([][]byte{{'<'}, rest[:n], []byte("/>")}, nil)
-	token, err := xml.NewDecoder(bytes.NewReader(tag)).RawToken()
-	start, ok := token.(xml.StartElement)
-	if err != nil || !ok || start.Name.Local != string(rest[:n]) {
-		return nil, s.malformed("a name is expected here")
-	}
-	s.pos += n
-	return rest[:n], nil
 }
 
 // prolog skips what may precede the root: a byte order mark, white space, an XML declaration and
