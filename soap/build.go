@@ -84,7 +84,7 @@ func (d *decoder) release() {
 	clear(d.namespaces[:cap(d.namespaces)])
 	clear(d.attributes[:cap(d.attributes)])
 	d.reset()
-	d.types, d.organization, d.action = nil, text{}, text{}
+	d.types, d.organization, d.action, d.passedOver = nil, text{}, text{}, 0
 	clear(d.notifications)
 	d.notifications, d.members, d.repeated = d.notifications[:0], d.members[:0], nil
 	d.texts.cut(0)

@@ -35,7 +35,13 @@ type decoder struct {
 	members []member // of the objects being written
 
 	repeated []string // the repeated names of the object that was written last
+
+	passedOver int // the number of elements that are not stored
 }
+
+// maxPassedOver is the maximum number of elements of a message that are not stored: those in the
+// Header, and those of notifications that [decoder.passOver] reads.
+const maxPassedOver = 10_000
 
 func (d *decoder) document() *ParseError {
 	if err := d.prolog(); err != nil {
@@ -266,8 +272,12 @@ func (d *decoder) skipElement(e *element) *ParseError {
 		if !d.startsElement() {
 			continue
 		}
+		offset := d.pos
 		child, err := d.start()
 		if err != nil {
+			return err
+		}
+		if err := d.countPassedOver(offset); err != nil {
 			return err
 		}
 		if err := d.skipElement(child); err != nil {
@@ -275,6 +285,15 @@ func (d *decoder) skipElement(e *element) *ParseError {
 		}
 	}
 	return d.end(e)
+}
+
+// countPassedOver counts an element that is not stored.
+func (d *decoder) countPassedOver(offset int) *ParseError {
+	if d.passedOver == maxPassedOver {
+		return d.failAt(offset, CauseLimit, "the message has more than 10000 elements that are not stored")
+	}
+	d.passedOver++
+	return nil
 }
 
 // messageElements are the names of the elements of notifications.
@@ -286,6 +305,9 @@ var messageElements = [...]string{
 // unknown name, which must be text. What else is in such an element, or in one that is only named
 // like a known one, would be lost, and its sender would take it for received.
 func (d *decoder) passOver(e *element, offset int) *ParseError {
+	if err := d.countPassedOver(offset); err != nil {
+		return err
+	}
 	local := d.written(e.local)
 	for _, name := range messageElements {
 		if bytes.EqualFold(local, []byte(name)) && !d.is(e, spaceOutbound, name) {

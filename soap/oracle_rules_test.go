@@ -189,7 +189,34 @@ func overLimits(body []byte, doc *document) bool {
 	for _, root := range doc.roots {
 		walk(root, 1)
 	}
-	return over
+	return over || passedOver(doc) > 10_000
+}
+
+// passedOver returns the number of elements in the Headers of a document, and of those directly in
+// notifications that no entry contains.
+func passedOver(doc *document) int {
+	count := 0
+	var walk func(n *node)
+	walk = func(n *node) {
+		for _, e := range n.elements() {
+			count++
+			walk(e)
+		}
+	}
+	for _, root := range doc.roots {
+		for _, header := range root.named(soap.EnvelopeNS, "Header") {
+			walk(header)
+		}
+		for _, body := range root.named(soap.EnvelopeNS, "Body") {
+			for _, message := range body.named(soap.OutboundNS, "notifications") {
+				count += len(message.elements())
+				for _, stored := range []string{"OrganizationId", "ActionId", "Notification"} {
+					count -= len(message.named(soap.OutboundNS, stored))
+				}
+			}
+		}
+	}
+	return count
 }
 
 // walkRaw calls visit with each start tag, whose names are unresolved, and the prefixes in scope.

@@ -28,8 +28,9 @@ const (
 	CauseIdentity Cause = "identity"
 	// CauseCount is a message without a notification, or with more than MaxNotifications.
 	CauseCount Cause = "count"
-	// CauseLimit is an element nested deeper than 32, more attributes, prefixes or fields than any real
-	// message has, or an ActionId, an object type or a record's Id that is longer than MaxID.
+	// CauseLimit is an element nested deeper than 32, more attributes, prefixes, fields or elements that
+	// are not stored than any real message has, or an ActionId, an object type or a record's Id that is
+	// longer than MaxID.
 	CauseLimit Cause = "limit"
 )
 

@@ -56,6 +56,33 @@ func TestDecodeRejectsStructureThatWouldBeLost(t *testing.T) {
 	}
 }
 
+// passedOverBodies returns a body with n elements in its Header that are not stored, and one with
+// them in notifications; there are three more in both.
+func passedOverBodies(n int) (inHeader, inMessage string) {
+	plain := envelope(notification("04l1", "<sf:Company>Acme</sf:Company>"))
+	header := "<soapenv:Header><a>" + strings.Repeat("<b/>", n-1) + "</a></soapenv:Header><soapenv:Body>"
+	return strings.Replace(plain, "<soapenv:Body>", header, 1),
+		strings.Replace(plain, "<SessionId", strings.Repeat("<b>1</b>", n)+"<SessionId", 1)
+}
+
+func TestDecodeBoundsTheElementsPassedOver(t *testing.T) {
+	t.Parallel()
+	const most = 10_000 - 3 // SessionId and the URLs
+	for _, n := range []int{most, most + 1} {
+		inHeader, inMessage := passedOverBodies(n)
+		for _, body := range []string{inHeader, inMessage} {
+			compare(t, []byte(body))
+			var want soap.Cause
+			if n > most {
+				want = soap.CauseLimit
+			}
+			if _, err := soap.Decode([]byte(body), nil); causeOf(err) != want || (err == nil) != (want == "") {
+				t.Errorf("%d elements: got %v, want cause %q", n, err, want)
+			}
+		}
+	}
+}
+
 func TestDecodePassesOverTextOfUnknownNames(t *testing.T) {
 	t.Parallel()
 	plain := envelope(notification("04l1", "<sf:Company>Acme</sf:Company>"))
