@@ -21,6 +21,9 @@ type Batch struct {
 	ActionID string
 	// Entries are the entries in the order sent.
 	Entries []Entry
+	// Oddities is the number of places in the texts of fields that violate the wire format and were
+	// read all the same, such as a control character in XML. It is not stored.
+	Oddities int
 }
 
 // Entry is the part of a [Batch] about one record.

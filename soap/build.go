@@ -45,6 +45,7 @@ func (d *decoder) batch() *ledger.Batch {
 		OrganizationID: texts[d.organization.start:d.organization.end],
 		ActionID:       texts[d.action.start:d.action.end],
 		Entries:        make([]ledger.Entry, len(d.notifications)),
+		Oddities:       d.oddities,
 	}
 	optional := make([]string, 0, 2*len(d.notifications)) // entries point into it: it must not grow
 	pointer := func(t text) *string {
@@ -95,6 +96,6 @@ func (d *decoder) release() {
 
 // reset clears the scanner, except its elements, which are always written before they are read.
 func (s *scanner) reset() {
-	s.body, s.pos, s.depth, s.xsiType = nil, 0, 0, nil
+	s.body, s.pos, s.depth, s.xsiType, s.oddities = nil, 0, 0, nil, 0
 	s.namespaces, s.attributes = s.namespaces[:0], s.attributes[:0]
 }

@@ -26,22 +26,30 @@ func (s *scanner) name() ([]byte, *ParseError) {
 func nameLength(text []byte) (n int) {
 	var allowed uint8 = nameStart
 	for n < len(text) {
-		c := text[n]
-		if c < utf8.RuneSelf {
-			if class[c]&allowed == 0 {
-				return n
-			}
-			n++
-		} else {
-			r, size := utf8.DecodeRune(text[n:])
-			if r >= rune(len(nonASCII)) || nonASCII[r]&allowed == 0 {
-				return 0
-			}
-			n += size
+		size, classes := nameChar(text[n:])
+		if classes&allowed == 0 && text[n] >= utf8.RuneSelf {
+			return 0
 		}
+		if classes&allowed == 0 {
+			return n
+		}
+		n += size
 		allowed = namePart
 	}
 	return n
+}
+
+// nameChar returns the size of the first character of text, and which of nameStart and namePart it
+// has.
+func nameChar(text []byte) (size int, classes uint8) {
+	if c := text[0]; c < utf8.RuneSelf {
+		return 1, class[c]
+	}
+	r, size := utf8.DecodeRune(text)
+	if r >= rune(len(nonASCII)) {
+		return size, 0
+	}
+	return size, nonASCII[r]
 }
 
 // nonASCII has the classes nameStart and namePart of the characters beyond ASCII. No name may

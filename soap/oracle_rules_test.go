@@ -54,7 +54,8 @@ func shapeError(doc *document) string {
 		for _, record := range n.named(soap.OutboundNS, "sObject") {
 			var e ledger.Entry
 			record.read(&e)
-			if len(oneLine.Replace(*e.ObjectType)) > soap.MaxID || e.RecordID != nil && len(*e.RecordID) > soap.MaxID {
+			if len(oneLine.Replace(*e.ObjectType)) > soap.MaxID ||
+				e.RecordID != nil && len(strings.Map(original, *e.RecordID)) > soap.MaxID {
 				return "a long object type or record id"
 			}
 		}
@@ -112,7 +113,7 @@ var rejectionRules = []struct {
 	{"white space between attributes", func(body []byte, _ *document) bool { return unspaced.Match(body) }},
 	{"no reference to a surrogate", func(body []byte, _ *document) bool { return surrogate.Match(body) }},
 	{"valid namespaces", func(body []byte, _ *document) bool { return badNamespaces(body) }},
-	{"limits of depth, attributes, prefixes and children", func(body []byte, doc *document) bool {
+	{"limits of depth, attributes, prefixes, elements and oddities", func(body []byte, doc *document) bool {
 		return overLimits(body, doc)
 	}},
 }
@@ -189,7 +190,7 @@ func overLimits(body []byte, doc *document) bool {
 	for _, root := range doc.roots {
 		walk(root, 1)
 	}
-	return over || passedOver(doc) > 10_000
+	return over || passedOver(doc) > 10_000 || doc.oddities > 1<<20
 }
 
 // passedOver returns the number of elements in the Headers of a document, and of those directly in

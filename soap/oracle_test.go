@@ -32,6 +32,7 @@ type document struct {
 	dtd      bool
 	procInst int // the number of processing instructions and XML declarations
 	comments string
+	oddities int // how often the rules of leniency apply to the body
 }
 
 func parseTree(body []byte) (*document, error) {

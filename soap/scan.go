@@ -7,9 +7,9 @@ import (
 
 var byteOrderMark = []byte("\ufeff")
 
-// scanner scans the XML of the body and checks that it is well-formed, with namespaces. It accepts
-// a subset of what encoding/xml accepts, and reads that the same. The differences are listed in the
-// decoder's tests.
+// scanner scans the XML of the body and checks that it is well-formed, with namespaces, except for
+// what the text of fields may violate. Otherwise it accepts a subset of what encoding/xml accepts,
+// and reads that the same. The differences are listed in the decoder's tests.
 type scanner struct {
 	body       []byte
 	pos        int
@@ -18,6 +18,7 @@ type scanner struct {
 	namespaces bindings              // in scope
 	attributes []attribute           // of the current start tag
 	xsiType    []byte                // the QName in the last xsi:type, as written
+	oddities   int                   // the violations of XML 1.0 in the text of fields
 }
 
 // The classes of bytes.

@@ -5,7 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// textForm is the form in which text is written: unchanged, or as the inside of a JSON string.
+// textForm is the form in which text is written: unchanged, or as the inside of a JSON string. The
+// latter is the text of fields. A person may have pasted it into Salesforce from anywhere, so it may
+// violate XML 1.0 in the ways that [scanner.oddChar] and [scanner.fieldReference] list: otherwise
+// one field would keep all records of its message from being stored.
 type textForm bool
 
 const (
@@ -37,6 +40,8 @@ func (s *scanner) text(to *writer, form textForm) *ParseError {
 // textChar appends one character or reference that is not plain.
 func (s *scanner) textChar(to *writer, form textForm) *ParseError {
 	switch {
+	case s.body[s.pos] == '&' && form == jsonText:
+		return s.fieldReference(to)
 	case s.body[s.pos] == '&':
 		r, err := s.reference()
 		if err != nil {
@@ -53,6 +58,9 @@ func (s *scanner) textChar(to *writer, form textForm) *ParseError {
 // char appends one character. It appends a line end as a line feed.
 func (s *scanner) char(to *writer, form textForm) *ParseError {
 	size := s.charSize()
+	if size == 0 && form == jsonText {
+		return s.oddChar(to)
+	}
 	if size == 0 {
 		return s.badChar()
 	}
@@ -70,6 +78,33 @@ func (s *scanner) char(to *writer, form textForm) *ParseError {
 		c = '\n'
 	}
 	to.writeRune(rune(c), form)
+	return nil
+}
+
+// oddChar appends a character that XML forbids, other than NUL, as it is.
+func (s *scanner) oddChar(to *writer) *ParseError {
+	r, size := utf8.DecodeRune(s.body[s.pos:])
+	if r == 0 || r == utf8.RuneError && size == 1 {
+		return s.badChar()
+	}
+	if err := s.odd(s.pos); err != nil {
+		return err
+	}
+	s.pos += size
+	to.writeRune(r, jsonText)
+	return nil
+}
+
+// maxOddities is the maximum number of oddities in a message. A control character takes six times
+// its size in JSON.
+const maxOddities = 1 << 20
+
+// odd counts a violation of XML 1.0 that the text of a field may have.
+func (s *scanner) odd(offset int) *ParseError {
+	if s.oddities == maxOddities {
+		return s.failAt(offset, CauseLimit, "the fields violate XML in more than 1048576 places")
+	}
+	s.oddities++
 	return nil
 }
 
@@ -91,78 +126,11 @@ func (s *scanner) cdata(to *writer, form textForm) *ParseError {
 	return nil
 }
 
-var entities = []struct {
-	text string
-	char rune
-}{{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}}
-
-// reference reads a character reference or a reference to one of the five entities of XML.
-func (s *scanner) reference() (rune, *ParseError) {
-	for _, e := range entities {
-		if s.skip(e.text) {
-			return e.char, nil
-		}
-	}
-	if s.at("&#") {
-		return s.charReference()
-	}
-	if bytes.IndexByte(s.body[s.pos:], ';') < 0 {
-		return 0, s.malformed("an & must start a reference such as &amp;")
-	}
-	return 0, s.fail(CauseForbidden, "only the entities lt, gt, amp, quot and apos are allowed")
-}
-
-// charReference reads a character reference, such as &#13; or &#xD;.
-func (s *scanner) charReference() (rune, *ParseError) {
-	start := s.pos
-	s.skip("&#")
-	base := rune(10)
-	if s.skip("x") {
-		base = 16
-	}
-	digits := s.pos
-	var r rune
-	for ; s.pos < len(s.body) && r <= utf8.MaxRune; s.pos++ {
-		d, ok := digit(s.body[s.pos], base)
-		if !ok {
-			break
-		}
-		r = r*base + d
-	}
-	if s.pos == digits || s.peek() != ';' || !validChar(r) {
-		return 0, s.failAt(start, CauseMalformed,
-			"this character reference names no character that XML allows")
-	}
-	s.pos++
-	return r, nil
-}
-
-func digit(c byte, base rune) (rune, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return rune(c - '0'), true
-	case base == 16 && 'a' <= c|0x20 && c|0x20 <= 'f':
-		return rune(c|0x20-'a') + 10, true
-	}
-	return 0, false
-}
-
-// writeRune writes one valid character. In the form jsonText it escapes it as JSON requires.
+// writeRune writes one character. In the form jsonText it escapes it as JSON requires.
 func (w *writer) writeRune(r rune, form textForm) {
-	if form == jsonText {
-		switch r {
-		case '"', '\\':
-			w.writeByte('\\')
-		case '\n':
-			r = 'n'
-			w.writeByte('\\')
-		case '\t':
-			r = 't'
-			w.writeByte('\\')
-		case '\r':
-			r = 'r'
-			w.writeByte('\\')
-		}
+	if form == jsonText && (r < ' ' || r == '"' || r == '\\') {
+		w.escape(byte(r))
+		return
 	}
 	if r < utf8.RuneSelf {
 		w.writeByte(byte(r))
@@ -170,4 +138,25 @@ func (w *writer) writeRune(r rune, form textForm) {
 	}
 	var encoded [utf8.UTFMax]byte
 	w.write(encoded[:utf8.EncodeRune(encoded[:], r)])
+}
+
+// escape writes a character that JSON requires to be escaped.
+func (w *writer) escape(c byte) {
+	const hex = "0123456789abcdef"
+	switch c {
+	case '\n':
+		c = 'n'
+	case '\t':
+		c = 't'
+	case '\r':
+		c = 'r'
+	case '"', '\\':
+	default:
+		w.writeString(`\u00`)
+		w.writeByte(hex[c>>4])
+		w.writeByte(hex[c&0xF])
+		return
+	}
+	w.writeByte('\\')
+	w.writeByte(c)
 }

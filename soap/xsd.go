@@ -41,7 +41,13 @@ func (v *Time) UnmarshalText(text []byte) (err error) {
 
 // UnmarshalText decodes base64. White space between its characters is allowed, as in XML.
 func (v *Base64Binary) UnmarshalText(text []byte) error {
-	decoded, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(text)), ""))
+	packed := make([]byte, 0, len(text))
+	for _, c := range text {
+		if class[c]&space == 0 {
+			packed = append(packed, c)
+		}
+	}
+	decoded, err := base64.StdEncoding.AppendDecode(nil, packed)
 	if err != nil {
 		return fmt.Errorf("not an xsd:base64Binary: %w", err)
 	}

@@ -76,7 +76,9 @@ func hostileXML() []hostile {
 	return []hostile{
 		bad("billion-laughs", 400, "forbidden", laughing),
 		bad("dtd", 400, "forbidden", with(declaration, declaration+`<!DOCTYPE x SYSTEM "file:///etc/passwd">`)),
-		bad("entity", 400, "forbidden", with(fieldMarker, "&"+fieldMarker+";")),
+		bad("entity", 400, "forbidden", with("04lS10000000001IAA", "&"+fieldMarker+";")),
+		bad("nul", 400, "malformed", with(fieldMarker, fieldMarker+"\x00")),
+		bad("control-character", 400, "malformed", with("04lS10000000001IAA", "\x01")),
 		bad("depth", 400, "limit", with(fieldMarker, deep)),
 		bad("cut", 400, "malformed", unchanged()[:len(unchanged())-60]),
 		bad("cut-in-session", 400, "malformed", []byte(before(string(unchanged()), "</SessionId>"))),
