@@ -15,6 +15,7 @@ type metrics struct {
 	messages      *prometheus.CounterVec
 	notifications *prometheus.CounterVec
 	drift         *prometheus.CounterVec
+	oddities      *prometheus.CounterVec
 	ackSeconds    prometheus.Histogram
 }
 
@@ -28,6 +29,8 @@ func newMetrics() *metrics {
 			"Notifications of acked messages: stored, a revision of a stored one, or a duplicate.", "source", "result"),
 		drift: counter("ackbox_drift_total",
 			"Values that do not fit their WSDL, and fields that it does not name.", "object"),
+		oddities: counter("ackbox_oddities_total",
+			"Characters and references in the texts of acked messages that XML forbids.", "source"),
 		ackSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ackbox_ack_seconds", Help: "Time from the request's header to its Ack.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
@@ -36,11 +39,12 @@ func newMetrics() *metrics {
 }
 
 func (m *metrics) register(r prometheus.Registerer) {
-	r.MustRegister(m.messages, m.notifications, m.drift, m.ackSeconds)
+	r.MustRegister(m.messages, m.notifications, m.drift, m.oddities, m.ackSeconds)
 }
 
-func (m *metrics) accepted(source string, saved store.Saved, took time.Duration) {
+func (m *metrics) accepted(source string, batch *ledger.Batch, saved store.Saved, took time.Duration) {
 	m.messages.WithLabelValues(source).Inc()
+	m.oddities.WithLabelValues(source).Add(float64(batch.Oddities))
 	m.notifications.WithLabelValues(source, "stored").Add(float64(saved.Stored))
 	m.notifications.WithLabelValues(source, "revision").Add(float64(saved.Revisions))
 	m.notifications.WithLabelValues(source, "duplicate").Add(float64(saved.Duplicates))

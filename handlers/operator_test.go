@@ -52,7 +52,8 @@ func TestMetrics(t *testing.T) {
 		in := newInbox(t, db.Store, func(c *handlers.Config) { c.Metrics = registry })
 		revised := strings.Replace(envelope("04l1"), "Hush Inc", "Other Inc", 1)
 		drifted := strings.Replace(envelope("04l2"), "1.0E7", "lots", 1)
-		for _, body := range []string{envelope("04l1"), envelope("04l1"), revised, drifted, "<a/>"} {
+		odd := strings.Replace(envelope("04l3"), "Hush Inc", "Hush&#11;\x0b &semi;", 1)
+		for _, body := range []string{envelope("04l1"), envelope("04l1"), revised, drifted, odd, odd, "<a/>"} {
 			in.post(t, body)
 		}
 		in.do(t, http.MethodPost, in.URL+"/outbound/unknown", nil)
@@ -60,19 +61,33 @@ func TestMetrics(t *testing.T) {
 		promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/", nil))
 		got := page.Body.String()
 		for _, want := range []string{
-			`ackbox_notifications_total{result="stored",source="crm"} 2`,
+			`ackbox_notifications_total{result="stored",source="crm"} 3`,
 			`ackbox_notifications_total{result="revision",source="crm"} 1`,
-			`ackbox_notifications_total{result="duplicate",source="crm"} 1`,
-			`ackbox_messages_total{source="crm"} 4`,
+			`ackbox_notifications_total{result="duplicate",source="crm"} 2`,
+			`ackbox_messages_total{source="crm"} 6`,
 			`ackbox_refusals_total{cause="shape"} 1`,
 			`ackbox_refusals_total{cause="unknown_token"} 1`,
 			`ackbox_refusals_total{cause="organization"} 0`,
 			`ackbox_drift_total{object="Lead"} 1`,
-			`ackbox_ack_seconds_count 4`,
+			`ackbox_oddities_total{source="crm"} 6`,
+			`ackbox_ack_seconds_count 6`,
 		} {
 			if !strings.Contains(got, want+"\n") {
 				t.Errorf("the metrics lack %s", want)
 			}
+		}
+	})
+}
+
+func TestTheLogCountsOddities(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, in *inbox) {
+		if a := in.post(t, envelope("04l1")); !a.isAck() || strings.Contains(in.log.String(), "oddities") {
+			t.Errorf("nothing odd: got %+v and the log\n%s", a, in.log)
+		}
+		odd := strings.Replace(envelope("04l2"), "Hush Inc", "Hush&#11;\x0b", 1)
+		if a := in.post(t, odd); !a.isAck() || !strings.Contains(in.log.String(), "oddities=2\n") {
+			t.Errorf("two oddities: got %+v and the log\n%s", a, in.log)
 		}
 	})
 }

@@ -34,19 +34,24 @@ type batchSaver interface {
 func (h *Handlers) receive(c echo.Context, w wire) error {
 	started := time.Now()
 	source, refused := h.source(c)
+	var batch *ledger.Batch
 	var saved store.Saved
 	if refused == nil {
-		saved, refused = h.take(c, w, source)
+		batch, saved, refused = h.take(c, w, source)
 	}
 	if refused != nil {
 		refused.source = source
 		return refused
 	}
 	took := time.Since(started)
-	h.metrics.accepted(source.Name, saved, took)
-	h.Log.Info("message acked", "request_id", requestID(c), "source", source.Name,
-		"notifications", saved.Stored+saved.Revisions+saved.Duplicates, "stored", saved.Stored,
-		"revisions", saved.Revisions, "duplicates", saved.Duplicates, "duration", took)
+	h.metrics.accepted(source.Name, batch, saved, took)
+	attrs := []any{"request_id", requestID(c), "source", source.Name,
+		"notifications", saved.Stored + saved.Revisions + saved.Duplicates, "stored", saved.Stored,
+		"revisions", saved.Revisions, "duplicates", saved.Duplicates, "duration", took}
+	if batch.Oddities > 0 {
+		attrs = append(attrs, "oddities", batch.Oddities)
+	}
+	h.Log.Info("message acked", attrs...)
 	return w.accept(c, saved)
 }
 
@@ -91,20 +96,20 @@ func (h *Handlers) source(c echo.Context) (store.Source, *refusal) {
 }
 
 // take stores what is posted to a source, if its sender may post there.
-func (h *Handlers) take(c echo.Context, w wire, source store.Source) (store.Saved, *refusal) {
+func (h *Handlers) take(c echo.Context, w wire, source store.Source) (*ledger.Batch, store.Saved, *refusal) {
 	found, refused := h.admit(c, source)
 	if refused != nil {
-		return store.Saved{}, refused
+		return nil, store.Saved{}, refused
 	}
 	batch, refused := h.read(c, w, source)
 	if refused != nil {
-		return store.Saved{}, refused
+		return nil, store.Saved{}, refused
 	}
 	saved, refused := h.save(c, source, batch)
 	if refused == nil {
 		h.report(c, source, found)
 	}
-	return saved, refused
+	return batch, saved, refused
 }
 
 // read decodes a request and makes sure that its organization may post to the source.
