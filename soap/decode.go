@@ -8,7 +8,8 @@ import (
 
 // Decode parses the body of a POST: a SOAP 1.1 envelope in UTF-8 with one outbound message of 1 to
 // [MaxNotifications] notifications. Fields of the objects in types are written with their JSON
-// types, those of other objects as strings. The SessionId is discarded. Every error is a
+// types, those of other objects as strings. Characters and references in the text of fields that XML
+// forbids are kept and counted as oddities. The SessionId is discarded. Every error is a
 // *[ParseError]. The batch does not refer to body, which may be reused.
 func Decode(body []byte, types *Types) (*ledger.Batch, error) {
 	d := decoders.Get().(*decoder)
@@ -310,7 +311,7 @@ func (d *decoder) passOver(e *element, offset int) *ParseError {
 	}
 	local := d.written(e.local)
 	for _, name := range messageElements {
-		if bytes.EqualFold(local, []byte(name)) && !d.is(e, spaceOutbound, name) {
+		if len(local) == len(name) && bytes.EqualFold(local, []byte(name)) && !d.is(e, spaceOutbound, name) {
 			return d.failAt(offset, CauseShape,
 				"an element is named like one of an outbound message, in another namespace or case")
 		}

@@ -13,8 +13,8 @@ type Cause string
 const (
 	// CauseMalformed is XML that is not well-formed, bytes that are not UTF-8, or a truncated body.
 	CauseMalformed Cause = "malformed"
-	// CauseForbidden is well-formed XML that SOAP 1.1 forbids: a DTD, a processing instruction, or an
-	// entity other than the five of XML.
+	// CauseForbidden is well-formed XML that SOAP 1.1 forbids: a DTD, a processing instruction, or,
+	// outside of fields, an entity other than the five of XML.
 	CauseForbidden Cause = "forbidden"
 	// CauseEncoding is an XML declaration with an encoding other than UTF-8.
 	CauseEncoding Cause = "encoding"

@@ -33,6 +33,8 @@ var huge = []struct {
 		return bytes.Replace(unchanged(), []byte("<soapenv:Body>"),
 			append([]byte("<soapenv:Header>"), bytes.Repeat([]byte("<a>b</a>"), hugeSize/8)...), 1)
 	}},
+	{"characters that XML forbids", func() []byte { return padded("<sf:City>", "\x01", "</sf:City>") }},
+	{"names beyond ASCII", func() []byte { return padded("", "<é/>", "") }},
 	{"notifications", func() []byte {
 		return envelope(strings.Repeat("<Notification><Id>1</Id></Notification>", hugeSize/40))
 	}},
