@@ -21,7 +21,7 @@ func oddTexts() map[string]oddText {
 	return map[string]oddText{
 		"control characters":            company("a\x01\x08\x0b\x0c\x0e\x1fb", `"a\u0001\u0008\u000b\u000c\u000e\u001fb"`, 6),
 		"no characters of Unicode":      company("\ufffe\uffff", "\"\ufffe\uffff\"", 2),
-		"allowed characters":            company("\x7f\u0085\u2028\ufffd\U0001ffff", "\"\x7f\u0085\u2028\ufffd\U0001ffff\"", 0),
+		"allowed characters":            company("\x7f\u0085\ufffd\U0001ffff", "\"\x7f\u0085\ufffd\U0001ffff\"", 0),
 		"CDATA":                         company("<![CDATA[\x0b&semi;&#1;]]>", `"\u000b&semi;&#1;"`, 1),
 		"references to controls":        company("&#11;&#x1E;&#x00b;&#0011;", `"\u000b\u001e\u000b\u000b"`, 4),
 		"references to no characters":   company("&#xFFFE;&#65535;&#xfffF;", "\"\ufffe\uffff\uffff\"", 3),
