@@ -21,12 +21,34 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2 // an invalid argument or setting
+
+	// exitSignal is added to the number of the signal that ended a command, as shells do: 130 for
+	// Ctrl-C.
+	exitSignal = 128
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx := untilSignal(os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(ctx, os.Args[1:], terminal{os.Stdout, os.Stderr}))
+}
+
+// interruption is the cause of a context that a signal has ended.
+type interruption struct{ signal os.Signal }
+
+func (i interruption) Error() string { return "interrupted" }
+
+// untilSignal returns a context that ends with an interruption at the first of the signals. A
+// second signal ends the process at once.
+func untilSignal(signals ...os.Signal) context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, signals...)
+	go func() {
+		first := <-received
+		signal.Stop(received)
+		cancel(interruption{first})
+	}()
+	return ctx
 }
 
 // terminal holds the streams of a command: out for its result, err for everything else.
@@ -61,7 +83,20 @@ func run(ctx context.Context, args []string, t terminal) int {
 		return exitUsage
 	}
 	slog.SetDefault(c.Log.logger(t.err))
-	return exitCode(command.Run(), t)
+	err = command.Run()
+	if command.Command() != "serve" { // which a signal ends in the normal way
+		err = interrupted(ctx, err)
+	}
+	return exitCode(err, t)
+}
+
+// interrupted returns the interruption that ended the context of a command that failed, or else
+// the error of the command. What a driver reports of a query that was cancelled is of no interest.
+func interrupted(ctx context.Context, err error) error {
+	if cause, ok := errors.AsType[interruption](context.Cause(ctx)); ok && err != nil {
+		return cause
+	}
+	return err
 }
 
 // exitCode writes the error, if any, and returns the exit code for it.
@@ -70,6 +105,10 @@ func exitCode(err error, t terminal) int {
 		return exitDone
 	}
 	t.say("ackbox: %v", err)
+	if cause, ok := errors.AsType[interruption](err); ok {
+		number, _ := cause.signal.(syscall.Signal)
+		return exitSignal + int(number)
+	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
