@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 
+	"ackbox/internal/text"
 	"ackbox/soap"
 )
 
@@ -106,8 +107,8 @@ func (r *AckReader) Read(status int, contentType string, body []byte) error {
 	if contentType == "" {
 		contentType = "no Content-Type"
 	}
-	failure.Detail = fmt.Sprintf("HTTP %d, %s, %d bytes: %s", status, contentType, len(body),
-		failure.Detail)
+	failure.Detail = fmt.Sprintf("HTTP %d, %s, %s: %s", status, contentType,
+		text.Count(len(body), "byte", "bytes"), failure.Detail)
 	if advice := statusAdvice(status); advice != "" {
 		failure.Reason = ReasonProlog // help 000381752
 		failure.Detail += "; " + advice
@@ -127,15 +128,15 @@ func statusAdvice(status int) string {
 }
 
 func (r *AckReader) readBody(body []byte) *Failure {
-	text := bytes.TrimLeft(body, xmlSpace)
+	start := bytes.TrimLeft(body, xmlSpace)
 	switch {
-	case len(text) == 0:
+	case len(start) == 0:
 		return &Failure{Reason: ReasonEmpty, Detail: "the body is empty; answer with the Ack"}
-	case text[0] != '<' || looksLikeHTML(text):
+	case start[0] != '<' || looksLikeHTML(start):
 		return &Failure{
 			Reason: ReasonProlog, Detail: "the body is not XML; answer with the Ack and nothing else",
 		}
-	case len(text) < len(body) && bytes.HasPrefix(text, []byte("<?xml")):
+	case len(start) < len(body) && bytes.HasPrefix(start, []byte("<?xml")):
 		return &Failure{
 			Reason: ReasonXML, Detail: "there is white space before the XML declaration; remove it",
 		}
@@ -146,10 +147,10 @@ func (r *AckReader) readBody(body []byte) *Failure {
 
 const xmlSpace = " \t\r\n"
 
-// looksLikeHTML reports whether text begins like a web page, which Salesforce reports like plain
+// looksLikeHTML reports whether a body begins like a web page, which Salesforce reports like plain
 // text.
-func looksLikeHTML(text []byte) bool {
-	start := strings.ToLower(string(text[:min(len(text), 9)]))
+func looksLikeHTML(body []byte) bool {
+	start := strings.ToLower(string(body[:min(len(body), 9)]))
 	return strings.HasPrefix(start, "<!doctype") || strings.HasPrefix(start, "<html")
 }
 

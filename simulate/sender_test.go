@@ -375,6 +375,16 @@ func TestNewSenderRejectsInvalidOptions(t *testing.T) {
 	}
 }
 
+func TestSummaryCountsOneAsOne(t *testing.T) {
+	t.Parallel()
+	stats := simulate.Stats{Messages: 1, Notifications: 1, Posts: 1, Acked: 1, Elapsed: time.Second}
+	const want = "1 message with 1 notification in 1s\n1 acked, 0 dropped, 0 failed, 0 left\n" +
+		"1 delivery, 0 of them again; 0 notifications/s, p50 0s, p99 0s\n"
+	if got := stats.Summary(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestStatsAsTextAndJSON(t *testing.T) {
 	t.Parallel()
 	stats := simulate.Stats{

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ackbox/internal/text"
 )
 
 // Stats holds a Sender's numbers at one moment.
@@ -50,12 +52,12 @@ func (s Stats) String() string {
 // Summary returns the numbers in several lines.
 func (s *Stats) Summary() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d messages with %d notifications in %s\n", s.Messages, s.Notifications,
-		round(s.Elapsed))
+	fmt.Fprintf(&b, "%s with %s in %s\n", text.Count(s.Messages, "message", "messages"),
+		text.Count(s.Notifications, "notification", "notifications"), round(s.Elapsed))
 	fmt.Fprintf(&b, "%d acked, %d dropped, %d failed, %d left\n",
 		s.Acked, s.Dropped, s.Failed, s.Notifications-s.Acked-s.Dropped-s.Failed)
-	fmt.Fprintf(&b, "%d deliveries, %d of them again; %.0f notifications/s, p50 %s, p99 %s\n",
-		s.Posts, s.Retried, s.Rate, round(s.P50), round(s.P99))
+	fmt.Fprintf(&b, "%s, %d of them again; %.0f notifications/s, p50 %s, p99 %s\n",
+		text.Count(s.Posts, "delivery", "deliveries"), s.Retried, s.Rate, round(s.P50), round(s.P99))
 	for _, reason := range slices.Sorted(maps.Keys(s.Reasons)) {
 		fmt.Fprintf(&b, "%d × %s\n", s.Reasons[reason], reason)
 	}

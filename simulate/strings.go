@@ -20,14 +20,14 @@ func randomPerson(random *rand.Rand) person {
 	}
 }
 
-// text returns a value for a text field.
-type text func(g *Generator, s *savedRecord) string
+// textRule returns a value for a text field.
+type textRule func(g *Generator, s *savedRecord) string
 
 // byName holds the rules of text fields. The first whose word is in the field's name, regardless of
 // case, applies. always marks the fields that are never null, because Salesforce requires a value.
 var byName = []struct {
 	word   string
-	make   text
+	make   textRule
 	always bool
 }{
 	{"firstname", func(_ *Generator, s *savedRecord) string { return s.person.first }, false},
@@ -89,7 +89,7 @@ func stringRule(object, name string) rule {
 }
 
 // nameOf returns the rule for the field Name of an object.
-func nameOf(object string) text {
+func nameOf(object string) textRule {
 	switch object {
 	case "Account":
 		return func(_ *Generator, s *savedRecord) string { return s.person.company }
@@ -103,7 +103,7 @@ func nameOf(object string) text {
 	return func(g *Generator, _ *savedRecord) string { return pick(g.random, subjects) }
 }
 
-func oneOf(of []string) text {
+func oneOf(of []string) textRule {
 	return func(g *Generator, _ *savedRecord) string { return pick(g.random, of) }
 }
 

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -19,8 +22,8 @@ into Setup.`
 
 // cli is the command line.
 type cli struct {
-	Log     logFlags         `embed:"" prefix:"log-"`
-	Version kong.VersionFlag `help:"Print the version."`
+	Log   logFlags         `embed:"" prefix:"log-"`
+	Print kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Serve        serveCmd        `cmd:"" help:"Receive outbound messages until stopped by a signal."`
 	Migrate      migrateCmd      `cmd:"" help:"Migrate the database to the current schema."`
@@ -32,6 +35,7 @@ type cli struct {
 	Send         sendCmd         `cmd:"" help:"Post messages to a URL as Salesforce does."`
 	Doctor       doctorCmd       `cmd:"" help:"Check a URL as Salesforce would use it, and report what would fail."`
 	Setup        setupCmd        `cmd:"" help:"Write a Salesforce DX project that sends an object's records to ackbox."`
+	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 
 // logFlags holds the flags of the log, which is written to stderr.
@@ -59,17 +63,44 @@ func vars() map[string]string {
 	}
 }
 
-// version returns the version of the module, or the commit that it was built from, and that of Go.
+// versionCmd is the command version.
+type versionCmd struct{}
+
+// Run implements the command.
+func (versionCmd) Run(t terminal) error {
+	_, err := fmt.Fprintln(t.out, version())
+	return err
+}
+
+// release is the version or commit that the linker has set, where the build has no repository:
+// -ldflags "-X main.release=v1.2.3".
+var release string
+
+// version returns the version or commit that the binary was built from, and the version of Go.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "ackbox (unknown version)"
+		info = &debug.BuildInfo{}
 	}
-	text := "ackbox " + info.Main.Version
+	return strings.Join([]string{
+		"ackbox", versionOf(release, info), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH,
+	}, " ")
+}
+
+// versionOf returns the release, or else the version that Go has derived from the repository, or
+// else the commit.
+func versionOf(release string, info *debug.BuildInfo) string {
+	const unknown = "(devel)"
+	if release != "" {
+		return release
+	}
+	if v := info.Main.Version; v != "" && v != unknown {
+		return v
+	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && info.Main.Version == "(devel)" {
-			text += " " + s.Value
+		if s.Key == "vcs.revision" {
+			return s.Value
 		}
 	}
-	return text + " " + info.GoVersion
+	return unknown
 }

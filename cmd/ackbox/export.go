@@ -22,7 +22,7 @@ type exportCmd struct {
 	Record   string        `placeholder:"ID" help:"Only the record with this id."`
 	Source   string        `placeholder:"NAME" help:"Only notifications of this source."`
 	After    int64         `placeholder:"ID" help:"Only notifications with a higher id. For incremental exports use --since with a minute of overlap instead: with several processes a lower id may appear a little later."`
-	Since    moment        `placeholder:"TIME" help:"Only notifications received at or after this time: 2026-11-22, 2026-11-22T01:02:03Z, or 24h for the last 24 hours."`
+	Since    moment        `placeholder:"TIME" help:"Only notifications received at or after this time: 2026-11-22, 2026-11-22T01:02:03Z, or 24h or 30d for the time before now."`
 	Until    moment        `placeholder:"TIME" help:"Only notifications received before this time."`
 	Format   string        `enum:"ndjson,csv" default:"ndjson" help:"The format: ${enum}."`
 }
@@ -85,7 +85,7 @@ func orEmpty[T ~string](text *T) string {
 type moment struct{ time.Time }
 
 // UnmarshalText parses a date such as 2026-11-22 (midnight UTC), a time by RFC 3339, or a duration
-// before now such as 24h.
+// before now such as 24h or 30d.
 func (m *moment) UnmarshalText(text []byte) error {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, string(text)); err == nil {
@@ -93,9 +93,9 @@ func (m *moment) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	if ago, err := time.ParseDuration(string(text)); err == nil {
+	if ago, err := parseDuration(string(text)); err == nil {
 		m.Time = time.Now().Add(-ago)
 		return nil
 	}
-	return fmt.Errorf("%q is not a time such as 2026-11-22, 2026-11-22T01:02:03Z or 24h", text)
+	return fmt.Errorf("%q is not a time such as 2026-11-22, 2026-11-22T01:02:03Z, 24h or 30d", text)
 }

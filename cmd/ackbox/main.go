@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, t terminal) int {
 	exited, code := false, exitDone
 	parser, err := kong.New(&c, kong.Name("ackbox"), kong.Description(description),
 		kong.Writers(t.out, t.err), kong.Exit(func(int) { exited = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), durationMapper(),
 		kong.Vars(vars()), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t))
 	if err != nil {
 		t.say("ackbox: %v", err)

@@ -4,20 +4,21 @@ import (
 	"context"
 	"time"
 
+	"ackbox/internal/text"
 	"ackbox/store"
 )
 
 // pruneCmd is the command prune.
 type pruneCmd struct {
 	Database  databaseFlags `embed:""`
-	OlderThan time.Duration `required:"" placeholder:"720h" help:"Delete the notifications whose newest revision is older than this, and older refusals. At least 72h."`
+	OlderThan time.Duration `required:"" placeholder:"30d" help:"Delete the notifications whose newest revision is older than this, and older refusals. At least 72h."`
 }
 
 // Run implements the command.
 func (c *pruneCmd) Run(ctx context.Context, t terminal) error {
 	return c.Database.with(ctx, func(s *store.Store) error {
 		deleted, err := s.Prune(ctx, time.Now(), c.OlderThan)
-		t.say("%d notifications deleted", deleted)
+		t.say("%s deleted", text.Count(deleted, "notification", "notifications"))
 		return err
 	})
 }

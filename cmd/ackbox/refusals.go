@@ -17,7 +17,7 @@ import (
 type refusalsCmd struct {
 	Database databaseFlags `embed:""`
 	Source   string        `placeholder:"NAME" help:"Only refusals of this source."`
-	Since    moment        `placeholder:"TIME" help:"Only refusals at or after this time: 2026-11-22, 2026-11-22T01:02:03Z, or 24h for the last 24 hours."`
+	Since    moment        `placeholder:"TIME" help:"Only refusals at or after this time: 2026-11-22, 2026-11-22T01:02:03Z, or 24h or 30d for the time before now."`
 	Counts   bool          `help:"Print the number of refusals per cause and day (UTC) instead. Only samples of frequent refusals are listed, but all are counted."`
 	JSON     bool          `name:"json" help:"Print one line of JSON for each refusal or count."`
 }

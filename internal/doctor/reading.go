@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"ackbox/internal/text"
 	"ackbox/simulate"
 	"ackbox/soap"
 )
@@ -103,7 +104,7 @@ func (a *answer) describe(r reading) string {
 	case err != nil:
 		media = "an invalid Content-Type"
 	}
-	size := fmt.Sprintf("%d bytes", len(a.body))
+	size := text.Count(len(a.body), "byte", "bytes")
 	if len(a.body) > maxAnswer {
 		size = fmt.Sprintf("over %d bytes", maxAnswer)
 	}

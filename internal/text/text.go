@@ -1,7 +1,8 @@
-// Package text prepares text from other parties for printing.
+// Package text prepares what is printed for people: text from other parties, and counts.
 package text
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -16,4 +17,12 @@ func Printable(s string) string {
 		}
 		return unicode.ReplacementChar
 	}, s)
+}
+
+// Count returns a number with the noun for it, such as "1 message" or "2 messages".
+func Count[N ~int | ~int64](n N, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -25,3 +25,14 @@ func TestPrintable(t *testing.T) {
 		}
 	}
 }
+
+func TestCount(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{
+		0: "0 replies", 1: "1 reply", 2: "2 replies", 11: "11 replies", -1: "-1 replies",
+	} {
+		if got := text.Count(n, "reply", "replies"); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"ackbox/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+// result is what a command has printed, and its exit code.
+type result struct {
+	out, err string
+	code     int
+}
+
+// command runs a command line as main does.
+func command(tb testing.TB, args ...string) result {
+	tb.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(tb.Context(), args, terminal{&stdout, &stderr})
+	return result{stdout.String(), stderr.String(), code}
+}
+
+// on runs a command on a database.
+func on(tb testing.TB, url string, args ...string) result {
+	tb.Helper()
+	return command(tb, append(args, "--database-url", url)...)
+}
