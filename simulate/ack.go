@@ -61,10 +61,13 @@ type Failure struct {
 	// Reason is one of the Reason constants, so that failures can be counted by it.
 	Reason string
 	// Detail describes what happened and what to do about it. It contains nothing of the answer's
-	// body.
+	// body; Fault does.
 	Detail string
 	// Status is the HTTP status; 0 if there was no answer.
 	Status int
+	// Fault is the faultstring of a SOAP Fault, or "": what the listener says, in one printable line
+	// of at most 300 bytes. It is not part of the error's text.
+	Fault string
 	// Err is the underlying error; nil for an answer that was read and is not an Ack.
 	Err error
 }
@@ -235,7 +238,7 @@ func (p *ackParser) body() (ack bool, err error) {
 	case err != nil:
 		return false, err
 	case start.Name == (xml.Name{Space: soap.EnvelopeNS, Local: "Fault"}):
-		return false, &Failure{Reason: ReasonFault,
+		return false, &Failure{Reason: ReasonFault, Fault: p.faultString(),
 			Detail: "the listener answers with a Fault; see its log"}
 	case start.Name.Space != soap.OutboundNS,
 		start.Name.Local != "notificationsResponse" && !p.reader.AnyElement:

@@ -29,6 +29,7 @@ type queue struct {
 	made     int
 	inFlight int
 	counters Stats
+	failures failureCounts
 	latency  histogram
 }
 
@@ -66,7 +67,7 @@ type outcome struct {
 
 func newQueue(g *Generator, o *SenderOptions) *queue {
 	q := &queue{options: o, changed: make(chan struct{})}
-	q.counters.Reasons = map[string]int64{}
+	q.counters.Reasons, q.failures = map[string]int64{}, failureCounts{}
 	if len(o.Bodies) > 0 {
 		q.source = newBodies(o.Bodies)
 		q.random = newRandom(randomSeed(), 2)
@@ -221,6 +222,7 @@ func (q *queue) settle(b *batch, err error, took time.Duration) outcome {
 		q.counters.Acked += int64(len(b.items))
 	} else {
 		q.counters.Reasons[o.failure.Reason]++
+		q.failures.add(o.failure)
 		o.dropped = q.retry(b, o.failure)
 	}
 	q.wake()
@@ -287,6 +289,7 @@ func (q *queue) stats() Stats {
 	for reason, count := range q.counters.Reasons {
 		s.Reasons[reason] = count
 	}
+	s.Failures = q.failures.list()
 	s.InFlight = int64(q.inFlight)
 	s.Queued = int64(len(q.retries) + len(q.held) + q.pending())
 	s.P50, s.P99 = q.latency.quantile(0.5), q.latency.quantile(0.99)

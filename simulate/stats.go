@@ -30,6 +30,9 @@ type Stats struct {
 	Acked, Dropped, Failed int64
 	// Reasons counts the deliveries without an Ack by the Reason of their [Failure].
 	Reasons map[string]int64
+	// Failures has the same deliveries by their answers, too: at most 20, and [OtherAnswers] of each
+	// Reason.
+	Failures []FailureCount
 	// Elapsed is the real time since the start.
 	Elapsed time.Duration
 	// Rate is how many notifications were acked per second of real time.
@@ -60,6 +63,11 @@ func (s *Stats) Summary() string {
 		text.Count(s.Posts, "delivery", "deliveries"), s.Retried, s.Rate, round(s.P50), round(s.P99))
 	for _, reason := range slices.Sorted(maps.Keys(s.Reasons)) {
 		fmt.Fprintf(&b, "%d × %s\n", s.Reasons[reason], reason)
+		for _, f := range s.Failures {
+			if answer := f.answer(); f.Reason == reason && answer != "" {
+				fmt.Fprintf(&b, "    %d × %s\n", f.Deliveries, answer)
+			}
+		}
 	}
 	return b.String()
 }
@@ -88,13 +96,14 @@ func (s Stats) MarshalJSON() ([]byte, error) {
 		Dropped       int64            `json:"dropped"`
 		Failed        int64            `json:"failed"`
 		Reasons       map[string]int64 `json:"reasons"`
+		Failures      []FailureCount   `json:"failures"`
 		Elapsed       float64          `json:"elapsed_seconds"`
 		Rate          float64          `json:"acked_per_second"`
 		P50           float64          `json:"p50_ms"`
 		P99           float64          `json:"p99_ms"`
 	}{
 		s.Messages, s.Notifications, s.Queued, s.InFlight, s.Posts, s.Retried, s.Acked, s.Dropped,
-		s.Failed, s.Reasons,
+		s.Failed, s.Reasons, append([]FailureCount{}, s.Failures...),
 		s.Elapsed.Seconds(), s.Rate, float64(s.P50) / millisecond, float64(s.P99) / millisecond,
 	})
 }
