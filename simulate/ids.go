@@ -1,6 +1,10 @@
 package simulate
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"ackbox/ledger"
+)
 
 // Prefixes of ids, which identify the type.
 const (
@@ -28,24 +32,8 @@ func recordPrefix(object string) string {
 	return customPrefix
 }
 
-// FullID returns the 18-character form of a 15-character id, which stays unique when case is
-// ignored. It returns an id of another length unchanged.
-func FullID(id string) string {
-	if len(id) != 15 {
-		return id
-	}
-	full := append(make([]byte, 0, 18), id...)
-	for part := range 3 {
-		bits := 0
-		for i, c := range []byte(id[part*5 : part*5+5]) {
-			if 'A' <= c && c <= 'Z' {
-				bits |= 1 << i
-			}
-		}
-		full = append(full, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits])
-	}
-	return string(full)
-}
+// FullID returns the 18-character form of a 15-character id, as [ledger.FullID] does.
+func FullID(id string) string { return ledger.FullID(id) }
 
 func first15(id string) string { return id[:min(15, len(id))] }
 

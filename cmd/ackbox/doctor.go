@@ -16,6 +16,7 @@ type doctorCmd struct {
 
 	Send          bool          `help:"Also post a marked test message, twice. The listener will store it."`
 	Org           string        `default:"${organization}" help:"The organization id in the messages, if only some may post."`
+	Force         bool          `help:"Accept an --org that is not the id of an organization."`
 	Object        string        `placeholder:"NAME" help:"The object of the test message (default: ackbox_doctor__c, which no organization has)."`
 	CA            string        `name:"ca" placeholder:"FILE" type:"existingfile" help:"Also trust the certificates in this PEM file."`
 	SalesforceCAs string        `name:"salesforce-cas" placeholder:"FILE" type:"existingfile" help:"A saved list of the CAs that Salesforce trusts, to check the chain against: PEM, or any text with their SHA-256 or SHA-1 fingerprints, such as https://login.salesforce.com/cacerts.jsp."`
@@ -57,7 +58,9 @@ func (c *doctorCmd) options(t terminal) (doctor.Options, error) {
 	o := doctor.Options{
 		URL: c.URL, Send: c.Send, OrganizationID: c.Org, Object: c.Object, Timeout: c.Timeout,
 	}
-	warnOrganizations(t, []string{c.Org})
+	if err := checkOrganizations(t, c.Force, c.Org); err != nil {
+		return o, err
+	}
 	if !c.JSON {
 		o.OnCheck = func(check doctor.Check) {
 			if check.Status != doctor.Skip { // the summary lists skipped checks

@@ -32,6 +32,9 @@ var errNotAcked = errors.New("not all notifications were acked: the summary has 
 
 // Run implements the command.
 func (c *sendCmd) Run(ctx context.Context, t terminal) error {
+	if err := checkOrganizations(t, c.Messages.Force, c.Messages.Org); err != nil {
+		return err
+	}
 	clock := c.Retry.clock()
 	generator, bodies, err := c.Messages.open()
 	if err != nil {

@@ -19,6 +19,7 @@ type sendMessages struct {
 	WSDL       string   `name:"wsdl" placeholder:"FILE" type:"existingfile" help:"Send records of this WSDL's object instead."`
 	Body       []string `placeholder:"FILE" sep:"none" type:"existingfile" help:"Post this file unchanged instead. May be repeated."`
 	Org        string   `default:"${organization}" help:"The organization id."`
+	Force      bool     `help:"Accept an --org that is not the id of an organization."`
 	Action     string   `placeholder:"ID" help:"The id of the outbound message definition (default: one per organization and object)."`
 	APIVersion string   `placeholder:"65.0" help:"The API version in the URLs (default: at random)."`
 	Session    string   `enum:"nil,empty,absent,sent" default:"nil" help:"The form of SessionId: ${enum}. Not documented since Salesforce removed session ids in 2026."`
@@ -49,7 +50,7 @@ func (m *sendMessages) open() (*simulate.Generator, [][]byte, error) {
 		return nil, nil, err
 	}
 	generator, err := simulate.NewGenerator(definition, simulate.GeneratorOptions{
-		Seed: m.Seed, OrganizationID: m.Org, ActionID: m.Action, APIVersion: m.APIVersion,
+		Seed: m.Seed, OrganizationID: simulate.FullID(m.Org), ActionID: m.Action, APIVersion: m.APIVersion,
 		Session: sessionForms[m.Session],
 		Changes: m.Changes,
 	})

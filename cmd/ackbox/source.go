@@ -9,7 +9,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"ackbox/simulate"
 	"ackbox/store"
 )
 
@@ -48,12 +47,15 @@ type sourceAddCmd struct {
 	namedSource `embed:""`
 	Public      publicFlags `embed:""`
 	Org         []string    `placeholder:"ID" sep:"none" help:"The id of an organization that may post (00D…; default: any). May be repeated."`
+	Force       bool        `help:"Accept an --org that is not the id of an organization."`
 	JSON        bool        `name:"json" help:"Print the name, path and token as one line of JSON."`
 }
 
 // Run implements the command.
 func (c *sourceAddCmd) Run(ctx context.Context, t terminal) error {
-	warnOrganizations(t, c.Org)
+	if err := checkOrganizations(t, c.Force, c.Org...); err != nil {
+		return err
+	}
 	return c.Database.with(ctx, func(s *store.Store) error {
 		source, token, err := s.AddSource(ctx, c.Name, c.Org, time.Now())
 		if err != nil {
@@ -125,11 +127,14 @@ func (c *sourceEnableCmd) Run(ctx context.Context, t terminal) error {
 type sourceAllowCmd struct {
 	namedSource `embed:""`
 	Org         []string `required:"" placeholder:"ID" sep:"none" help:"The id of the organization (00D…). May be repeated."`
+	Force       bool     `help:"Accept an --org that is not the id of an organization."`
 }
 
 // Run implements the command.
 func (c *sourceAllowCmd) Run(ctx context.Context, t terminal) error {
-	warnOrganizations(t, c.Org)
+	if err := checkOrganizations(t, c.Force, c.Org...); err != nil {
+		return err
+	}
 	return c.change(ctx, t, "allows "+strings.Join(c.Org, ", "), func(s *store.Store) error {
 		return each(c.Org, func(org string) error { return s.AllowOrganization(ctx, c.Name, org) })
 	})
@@ -182,18 +187,6 @@ func each[T any](items []T, do func(T) error) error {
 		}
 	}
 	return nil
-}
-
-// warnOrganizations prints a warning for each id that cannot be that of an organization. It is used
-// as given: ids are compared byte for byte.
-func warnOrganizations(t terminal, ids []string) {
-	for _, id := range ids {
-		isID := strings.HasPrefix(id, "00D") && (len(id) == 15 || len(id) == 18)
-		if !isID || len(id) == 18 && simulate.FullID(id[:15]) != id {
-			t.say("warning: %q is not a valid organization id (00D…, 15 characters, or 18 with the "+
-				"right check characters); it is used as given", id)
-		}
-	}
 }
 
 type sourceListCmd struct {

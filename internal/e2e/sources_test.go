@@ -126,8 +126,8 @@ func TestSourceCommandsPrintTheirResultOnly(t *testing.T) {
 			}
 		}
 		got := in.cli("source", "allow", "crm", "--org", "no-id")
-		if got.code != 0 || !strings.Contains(got.stderr, "warning") {
-			t.Errorf("got %+v for an invalid organization id, want a warning", got)
+		if got.code != 2 || !strings.Contains(got.stderr, "--force") {
+			t.Errorf("got %+v for an invalid organization id, want exit code 2 and --force", got)
 		}
 	})
 }
