@@ -32,6 +32,9 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], terminal{os.Stdout, os.Stderr}))
 }
 
+// serveName is the name of the command that runs until a signal ends it.
+const serveName = "serve"
+
 // interruption is the cause of a context that a signal has ended.
 type interruption struct{ signal os.Signal }
 
@@ -83,8 +86,9 @@ func run(ctx context.Context, args []string, t terminal) int {
 		return exitUsage
 	}
 	slog.SetDefault(c.Log.logger(t.err))
+	warnUnknownSettings(command, t)
 	err = command.Run()
-	if command.Command() != "serve" { // which a signal ends in the normal way
+	if command.Command() != serveName { // which a signal ends in the normal way
 		err = interrupted(ctx, err)
 	}
 	return exitCode(err, t)

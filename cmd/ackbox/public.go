@@ -33,6 +33,9 @@ func (f *publicFlags) url(token string) string {
 	return strings.TrimSuffix(base, "/") + path(token)
 }
 
+// isGuess reports whether the URL begins with localhost because nothing else is known.
+func (f *publicFlags) isGuess() bool { return f.PublicURL == "" && f.Heroku == "" }
+
 // path returns the part of the URL that does not depend on where the inbox is.
 func path(token string) string { return handlers.OutboundPath + "/" + token }
 
