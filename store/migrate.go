@@ -25,7 +25,7 @@ var migrations embed.FS
 // deployment.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.await(ctx, func() error { return s.migrate(ctx) }); err != nil {
-		return fmt.Errorf("migrate database: %w", err)
+		return fmt.Errorf("migrate database: %w", permission(err))
 	}
 	return nil
 }
@@ -33,6 +33,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 func (s *Store) migrate(ctx context.Context) error {
 	want, err := wantedVersion(s.driver)
 	if err != nil {
+		return err
+	}
+	if err := s.createFile(); err != nil {
 		return err
 	}
 	have, err := s.version(ctx, s.write)

@@ -39,7 +39,7 @@ func sqlitePath(databaseURL string) (path string, ok bool, err error) {
 // other processes are waited for by busy_timeout.
 func openSQLite(path string, o options) (*Store, error) {
 	write, err := sqlitePool(path, url.Values{
-		"mode":    {"rwc"},
+		"mode":    {"rw"}, // only Migrate creates the file
 		"_txlock": {"immediate"},
 		// fullfsync is for macOS, whose fsync does not reach the disk.
 		"_pragma": {"busy_timeout(5000)", "synchronous(full)", "fullfsync(1)", "foreign_keys(1)"},

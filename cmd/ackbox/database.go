@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"ackbox/store"
@@ -49,25 +50,70 @@ func (f *databaseFlags) migrate(ctx context.Context, s *store.Store) error {
 	return s.Migrate(ctx)
 }
 
-// with opens the database, migrates it, calls do and closes the database.
-func (f *databaseFlags) with(ctx context.Context, do func(s *store.Store) error) (err error) {
+// with opens an existing database, migrates it, calls do and closes the database. It is for the
+// commands that find something in the database: they never create one.
+func (f *databaseFlags) with(ctx context.Context, do func(s *store.Store) error) error {
+	return f.withStore(func(s *store.Store) error {
+		if err := s.CheckExists(ctx); err != nil {
+			return err
+		}
+		if err := f.migrate(ctx, s); err != nil {
+			return err
+		}
+		return do(s)
+	})
+}
+
+// withNew is like with, but creates the database if it does not exist.
+func (f *databaseFlags) withNew(ctx context.Context, do func(s *store.Store) error) error {
+	return f.withStore(func(s *store.Store) error {
+		if err := f.migrate(ctx, s); err != nil {
+			return err
+		}
+		return do(s)
+	})
+}
+
+// withStore opens the database, calls do, closes the database and explains what failed.
+func (f *databaseFlags) withStore(do func(s *store.Store) error) (err error) {
 	s, err := f.open()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := f.migrate(ctx, s); err != nil {
-		return explain(err)
+	err = do(s)
+	if errors.Is(err, store.ErrName) || errors.Is(err, store.ErrRetention) {
+		return usageError{err} // an argument that only the store checks
 	}
-	return explain(do(s))
-}
-
-// explain adds advice to the error of a database that is unavailable.
-func explain(err error) error {
-	if errors.Is(err, store.ErrUnavailable) {
-		return fmt.Errorf("%w\nCheck that the database runs and that DATABASE_URL points at it", err)
+	if advice := f.advice(err, s); advice != "" {
+		return fmt.Errorf("%w\n%s", err, advice)
 	}
 	return err
+}
+
+// advice returns what to do about an error of the database, or "".
+func (f *databaseFlags) advice(err error, s *store.Store) string {
+	isFile := s.Driver() == "sqlite"
+	switch {
+	case errors.Is(err, store.ErrNoDatabase) && f.embedded():
+		return "DATABASE_URL is not set, so this is ackbox.db in the working folder: " +
+			"change to the folder of ackbox serve, or set DATABASE_URL"
+	case errors.Is(err, store.ErrNoDatabase):
+		return "Check DATABASE_URL; to create the database, run ackbox migrate"
+	case errors.Is(err, store.ErrPermission):
+		return "The owner of the database must allow it: grant usage, create on schema public to ROLE, " +
+			"with the user in DATABASE_URL as ROLE"
+	case errors.Is(err, fs.ErrNotExist) && isFile:
+		return "Create the folder, or set DATABASE_URL to a file in another"
+	case errors.Is(err, fs.ErrPermission) && isFile:
+		return "The user that runs ackbox must be able to write to the folder of the database"
+	case errors.Is(err, store.ErrUnavailable) && isFile:
+		return "Check that the user that runs ackbox can read and write the file in DATABASE_URL and its folder, " +
+			"and that the disk has room"
+	case errors.Is(err, store.ErrUnavailable):
+		return "Check that the database runs and that DATABASE_URL points at it"
+	}
+	return ""
 }
 
 // migrateCmd is the command migrate.
@@ -82,7 +128,7 @@ func (c *migrateCmd) Run(ctx context.Context, t terminal) error {
 			errors.New("migrate does nothing with --no-migrate or ACKBOX_NO_MIGRATE: omit it"),
 		}
 	}
-	return c.Database.with(ctx, func(s *store.Store) error {
+	return c.Database.withNew(ctx, func(s *store.Store) error {
 		health, err := s.Health(ctx)
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"ackbox/store/storetest"
 )
@@ -28,3 +29,5 @@ func on(tb testing.TB, url string, args ...string) result {
 	tb.Helper()
 	return command(tb, append(args, "--database-url", url)...)
 }
+
+var t0 = time.Date(2026, 11, 22, 1, 2, 3, 456789000, time.UTC)

@@ -141,6 +141,9 @@ func (c *serveCmd) prepare(ctx context.Context, db *store.Store, t terminal) {
 	for {
 		err := c.Database.migrate(ctx, db)
 		if err == nil {
+			err = db.CheckExists(ctx) // not with --no-migrate
+		}
+		if err == nil {
 			err = c.greet(ctx, db, t)
 		}
 		if err == nil || ctx.Err() != nil {
@@ -148,7 +151,8 @@ func (c *serveCmd) prepare(ctx context.Context, db *store.Store, t terminal) {
 		}
 		if err.Error() != last { // not every second
 			last = err.Error()
-			slog.Error("database not usable yet, messages are refused", "error", err)
+			slog.Error("database not usable yet, messages are refused", "error", err,
+				"advice", c.Database.advice(err, db))
 		}
 		select {
 		case <-ctx.Done():

@@ -56,7 +56,7 @@ func (c *sourceAddCmd) Run(ctx context.Context, t terminal) error {
 	if err := checkOrganizations(t, c.Force, c.Org...); err != nil {
 		return err
 	}
-	return c.Database.with(ctx, func(s *store.Store) error {
+	return c.Database.withNew(ctx, func(s *store.Store) error {
 		source, token, err := s.AddSource(ctx, c.Name, c.Org, time.Now())
 		if err != nil {
 			return err

@@ -32,6 +32,7 @@ func TestCertificatesAreListed(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, database string) {
 		in := install(t, "DATABASE_URL="+database)
+		in.ok("migrate")
 		got := in.cli("certificates")
 		if got.code != 0 || !strings.Contains(got.stderr, "no client certificate") {
 			t.Errorf("got %+v without certificates, want a text on stderr", got)

@@ -20,7 +20,7 @@ const (
 )
 
 // stranger is an organization that may not post.
-const stranger = "00DS10000009ZZZMAA"
+const stranger = "00DS10000009ZZZMA2"
 
 const bodyLimit = 1 << 20 // of the servers of these tests, so that bodies over it are small
 

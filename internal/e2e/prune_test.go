@@ -12,9 +12,9 @@ func TestPruneKeepsWhatSalesforceMaySendAgain(t *testing.T) {
 		requireAck(t, post(t, s.url("crm"), one("0001")))
 		for _, age := range []string{"0s", "24h", "71h59m"} {
 			got := s.cli("prune", "--older-than", age)
-			if got.code != 1 || !strings.Contains(got.stderr, "72 hours") ||
+			if got.code != 2 || !strings.Contains(got.stderr, "72 hours") ||
 				!strings.Contains(got.stderr, "Salesforce") {
-				t.Errorf("prune --older-than %s: got %+v, want exit code 1 and why", age, got)
+				t.Errorf("prune --older-than %s: got %+v, want exit code 2 and why", age, got)
 			}
 		}
 		s.ok("prune", "--older-than", "72h") // no notification is as old

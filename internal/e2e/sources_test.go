@@ -145,7 +145,7 @@ func TestExitCodes(t *testing.T) {
 			{[]string{"--version"}, 0},
 			{[]string{"serve", "--help"}, 0},
 			{[]string{"source", "add", "crm"}, 1},
-			{[]string{"source", "add", "a b"}, 1},
+			{[]string{"source", "add", "a b"}, 2},
 			{[]string{"source", "disable", "nobody"}, 1},
 			{[]string{"source", "remove", "nobody"}, 1},
 			{[]string{"source", "deny", "crm", "--org", organization}, 1},

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+var (
+	// ErrNoDatabase means that there is no SQLite file, or that the database has no schema of ackbox.
+	ErrNoDatabase = errors.New("no database")
+	// ErrPermission means that the role of PostgreSQL may not create the tables.
+	ErrPermission = errors.New("not permitted")
+)
+
+// CheckExists returns [ErrNoDatabase], with the name of the database, unless [Store.Migrate] of this
+// or another version has created the schema. It creates nothing.
+func (s *Store) CheckExists(ctx context.Context) error {
+	err := s.await(ctx, func() error { return s.checkExists(ctx) })
+	if err != nil && !errors.Is(err, ErrNoDatabase) {
+		return fmt.Errorf("look for database: %w", err)
+	}
+	return err
+}
+
+func (s *Store) checkExists(ctx context.Context) error {
+	if s.driver == driverSQLite {
+		if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w at %s", ErrNoDatabase, s.path)
+		}
+	}
+	version, err := s.version(ctx, s.read)
+	if err != nil || version > 0 {
+		return err
+	}
+	if version, err = s.unversioned(ctx); err != nil || version > 0 { // of a version with other names
+		return err
+	}
+	name := s.path
+	if s.driver == driverPostgres {
+		err = s.read.GetContext(ctx, &name, `
+			select current_database() || coalesce(' at ' || host(inet_server_addr()) || ':' || inet_server_port(), '')`)
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w of ackbox in %s: it has no schema yet", ErrNoDatabase, name)
+}
+
+// createFile creates the file of SQLite, which only its owner may read and write, if it does not
+// exist. SQLite gives the write-ahead log and its index the same permissions.
+func (s *Store) createFile() error {
+	if s.driver != driverSQLite {
+		return nil
+	}
+	file, err := os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create database: %w", err)
+	}
+	return file.Close()
+}
+
+// permission wraps err with [ErrPermission] if PostgreSQL refuses to create something.
+func permission(err error) error {
+	if e, ok := errors.AsType[*pq.Error](err); ok && e.Code == pqerror.InsufficientPrivilege {
+		return fmt.Errorf("%w: %w", ErrPermission, err)
+	}
+	return err
+}
