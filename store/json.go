@@ -148,5 +148,16 @@ func marshal(v any) ([]byte, error) {
 	if err := encoder.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
+	return escapeLines(bytes.TrimRight(b.Bytes(), "\n")), nil
+}
+
+// escapeLines escapes U+0085, U+2028 and U+2029 in JSON, where they occur in strings only. Some
+// readers of lines take them for the end of one. encoding/json leaves them in a json.RawMessage.
+func escapeLines(text []byte) []byte {
+	for raw, escaped := range map[string]string{
+		"\u0085": `\u0085`, "\u2028": `\u2028`, "\u2029": `\u2029`,
+	} {
+		text = bytes.ReplaceAll(text, []byte(raw), []byte(escaped))
+	}
+	return text
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,30 @@ func TestMarshalJSON(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, string(got)); diff != "" {
 			t.Errorf("%T (-want +got):\n%s", test.what, diff)
+		}
+	}
+}
+
+// Readers of lines, such as Python's splitlines, end one at these characters.
+func TestJSONIsOneLineForEveryReader(t *testing.T) {
+	t.Parallel()
+	const raw = "a\u0085b\u2028c\u2029d"
+	text := raw
+	for _, what := range []json.Marshaler{
+		store.Notification{
+			Source: raw, ObjectType: &text, RecordID: &text, Fields: json.RawMessage(`{"` + raw + `":["` + raw + `"]}`),
+		},
+		store.Refusal{Detail: raw, RequestID: raw}, store.RefusalCount{Cause: raw}, store.Source{Name: raw},
+		store.ClientCertificate{Subject: raw, Problem: raw},
+	} {
+		got, err := what.MarshalJSON()
+		if err != nil || strings.ContainsAny(string(got), "\u0085\u2028\u2029") ||
+			!strings.Contains(string(got), `a\u0085b\u2028c\u2029d`) {
+			t.Errorf("%T: got %s, %v, want the escapes", what, got, err)
+		}
+		var decoded map[string]any
+		if err := json.Unmarshal(got, &decoded); err != nil {
+			t.Errorf("%T: %v", what, err)
 		}
 	}
 }

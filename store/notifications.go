@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"ackbox/ledger"
@@ -35,8 +36,13 @@ type Notification struct {
 
 // NotificationFilter selects notifications; its zero value selects all.
 type NotificationFilter struct {
-	// Source is a source's name, Object an object type, Record a record's id as sent.
-	Source, Object, Record string
+	// Source is a source's name, Object an object type in any case.
+	Source, Object string
+	// Record is a record's id in its form of 15 or of 18 characters, of the latter in any case. Any
+	// other text selects what was sent as exactly that.
+	Record string
+	// Intake is how the notifications were received; nil for all.
+	Intake *ledger.Intake
 	// After is an id: only greater ones are selected.
 	After int64
 	// Since and Until bound the time of receipt; Since is inclusive, Until is not.
@@ -71,10 +77,14 @@ func (s *Store) notificationConditions(
 		where = where.with("n.source_id = ?", id)
 	}
 	if filter.Object != "" {
-		where = where.with("n.object_type = ?", filter.Object)
+		where = where.with("lower(n.object_type) = ?", strings.Map(lowerASCII, filter.Object))
 	}
 	if filter.Record != "" {
-		where = where.with("n.record_id = ?", filter.Record)
+		forms := recordForms(filter.Record)
+		where = where.with("n.record_id in (?"+strings.Repeat(", ?", len(forms)-1)+")", forms...)
+	}
+	if filter.Intake != nil {
+		where = where.with("n.intake = ?", *filter.Intake)
 	}
 	if !filter.Since.IsZero() {
 		where = where.with("n.received_at >= ?", timestamp{filter.Since})
@@ -83,6 +93,27 @@ func (s *Store) notificationConditions(
 		where = where.with("n.received_at < ?", timestamp{filter.Until})
 	}
 	return where, nil
+}
+
+// lowerASCII returns the lower-case form of an ASCII letter, and any other rune unchanged, as
+// lower() does on both databases.
+func lowerASCII(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r + 'a' - 'A'
+	}
+	return r
+}
+
+// recordForms returns the forms in which the id of a record may have been sent.
+func recordForms(id string) []any {
+	forms := []any{id}
+	if full, ok := ledger.RepairID(id); ok {
+		return append(forms, full, full[:15])
+	}
+	if ledger.IsID(id) {
+		return append(forms, ledger.FullID(id))
+	}
+	return forms
 }
 
 // notificationPage reads a page. It ranks each row among those of its identity: the unique index

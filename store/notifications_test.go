@@ -3,6 +3,8 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +29,11 @@ func TestNotificationsFilters(t *testing.T) {
 		{"all", store.NotificationFilter{}, []string{"04l1", "04l2", "04l3", "04l4"}},
 		{"source", store.NotificationFilter{Source: "two"}, []string{"04l4"}},
 		{"object", store.NotificationFilter{Object: "Contact"}, []string{"04l3"}},
+		{"object in another case", store.NotificationFilter{Object: "cONTACT"}, []string{"04l3"}},
+		{"no such object", store.NotificationFilter{Object: "Contac_"}, nil},
+		{"intake", store.NotificationFilter{Intake: new(ledger.Apex)}, []string{"04l4"}},
+		{"the intake of the zero value", store.NotificationFilter{Intake: new(ledger.SOAP)},
+			[]string{"04l1", "04l2", "04l3"}},
 		{"record", store.NotificationFilter{Record: "003"}, []string{"04l3"}},
 		{"no such record", store.NotificationFilter{Record: "004"}, nil},
 		{"after", store.NotificationFilter{After: 2}, []string{"04l3", "04l4"}},
@@ -43,7 +50,9 @@ func TestNotificationsFilters(t *testing.T) {
 		save(t, db.Store, one, batchOf(entry("04l1", "{}")), hour(0))
 		save(t, db.Store, one, batchOf(entry("04l2", "{}")), hour(1))
 		save(t, db.Store, one, batchOf(contact), hour(2))
-		save(t, db.Store, two, batchOf(entry("04l4", "{}")), hour(3))
+		apex := batchOf(entry("04l4", "{}"))
+		apex.Intake = ledger.Apex
+		save(t, db.Store, two, apex, hour(3))
 		for _, test := range tests {
 			var got []string
 			for _, n := range export(t, db.Store, test.filter) {
@@ -51,6 +60,47 @@ func TestNotificationsFilters(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
+		}
+	})
+}
+
+// Salesforce shows an id in 15 characters, which are case-sensitive, or in 18, whose last three make
+// up for a lost case.
+func TestNotificationsOfARecordInAnyFormOfItsID(t *testing.T) {
+	t.Parallel()
+	const id = "00Qxx0000001gPLEAY"
+	sent := map[string]string{
+		"04l1": id, "04l2": id[:15], "04l3": "00Qxx0000001gpL", "04l4": "custom-id", "04l5": "00qxx0000001gpl",
+	}
+	tests := []struct {
+		record string
+		want   []string
+	}{
+		{id, []string{"04l1", "04l2"}},
+		{id[:15], []string{"04l1", "04l2"}},
+		{strings.ToLower(id), []string{"04l1", "04l2"}},
+		{strings.ToUpper(id), []string{"04l1", "04l2"}},
+		{"00Qxx0000001gpL", []string{"04l3"}},
+		{"00Qxx0000001gPLEAX", nil}, // wrong check characters
+		{"custom-id", []string{"04l4"}},
+		{"CUSTOM-ID", nil},
+		{id[:14], nil},
+	}
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		source := addSource(t, db.Store, "one")
+		for _, name := range slices.Sorted(maps.Keys(sent)) {
+			e := entry(name, "{}")
+			e.RecordID = new(sent[name])
+			save(t, db.Store, source, batchOf(e), now)
+		}
+		for _, test := range tests {
+			var got []string
+			for _, n := range export(t, db.Store, store.NotificationFilter{Record: test.record}) {
+				got = append(got, n.NotificationID)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.record, diff)
 			}
 		}
 	})

@@ -73,9 +73,9 @@ type conditions struct {
 	args  []any
 }
 
-// with returns a copy with a further condition, which has one argument.
-func (c conditions) with(part string, arg any) conditions {
-	return conditions{append(slices.Clip(c.parts), part), append(slices.Clip(c.args), arg)}
+// with returns a copy with a further condition and its arguments.
+func (c conditions) with(part string, args ...any) conditions {
+	return conditions{append(slices.Clip(c.parts), part), append(slices.Clip(c.args), args...)}
 }
 
 func (c conditions) sql() string { return strings.Join(c.parts, " and ") }

@@ -3,12 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"ackbox/ledger"
@@ -18,67 +16,92 @@ import (
 // exportCmd is the command export.
 type exportCmd struct {
 	Database databaseFlags `embed:""`
-	Object   string        `placeholder:"TYPE" help:"Only records of this object type, such as Lead."`
-	Record   string        `placeholder:"ID" help:"Only the record with this id."`
+	Object   string        `placeholder:"TYPE" help:"Only records of this object type, such as Lead, in any case."`
+	Record   string        `placeholder:"ID" help:"Only the record with this id, in its form of 15 or of 18 characters; of the latter in any case."`
 	Source   string        `placeholder:"NAME" help:"Only notifications of this source."`
+	Intake   string        `placeholder:"KIND" enum:",soap,apex,event,change,reconcile" default:"" help:"Only notifications that were received in this way: soap, apex, event, change or reconcile."`
 	After    int64         `placeholder:"ID" help:"Only notifications with a higher id. For incremental exports use --since with a minute of overlap instead: with several processes a lower id may appear a little later."`
 	Since    moment        `placeholder:"TIME" help:"Only notifications received at or after this time: 2026-11-22, 2026-11-22T01:02:03Z, or 24h or 30d for the time before now."`
 	Until    moment        `placeholder:"TIME" help:"Only notifications received before this time."`
 	Format   string        `enum:"ndjson,csv" default:"ndjson" help:"The format: ${enum}."`
+	Columns  []string      `placeholder:"NAME" help:"With --format csv: only these columns, separated by commas. A name is that of a column of the export without --columns, such as record_id, or of a field, such as Company."`
+}
+
+// Validate checks the flags that depend on each other. Kong calls it.
+func (c *exportCmd) Validate() error {
+	if len(c.Columns) > 0 && c.Format != "csv" {
+		return errors.New("--columns needs --format csv: a line of JSON always has all fields")
+	}
+	return nil
 }
 
 // Run implements the command.
 func (c *exportCmd) Run(ctx context.Context, t terminal) error {
+	filter, err := c.filter()
+	if err != nil {
+		return usageError{err}
+	}
+	return c.Database.with(ctx, func(s *store.Store) error {
+		out := bufio.NewWriterSize(t.out, 64<<10)
+		export := c.writeNDJSON
+		if c.Format == "csv" {
+			export = c.writeCSV
+		}
+		err := export(t, out, func(write func(store.Notification) error) error {
+			n := 0
+			err := s.Notifications(ctx, filter, func(found store.Notification) error {
+				n++
+				return write(found)
+			})
+			if n == 0 && err == nil {
+				t.say("%s", nothing)
+			}
+			return err
+		})
+		return errors.Join(err, out.Flush())
+	})
+}
+
+// nothing is said on stderr by commands that find nothing to write to stdout.
+const nothing = "nothing matched"
+
+func (c *exportCmd) filter() (store.NotificationFilter, error) {
 	filter := store.NotificationFilter{
 		Source: c.Source, Object: c.Object, Record: c.Record,
 		After: c.After, Since: c.Since.Time, Until: c.Until.Time,
 	}
-	return c.Database.with(ctx, func(s *store.Store) error {
-		out := bufio.NewWriterSize(t.out, 64<<10)
-		write, flush := writeNDJSON(out), func() error { return nil }
-		if c.Format == "csv" {
-			write, flush = writeCSV(out)
-		}
-		err := s.Notifications(ctx, filter, write)
-		return errors.Join(err, flush(), out.Flush())
-	})
+	if c.Intake == "" {
+		return filter, nil
+	}
+	filter.Intake = new(ledger.Intake)
+	return filter, filter.Intake.UnmarshalText([]byte(c.Intake))
 }
 
-func writeNDJSON(w io.Writer) func(store.Notification) error {
+// export calls write for each notification.
+type export func(write func(store.Notification) error) error
+
+func (c *exportCmd) writeNDJSON(_ terminal, w io.Writer, all export) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false) // to write text as it was sent
-	return func(n store.Notification) error { return encoder.Encode(n) }
+	return all(func(n store.Notification) error { return encoder.Encode(n) })
 }
 
-// writeCSV returns functions that write the same columns as writeNDJSON and flush them. Values that
-// are null in JSON are empty.
-func writeCSV(to io.Writer) (write func(store.Notification) error, flush func() error) {
-	w := csv.NewWriter(to)
-	err := w.Write([]string{"id", "source", "organization_id", "action_id", "notification_id",
-		"revision", "object_type", "record_id", "fields", "received_at", "intake", "operation",
-		"changed_at"})
-	write = func(n store.Notification) error {
-		changedAt := ""
-		if n.ChangedAt != nil {
-			changedAt = ledger.FormatTime(*n.ChangedAt)
+func (c *exportCmd) writeCSV(t terminal, w io.Writer, all export) error {
+	csv, err := newCSVExport(w, c.Columns)
+	if err != nil {
+		return err
+	}
+	n := 0
+	err = all(func(found store.Notification) error {
+		n++
+		return csv.write(found)
+	})
+	if n > 0 {
+		for _, name := range csv.unseen() {
+			t.say("warning: no notification that was exported has a field %q", name)
 		}
-		return w.Write([]string{strconv.FormatInt(n.ID, 10), n.Source, n.OrganizationID, n.ActionID,
-			n.NotificationID, strconv.Itoa(n.Revision), orEmpty(n.ObjectType), orEmpty(n.RecordID),
-			string(n.Fields), ledger.FormatTime(n.ReceivedAt), n.Intake.String(), orEmpty(n.Operation),
-			changedAt})
 	}
-	return write, func() error {
-		w.Flush()
-		return errors.Join(err, w.Error())
-	}
-}
-
-// orEmpty returns the text of a value, or "" for nil.
-func orEmpty[T ~string](text *T) string {
-	if text == nil {
-		return ""
-	}
-	return string(*text)
+	return errors.Join(err, csv.flush())
 }
 
 // moment is a time on the command line: a date, a time, or a duration before now.

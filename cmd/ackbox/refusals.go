@@ -26,40 +26,53 @@ type refusalsCmd struct {
 func (c *refusalsCmd) Run(ctx context.Context, t terminal) error {
 	filter := store.RefusalFilter{Source: c.Source, Since: c.Since.Time}
 	return c.Database.with(ctx, func(s *store.Store) error {
+		print := c.printRefusals
 		if c.Counts {
-			return c.printCounts(ctx, t, s, filter)
+			print = c.printCounts
 		}
-		return c.printRefusals(ctx, t, s, filter)
+		n, err := print(ctx, t, s, filter)
+		if n == 0 && err == nil {
+			t.say("%s", nothing)
+		}
+		return err
 	})
 }
 
+// printRefusals prints the refusals and returns how many there are.
 func (c *refusalsCmd) printRefusals(
 	ctx context.Context, t terminal, s *store.Store, filter store.RefusalFilter,
-) error {
+) (n int, err error) {
 	if c.JSON {
 		encoder := json.NewEncoder(t.out)
-		return s.Refusals(ctx, filter, func(r store.Refusal) error { return encoder.Encode(r) })
+		err = s.Refusals(ctx, filter, func(r store.Refusal) error {
+			n++
+			return encoder.Encode(r)
+		})
+		return n, err
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TIME\tSOURCE\tSTATUS\tCAUSE\tFROM\tREQUEST\tDETAIL")
-	err := s.Refusals(ctx, filter, func(r store.Refusal) error {
+	err = s.Refusals(ctx, filter, func(r store.Refusal) error {
+		n++
 		_, err := fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", ledger.FormatTime(r.At), r.Source,
 			r.Status, r.Cause, r.RemoteAddr, r.RequestID, position(r)+r.Detail)
 		return err
 	})
-	return errors.Join(err, w.Flush())
+	return n, errors.Join(err, w.Flush())
 }
 
+// printCounts prints the counts and returns how many there are.
 func (c *refusalsCmd) printCounts(
 	ctx context.Context, t terminal, s *store.Store, filter store.RefusalFilter,
-) error {
+) (int, error) {
 	counts, err := s.RefusalCounts(ctx, filter)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if c.JSON {
 		encoder := json.NewEncoder(t.out)
-		return each(counts, func(n store.RefusalCount) error { return encoder.Encode(n) })
+		err := each(counts, func(n store.RefusalCount) error { return encoder.Encode(n) })
+		return len(counts), err
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "DAY\tSOURCE\tSTATUS\tCAUSE\tREFUSALS")
@@ -67,7 +80,7 @@ func (c *refusalsCmd) printCounts(
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\n", n.Day.Format(time.DateOnly), cmp.Or(n.Source, "-"),
 			n.Status, n.Cause, n.Refusals)
 	}
-	return w.Flush()
+	return len(counts), w.Flush()
 }
 
 // position returns the position of the error in the body, or "".
