@@ -38,8 +38,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := s.createFile(); err != nil {
 		return err
 	}
-	have, err := s.version(ctx, s.write)
-	if err != nil || have >= want {
+	if done, err := s.isMigrated(ctx, want); done || err != nil {
 		return err
 	}
 	if s.driver == driverSQLite {
@@ -53,6 +52,18 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	return s.up(ctx, goose.DialectPostgres, goose.WithLocker(locker))
+}
+
+// isMigrated reports whether the schema is that of this binary or newer, and the file of SQLite has
+// a write-ahead log: one that was restored from a dump has none.
+func (s *Store) isMigrated(ctx context.Context, want int64) (bool, error) {
+	have, err := s.version(ctx, s.write)
+	if err != nil || have < want || s.driver != driverSQLite {
+		return have >= want, err
+	}
+	var mode string
+	err = s.write.GetContext(ctx, &mode, "pragma journal_mode")
+	return mode == "wal", err
 }
 
 func lockOptions() []lock.TableLockerOption {

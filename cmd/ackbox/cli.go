@@ -31,6 +31,7 @@ type cli struct {
 	Export       exportCmd       `cmd:"" help:"Write the stored notifications to stdout."`
 	Refusals     refusalsCmd     `cmd:"" help:"List the refused messages and the causes."`
 	Certificates certificatesCmd `cmd:"" help:"List the client certificates that were presented, with the verdicts."`
+	Backup       backupCmd       `cmd:"" help:"Copy a SQLite database, which may be in use, to a file."`
 	Prune        pruneCmd        `cmd:"" help:"Delete old notifications."`
 	Send         sendCmd         `cmd:"" help:"Post messages to a URL as Salesforce does."`
 	Doctor       doctorCmd       `cmd:"" help:"Check a URL as Salesforce would use it, and report what would fail."`
