@@ -10,6 +10,23 @@ help: ## List the targets.
 build: ## Build bin/ackbox.
 	CGO_ENABLED=0 go build -o bin/ ./cmd/...
 
+DIST ?= dist
+DIST_PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+VERSION ?= $(shell git describe --tags --always --dirty)
+
+.PHONY: dist
+dist: ## Build static binaries for DIST_PLATFORMS in dist/, with their SHA-256 checksums.
+	mkdir -p $(DIST) && rm -f $(DIST)/ackbox-* $(DIST)/SHA256SUMS
+	@for platform in $(DIST_PLATFORMS); do \
+		os=$${platform%/*} arch=$${platform#*/} suffix=; \
+		[ $$os != windows ] || suffix=.exe; \
+		binary=ackbox-$(VERSION)-$$os-$$arch$$suffix; \
+		echo "$$binary"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath \
+			-ldflags "-s -w -X main.release=$(VERSION)" -o $(DIST)/$$binary ./cmd/ackbox || exit 1; \
+	done
+	cd $(DIST) && { sha256sum ackbox-* || shasum -a 256 ackbox-*; } 2>/dev/null > SHA256SUMS
+
 .PHONY: test
 test: ## Run the tests, on SQLite and, where it is installed, on PostgreSQL.
 	go test ./...

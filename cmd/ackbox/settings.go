@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,15 +101,24 @@ func unknownSettings(app *kong.Application, environment []string) []string {
 	}
 	var unknown []string
 	for _, variable := range environment {
-		name, _, _ := strings.Cut(variable, "=")
+		name, value, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, "ACKBOX_") && !strings.HasPrefix(name, testPrefix) &&
-			!slices.Contains(known, name) {
+			!slices.Contains(known, name) && !isServiceLink(name, value) {
 			unknown = append(unknown, name)
 		}
 	}
 	slices.Sort(unknown)
 	return unknown
 }
+
+// isServiceLink reports whether a variable is one that Kubernetes sets in every container for a
+// service whose name begins with "ackbox".
+func isServiceLink(name, value string) bool {
+	isURL := strings.HasPrefix(value, "tcp://") || strings.HasPrefix(value, "udp://")
+	return isURL || serviceLink.MatchString(name)
+}
+
+var serviceLink = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT_\d+_(TCP|UDP)(_|$)`)
 
 // settings returns the variables that the flags of a command and of its subcommands are set by.
 func settings(node *kong.Node) []string {

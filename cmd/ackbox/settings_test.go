@@ -107,6 +107,11 @@ func TestMisspeltVariablesAreWarnedOf(t *testing.T) {
 	} {
 		t.Setenv(name, map[bool]string{true: "12"}[name == "ACKBOX_QUEUE_LIMIT"])
 	}
+	// Kubernetes sets these for a service with the name ackbox.
+	t.Setenv("ACKBOX_SERVICE_HOST", "10.0.0.1")
+	t.Setenv("ACKBOX_SERVICE_PORT_HTTP", "80")
+	t.Setenv("ACKBOX_PORT", "tcp://10.0.0.1:80")
+	t.Setenv("ACKBOX_PORT_80_TCP_ADDR", "10.0.0.1")
 	got := on(t, url, "migrate")
 	if got.code != exitDone || strings.Count(got.err, "warning:") != 2 ||
 		!strings.Contains(got.err, "ACKBOX_COMITTERS is not") || !strings.Contains(got.err, "ACKBOX_RANGE is not") {
