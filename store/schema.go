@@ -14,6 +14,8 @@ import (
 var (
 	// ErrNoDatabase means that there is no SQLite file, or that the database has no schema of ackbox.
 	ErrNoDatabase = errors.New("no database")
+	// ErrOutdated means that the schema needs a migration.
+	ErrOutdated = errors.New("the schema is outdated")
 	// ErrPermission means that the role of PostgreSQL may not create the tables.
 	ErrPermission = errors.New("not permitted")
 )
@@ -50,6 +52,27 @@ func (s *Store) checkExists(ctx context.Context) error {
 		return err
 	}
 	return fmt.Errorf("%w of ackbox in %s: it has no schema yet", ErrNoDatabase, name)
+}
+
+// CheckSchema returns [ErrNoDatabase] or [ErrOutdated] unless the schema is that of this binary or
+// newer.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	if err := s.CheckExists(ctx); err != nil {
+		return err
+	}
+	want, err := wantedVersion(s.driver)
+	if err != nil {
+		return err
+	}
+	var have int64
+	err = s.await(ctx, func() (err error) {
+		have, err = s.version(ctx, s.read)
+		return err
+	})
+	if err == nil && have < want {
+		err = fmt.Errorf("%w: it has version %d, this binary needs %d", ErrOutdated, have, want)
+	}
+	return err
 }
 
 // createFile creates the file of SQLite, which only its owner may read and write, if it does not

@@ -42,10 +42,10 @@ func (f *databaseFlags) open(options ...store.Option) (*store.Store, error) {
 	return s, nil
 }
 
-// migrate migrates the schema, unless the flags forbid it.
+// migrate migrates the schema, or if the flags forbid it checks that there is nothing to migrate.
 func (f *databaseFlags) migrate(ctx context.Context, s *store.Store) error {
 	if f.NoMigrate {
-		return nil
+		return s.CheckSchema(ctx)
 	}
 	return s.Migrate(ctx)
 }
@@ -100,6 +100,8 @@ func (f *databaseFlags) advice(err error, s *store.Store) string {
 			"change to the folder of ackbox serve, or set DATABASE_URL"
 	case errors.Is(err, store.ErrNoDatabase):
 		return "Check DATABASE_URL; to create the database, run ackbox migrate"
+	case errors.Is(err, store.ErrOutdated):
+		return "Run ackbox migrate, or omit --no-migrate and ACKBOX_NO_MIGRATE"
 	case errors.Is(err, store.ErrPermission):
 		return "The owner of the database must allow it: grant usage, create on schema public to ROLE, " +
 			"with the user in DATABASE_URL as ROLE"

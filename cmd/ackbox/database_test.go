@@ -45,6 +45,42 @@ func TestReadersCreateNoDatabase(t *testing.T) {
 	}
 }
 
+// Without a migration the error names it, and not a table or column that is missing.
+func TestWithoutMigrationTheMissingOneIsNamed(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		driver := "postgres"
+		path, isFile := strings.CutPrefix(db.URL, "sqlite:")
+		if isFile {
+			driver = "sqlite"
+		} else {
+			path = db.URL
+		}
+		raw, err := sql.Open(driver, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer raw.Close()
+		const older = "delete from ackbox_schema_version where version_id > 2"
+		if _, err := raw.ExecContext(t.Context(), older); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range append([]string{"source add crm"}, readers...) {
+			got := on(t, db.URL, append(strings.Fields(line), "--no-migrate")...)
+			if got.code != exitFailed || !strings.Contains(got.err, "it has version 2, this binary needs") ||
+				!strings.Contains(got.err, "ackbox migrate") {
+				t.Errorf("%s: got %+v, want exit code 1 and the versions", line, got)
+			}
+		}
+	})
+	url := storetest.URL(t, storetest.SQLite)
+	got := on(t, url, "source", "add", "crm", "--no-migrate")
+	if got.code != exitFailed || !strings.Contains(got.err, "ackbox migrate") {
+		t.Errorf("source add without a database: got %+v, want exit code 1 and what to do", got)
+	}
+	requireEmpty(t, storetest.SQLite, url)
+}
+
 // databaseName returns what a command calls the database at a URL.
 func databaseName(tb testing.TB, databaseURL string) string {
 	tb.Helper()

@@ -141,9 +141,6 @@ func (c *serveCmd) prepare(ctx context.Context, db *store.Store, t terminal) {
 	for {
 		err := c.Database.migrate(ctx, db)
 		if err == nil {
-			err = db.CheckExists(ctx) // not with --no-migrate
-		}
-		if err == nil {
 			err = c.greet(ctx, db, t)
 		}
 		if err == nil || ctx.Err() != nil {
