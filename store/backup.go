@@ -13,9 +13,9 @@ import (
 // ErrNotSQLite means that a database is PostgreSQL, which has tools of its own for something.
 var ErrNotSQLite = errors.New("the database is not SQLite")
 
-// Backup writes a consistent copy of a SQLite database, which may be in use, to a new file that only
-// its owner may read. When it returns, the copy is on disk. The file has its name only once it is
-// complete. Backup returns [ErrExists] if there is a file of that name, and [ErrNotSQLite] on
+// Backup writes a consistent copy of a SQLite database, which may be in use, to a new file that
+// only its owner may read. When it returns, the copy is on disk. The file has its name only once it
+// is complete. Backup returns [ErrExists] if there is a file of that name, and [ErrNotSQLite] on
 // PostgreSQL.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	if s.driver != driverSQLite {

@@ -31,8 +31,8 @@ func TestBackupIsConsistentWhileMessagesAreSaved(t *testing.T) {
 			default:
 			}
 			batch := batchOf(entry(fmt.Sprintf("04l%da", i), "{}"), entry(fmt.Sprintf("04l%db", i), "{}"))
-			_, err := db.Store.Save(t.Context(), store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: now})
-			if err != nil {
+			inbound := store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: now}
+			if _, err := db.Store.Save(t.Context(), inbound); err != nil {
 				stopped <- err
 				return
 			}

@@ -65,8 +65,8 @@ func TestNotificationsFilters(t *testing.T) {
 	})
 }
 
-// Salesforce shows an id in 15 characters, which are case-sensitive, or in 18, whose last three make
-// up for a lost case.
+// Salesforce shows an id in 15 characters, which are case-sensitive, or in 18, whose last three
+// make up for a lost case.
 func TestNotificationsOfARecordInAnyFormOfItsID(t *testing.T) {
 	t.Parallel()
 	const id = "00Qxx0000001gPLEAY"

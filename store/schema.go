@@ -20,8 +20,8 @@ var (
 	ErrPermission = errors.New("not permitted")
 )
 
-// CheckExists returns [ErrNoDatabase], with the name of the database, unless [Store.Migrate] of this
-// or another version has created the schema. It creates nothing.
+// CheckExists returns [ErrNoDatabase], with the name of the database, unless [Store.Migrate] of
+// this or another version has created the schema. It creates nothing.
 func (s *Store) CheckExists(ctx context.Context) error {
 	err := s.await(ctx, func() error { return s.checkExists(ctx) })
 	if err != nil && !errors.Is(err, ErrNoDatabase) {

@@ -28,7 +28,8 @@ func TestBackupIsADatabase(t *testing.T) {
 	}
 	missing := filepath.Join(t.TempDir(), "no", "backup.db")
 	got = on(t, db.URL, "backup", missing)
-	if got.code != exitFailed || !strings.Contains(got.err, missing) || strings.Contains(got.err, "DATABASE_URL") {
+	if got.code != exitFailed || !strings.Contains(got.err, missing) ||
+		strings.Contains(got.err, "DATABASE_URL") {
 		t.Errorf("got %+v for a folder that does not exist, want exit code 1 and the file", got)
 	}
 }
@@ -50,7 +51,8 @@ func TestBackupOfPostgreSQLNamesItsTool(t *testing.T) {
 func TestBackupOfNoDatabaseMakesNoFile(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	got := on(t, "sqlite:"+filepath.Join(folder, "ackbox.db"), "backup", filepath.Join(folder, "backup.db"))
+	url := "sqlite:" + filepath.Join(folder, "ackbox.db")
+	got := on(t, url, "backup", filepath.Join(folder, "backup.db"))
 	if got.code != exitFailed || !strings.Contains(got.err, "ackbox.db") {
 		t.Errorf("got %+v, want exit code 1 and the database", got)
 	}

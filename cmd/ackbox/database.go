@@ -110,8 +110,8 @@ func (f *databaseFlags) advice(err error, s *store.Store) string {
 	case errors.Is(err, fs.ErrPermission) && isFile:
 		return "The user that runs ackbox must be able to write to the folder of the database"
 	case errors.Is(err, store.ErrUnavailable) && isFile:
-		return "Check that the user that runs ackbox can read and write the file in DATABASE_URL and its folder, " +
-			"and that the disk has room"
+		return "Check that the user that runs ackbox can read and write the file in DATABASE_URL and " +
+			"its folder, and that the disk has room"
 	case errors.Is(err, store.ErrUnavailable):
 		return "Check that the database runs and that DATABASE_URL points at it"
 	}

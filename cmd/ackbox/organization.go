@@ -19,9 +19,9 @@ func checkOrganizations(t terminal, force bool, ids ...string) error {
 			t.say("warning: %s; it is used as given", problem)
 			continue
 		}
-		return usageError{fmt.Errorf("%s%s: it is 00D with 12 more letters and digits, or with 15 of which "+
-			"the last 3 are check characters; copy it from Setup > Company Information, or use --force",
-			problem, suggestion(id))}
+		return usageError{fmt.Errorf("%s%s: it is 00D with 12 more letters and digits, or with 15 of "+
+			"which the last 3 are check characters; copy it from Setup > Company Information, or use "+
+			"--force", problem, suggestion(id))}
 	}
 	return nil
 }

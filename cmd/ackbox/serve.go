@@ -180,7 +180,8 @@ func (c *serveCmd) greet(ctx context.Context, db *store.Store, t terminal) error
 	}
 	url := c.Public.url(token)
 	if c.Public.isGuess() {
-		slog.Info("URLs begin with localhost as a guess: set PUBLIC_URL to the address that Salesforce reaches")
+		slog.Info("URLs begin with localhost as a guess: " +
+			"set PUBLIC_URL to the address that Salesforce reaches")
 	}
 	fmt.Fprintf(t.out, "Paste this URL into Salesforce Setup > Outbound Messages > Endpoint URL; it is shown once:\n\n"+
 		"  %s\n\nTry it from a second terminal:\n\n  go run ./cmd/ackbox send %s\n  go run ./cmd/ackbox export\n\n",

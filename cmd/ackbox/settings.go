@@ -34,7 +34,7 @@ func (c *serveCmd) Validate() error {
 		{c.QueueLimit >= 1, "--queue-limit must be at least 1"},
 		{c.SaveTimeout >= minSaveTimeout, "--save-timeout must be at least 100ms"},
 		{c.Access.AllowedRangesRefresh >= minRefresh, "--allowed-ranges-refresh must be at least 1s"},
-		{c.AdminAddr == "" || isAddress(c.AdminAddr), "--admin-addr must be HOST:PORT, such as 127.0.0.1:9090"},
+		{c.AdminAddr == "" || isAddress(c.AdminAddr), "--admin-addr must be HOST:PORT, as 127.0.0.1:9090"},
 	} {
 		if !check.ok {
 			return errors.New(check.problem)
@@ -73,8 +73,8 @@ func (f *publicFlags) check() error {
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.User != nil,
 		strings.ContainsAny(f.PublicURL, "?#"):
-		return errors.New("PUBLIC_URL or --public-url must be an absolute URL such as https://inbox.example.com, " +
-			"without user, query and fragment")
+		return errors.New("PUBLIC_URL or --public-url must be an absolute URL such as " +
+			"https://inbox.example.com, without user, query and fragment")
 	case !isPort(u.Port()):
 		return fmt.Errorf("PUBLIC_URL or --public-url has a port above %d", maxPort)
 	}

@@ -73,7 +73,8 @@ func printToken(t terminal, name, token string, public publicFlags, asJSON bool)
 	t.say("paste the URL into Setup > Outbound Messages > Endpoint URL; it is not shown again:")
 	if !asJSON {
 		if public.isGuess() {
-			t.say("(it begins with localhost as a guess: set PUBLIC_URL to the address that Salesforce reaches)")
+			t.say("(it begins with localhost as a guess: " +
+				"set PUBLIC_URL to the address that Salesforce reaches)")
 		}
 		_, err := fmt.Fprintln(t.out, public.url(token))
 		return err
