@@ -12,7 +12,7 @@ build: ## Build bin/ackbox.
 
 DIST ?= dist
 DIST_PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
-VERSION ?= $(shell git describe --tags --always --dirty)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 .PHONY: dist
 dist: ## Build static binaries for DIST_PLATFORMS in dist/, with their SHA-256 checksums.
