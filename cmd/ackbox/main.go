@@ -21,10 +21,8 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2 // an invalid argument or setting
-
-	// exitSignal is added to the number of the signal that ended a command, as shells do: 130 for
-	// Ctrl-C.
-	exitSignal = 128
+	// exitInterrupted is for Ctrl-C: 128 and the number of SIGINT, as shells have it.
+	exitInterrupted = 130
 )
 
 func main() {
@@ -109,9 +107,8 @@ func exitCode(err error, t terminal) int {
 		return exitDone
 	}
 	t.say("ackbox: %v", err)
-	if cause, ok := errors.AsType[interruption](err); ok {
-		number, _ := cause.signal.(syscall.Signal)
-		return exitSignal + int(number)
+	if cause, ok := errors.AsType[interruption](err); ok && cause.signal == os.Interrupt {
+		return exitInterrupted
 	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
