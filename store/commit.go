@@ -13,7 +13,8 @@ import (
 // commit saves batches in one transaction and answers each of them. If the transaction fails and
 // the database is not at fault, commit halves the batches until each one that cannot be saved is
 // alone: that costs the others a few transactions, not one each. If the database is at fault, the
-// outcome of the transaction is unknown: commit tries nothing after it and returns the error.
+// outcome of the transaction is unknown: commit tries nothing after it and returns the error. It
+// does so, too, if other rows would fail in the same way.
 func (s *Store) commit(ctx context.Context, batches []*pending) (outage error) {
 	saved, err := s.insert(ctx, batches)
 	half := len(batches) / 2
@@ -24,7 +25,7 @@ func (s *Store) commit(ctx context.Context, batches []*pending) (outage error) {
 		}
 		s.wake(saved)
 		return nil
-	case errors.Is(err, ErrUnavailable), errors.Is(err, errNotBegun):
+	case errors.Is(err, ErrUnavailable), errors.Is(err, errNotBegun), !dependsOnRows(err):
 		answerAll(batches, err)
 		return err
 	case half == 0:

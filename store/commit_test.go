@@ -76,6 +76,18 @@ func until(t *testing.T, what string, holds func() bool) {
 // saveGroup saves batches in one group, in this order, on a store with one committer.
 func saveGroup(t *testing.T, db *storetest.Database, inbound ...store.Inbound) (results []result) {
 	t.Helper()
+	first, results := saveGroupAfter(t, db, inbound...)
+	if first.err != nil {
+		t.Error(first.err)
+	}
+	return results
+}
+
+// saveGroupAfter does so after a first batch, whose result it returns, too.
+func saveGroupAfter(
+	t *testing.T, db *storetest.Database, inbound ...store.Inbound,
+) (before result, results []result) {
+	t.Helper()
 	release := hold(t, db)
 	source := inbound[0].SourceID
 	first := saving(t.Context(), db.Store, source, batchOf(entry("first", "{}")))
@@ -90,16 +102,14 @@ func saveGroup(t *testing.T, db *storetest.Database, inbound ...store.Inbound) (
 		until(t, "the batch waits", func() bool { return db.Store.Waiting() == i+1 })
 	}
 	release()
-	if r := <-first; r.err != nil {
-		t.Error(r.err)
-	}
+	before = <-first
 	for _, s := range saves {
 		results = append(results, <-s)
 	}
 	if batches, bytes := db.Store.Pending(); batches+int(bytes) != 0 {
 		t.Errorf("got %d batches of %d bytes still pending", batches, bytes)
 	}
-	return results
+	return before, results
 }
 
 // eachWithOneCommitter runs a test on each database, with one committer.

@@ -30,7 +30,7 @@ var (
 	ErrRetention = errors.New("notifications must be kept for at least 72 hours: " +
 		"Salesforce may send them again")
 	// ErrUnavailable means that the database cannot do its work now: it is down, full, busy,
-	// read-only, shutting down or unreachable, or did not answer in time. What was being written
+	// read-only, damaged, shutting down or unreachable, or did not answer in time. What was being written
 	// may or may not be stored.
 	ErrUnavailable = errors.New("database unavailable")
 	// ErrOverloaded means that the queue of batches to save is full. Nothing of the batch was
@@ -76,7 +76,8 @@ func isUnavailable(err error) bool {
 func postgresUnavailable(err *pq.Error) bool {
 	switch err.Code.Class() {
 	case pqerror.ClassConnectionException, pqerror.ClassInsufficientResources,
-		pqerror.ClassOperatorIntervention, pqerror.ClassSystemError:
+		pqerror.ClassOperatorIntervention, pqerror.ClassSystemError,
+		pqerror.ClassConfigFileError, pqerror.ClassInternalError: // the latter: it is damaged
 		return true
 	}
 	// A server that is read-only is a standby, as after a failover.
@@ -89,11 +90,37 @@ func sqliteUnavailable(code int) bool {
 	switch code & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
 		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM,
-		sqlite3.SQLITE_INTERRUPT:
+		sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+		sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_INTERNAL:
 		return true
 	}
 	return false
 }
+
+// dependsOnRows reports whether an insert that failed may succeed with other rows. It would not if a
+// table or a column is missing, for example, or the role may not insert.
+func dependsOnRows(err error) bool {
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		switch {
+		case e.Where != "", e.Routine == checksRow: // raised by a trigger or by a policy for rows
+			return true
+		}
+		switch e.Code.Class() {
+		case pqerror.ClassSyntaxErrorOrAccessRuleViolation, pqerror.ClassInvalidCatalogName,
+			pqerror.ClassInvalidSchemaName, pqerror.ClassInvalidSQLStatementName,
+			pqerror.ClassInvalidAuthorizationSpecification:
+			return false
+		}
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code()&0xff != sqlite3.SQLITE_ERROR
+	}
+	return true
+}
+
+// checksRow is the function of PostgreSQL that raises the error of row-level security. Its SQLSTATE
+// is that of a missing privilege.
+const checksRow = "ExecWithCheckOptions"
 
 // isLockTimeout reports whether PostgreSQL gave up waiting for a lock after lock_timeout.
 func isLockTimeout(err error) bool {

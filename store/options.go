@@ -1,16 +1,19 @@
 package store
 
-// Option changes a limit of a [Store].
+import "log/slog"
+
+// Option changes a limit or the log of a [Store].
 type Option func(*options)
 
 type options struct {
 	committers   int
 	queueBatches int
 	queueBytes   int64
+	log          *slog.Logger
 }
 
 func newOptions(given []Option) options {
-	o := options{committers: 2, queueBatches: 4096, queueBytes: 64 << 20}
+	o := options{committers: 2, queueBatches: 4096, queueBytes: 64 << 20, log: slog.Default()}
 	for _, option := range given {
 		option(&o)
 	}
@@ -29,3 +32,7 @@ func Committers(n int) Option { return func(o *options) { o.committers = max(n, 
 func Queue(batches int, bytes int64) Option {
 	return func(o *options) { o.queueBatches, o.queueBytes = batches, bytes }
 }
+
+// Log sets where the store reports what it returns to no caller: a panic, what a migration waits
+// for, and parameters of a URL that are left out. The default is [slog.Default].
+func Log(log *slog.Logger) Option { return func(o *options) { o.log = log } }

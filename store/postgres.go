@@ -38,8 +38,8 @@ func openPostgres(databaseURL string, o options) (*Store, error) {
 	db.SetMaxIdleConns(maxPostgresConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour) // so that connections follow the server's name to a new address
-	s := &Store{driver: driverPostgres, write: db, read: db}
-	s.queue = newQueue(o.committers, o, s.commit)
+	s := &Store{driver: driverPostgres, write: db, read: db, log: o.log}
+	s.queue = newQueue(o.committers, o, s.commitGuarded)
 	return s, nil
 }
 

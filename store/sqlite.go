@@ -58,8 +58,8 @@ func openSQLite(path string, o options) (*Store, error) {
 	write.SetMaxOpenConns(1)
 	read.SetMaxOpenConns(maxSQLiteReaders)
 	read.SetMaxIdleConns(maxSQLiteReaders)
-	s := &Store{driver: driverSQLite, path: path, write: write, read: read}
-	s.queue = newQueue(1, o, s.commit)
+	s := &Store{driver: driverSQLite, path: path, write: write, read: read, log: o.log}
+	s.queue = newQueue(1, o, s.commitGuarded)
 	return s, nil
 }
 

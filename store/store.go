@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,7 @@ type Store struct {
 	queue  *queue
 	closed atomic.Bool
 	wakes  wakes
+	log    *slog.Logger
 }
 
 // Open opens the database at url, a DATABASE_URL: sqlite:FILE, postgres:// or postgresql://. It
@@ -140,7 +142,7 @@ func (s *Store) await(ctx context.Context, do func() error) error {
 		return s.failure(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- do() }()
+	go func() { done <- s.guard(do) }()
 	select {
 	case err := <-done:
 		return s.failure(err)
