@@ -51,24 +51,22 @@ func (s *Store) failure(err error) error {
 
 // isUnavailable reports whether the database, not the statement, is at fault.
 func isUnavailable(err error) bool {
+	for _, target := range []error{
+		context.Canceled, context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone,
+		sql.ErrTxDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, errReadOnly, errNotReplicated,
+	} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		return postgresUnavailable(e)
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return sqliteUnavailable(e.Code())
 	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return true
-	}
-	for _, target := range []error{
-		context.Canceled, context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone,
-		sql.ErrTxDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
-	} {
-		if errors.Is(err, target) {
-			return true
-		}
-	}
-	return false
+	_, ok := errors.AsType[net.Error](err)
+	return ok
 }
 
 // postgresUnavailable decides by the class of the SQLSTATE:
@@ -121,6 +119,12 @@ func dependsOnRows(err error) bool {
 // checksRow is the function of PostgreSQL that raises the error of row-level security. Its SQLSTATE
 // is that of a missing privilege.
 const checksRow = "ExecWithCheckOptions"
+
+// isReadOnly reports whether a PostgreSQL server refused to write, so that nothing was written.
+func isReadOnly(err error) bool {
+	e, ok := errors.AsType[*pq.Error](err)
+	return ok && e.Code == pqerror.ReadOnlySQLTransaction || errors.Is(err, errReadOnly)
+}
 
 // isLockTimeout reports whether PostgreSQL gave up waiting for a lock after lock_timeout.
 func isLockTimeout(err error) bool {

@@ -145,12 +145,22 @@ func textOrNull(text []byte) any {
 func (s *Store) run(ctx context.Context, inserts []statement, join Join) ([]freshRow, error) {
 	if len(inserts) == 1 && join == nil && s.driver == driverPostgres {
 		fresh, err := s.runAlone(ctx, inserts[0])
-		if !errors.Is(err, driver.ErrBadConn) {
+		if !errors.Is(err, driver.ErrBadConn) && !isReadOnly(err) {
 			return fresh, err
 		}
-		// The connection dates from before a restart of the server. A transaction gets one that
-		// works, and inserting again is always safe.
+		// The connection dates from before a restart of the server or a failover. A transaction gets
+		// one that works, and inserting again is always safe.
+		return s.runInTx(ctx, inserts, join)
 	}
+	fresh, err := s.runInTx(ctx, inserts, join)
+	if isReadOnly(err) {
+		return s.runInTx(ctx, inserts, join)
+	}
+	return fresh, err
+}
+
+// runInTx executes the statements and join in a transaction that it begins and commits.
+func (s *Store) runInTx(ctx context.Context, inserts []statement, join Join) ([]freshRow, error) {
 	var fresh []freshRow
 	err := s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
 		fresh, err = insertAll(ctx, tx, inserts)

@@ -19,9 +19,10 @@ import (
 	"github.com/lib/pq"
 )
 
-// maxPostgresConnections leaves most of the 20 connections of Heroku's smallest plan to others,
-// such as a second process.
-const maxPostgresConnections = 8
+// spareConnections is how many connections the pool has beyond one for each committer. With the
+// default of 2 committers, the pool leaves most of the 20 connections of Heroku's smallest plan to
+// others, such as a second process.
+const spareConnections = 6
 
 func openPostgres(databaseURL string, o options) (*Store, error) {
 	config, err := postgresConfig(databaseURL)
@@ -33,9 +34,9 @@ func openPostgres(databaseURL string, o options) (*Store, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	connector.Dialer(dialer{})
-	db := sqlx.NewDb(sql.OpenDB(connector), driverPostgres)
-	db.SetMaxOpenConns(maxPostgresConnections)
-	db.SetMaxIdleConns(maxPostgresConnections)
+	db := sqlx.NewDb(sql.OpenDB(&pgConnector{Connector: connector}), driverPostgres)
+	db.SetMaxOpenConns(o.committers + spareConnections)
+	db.SetMaxIdleConns(o.committers + spareConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour) // so that connections follow the server's name to a new address
 	s := &Store{driver: driverPostgres, write: db, read: db, log: o.log}
