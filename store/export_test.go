@@ -1,11 +1,16 @@
 package store
 
+import "github.com/lib/pq"
+
 const MaxRefusals = maxRefusals
 
-var (
-	PostgresConfig   = postgresConfig // its effect shows only with another machine
-	SameOrganization = sameOrganization
-)
+var SameOrganization = sameOrganization
+
+// PostgresConfig returns the configuration of a URL: its effect shows only with another machine.
+func PostgresConfig(url string) (pq.Config, error) {
+	config, _, err := postgresConfig(url)
+	return config, err
+}
 
 // Waiting returns how many batches no committer has taken yet, for tests that build a group.
 func (s *Store) Waiting() int {

@@ -23,7 +23,8 @@ func TestOpenRefusesInvalidURLs(t *testing.T) {
 	for _, url := range []string{
 		"", "ackbox.db", "mysql://h/d", "sqlite:", "sqlite::memory:", "sqlite:file:a.db", "sqlite://a.db",
 		"postgres://u:s3cr3t@h:x/d", "postgres://u:s3cr3t%zz@h/d", "postgres://u:s3cr3t#1@h/d",
-		"postgres://u:s3cr3t@h/d?sslmode=maybe", "postgres://u:s3cr3t@h:123456/d",
+		"postgres://u:s3cr3t@h/d?sslmode=maybe", "postgres://u:s3cr3t@h:123456/d", " ",
+		"postgres://u:s3cr3t@h/d?search_path=a", "postgres://u:s3cr3t@h/d?channel_bindings=require",
 	} {
 		db, err := store.Open(url)
 		if err == nil {
@@ -93,6 +94,40 @@ func TestStartupPacketHasNoOtherParameters(t *testing.T) {
 	want := []string{"client_encoding", "database", "datestyle", "user"}
 	if diff := cmp.Diff(want, <-got); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)
+	}
+}
+
+// The URL that Neon prints, and what other clients need, pasted with a line break.
+func TestParametersOfOtherClientsAreIgnored(t *testing.T) {
+	t.Parallel()
+	url, written := storetest.URL(t, storetest.Postgres), &log{}
+	separator := "?"
+	if strings.Contains(url, "?") {
+		separator = "&"
+	}
+	url += separator + "channel_binding=require&gssencmode=prefer&pgbouncer=true&schema=s3cr3t"
+	db := storetest.Open(t, "\n "+url+" \r\n", written.option())
+	addSource(t, db.Store, "one")
+	if got := written.String(); !strings.Contains(got, `"channel_binding gssencmode pgbouncer schema"`) ||
+		strings.Contains(got, "s3cr3t") {
+		t.Errorf("got the log %q, want the names of the parameters", got)
+	}
+}
+
+func TestUnknownParameterIsNamed(t *testing.T) {
+	t.Parallel()
+	_, err := store.Open("postgres://h/d?channel_bindings=require")
+	if err == nil || !strings.Contains(err.Error(), `"channel_bindings"`) {
+		t.Errorf("got %v, want the name", err)
+	}
+}
+
+func TestSpaceAroundAURLIsIgnored(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ackbox.db")
+	storetest.Open(t, "\tsqlite:"+path+"\r\n")
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -25,9 +25,13 @@ import (
 const spareConnections = 6
 
 func openPostgres(databaseURL string, o options) (*Store, error) {
-	config, err := postgresConfig(databaseURL)
+	config, dropped, err := postgresConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if len(dropped) > 0 {
+		o.log.Warn("parameters of other clients in DATABASE_URL are ignored",
+			"parameters", strings.Join(dropped, " "))
 	}
 	connector, err := pq.NewConnectorConfig(config)
 	if err != nil {
@@ -46,21 +50,25 @@ func openPostgres(databaseURL string, o options) (*Store, error) {
 
 // postgresConfig parses a DATABASE_URL. BinaryParameters sends a query and its arguments at once,
 // without a prepared statement that outlives the transaction, which PgBouncer's transaction mode
-// would break. The parameter is not sent to the server.
-func postgresConfig(databaseURL string) (pq.Config, error) {
+// would break. The parameter is not sent to the server. Dropped are the names of parameters that only
+// other clients know.
+func postgresConfig(databaseURL string) (config pq.Config, dropped []string, err error) {
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
 		// The error of net/url may quote the password.
-		return pq.Config{}, errors.New("DATABASE_URL is not a valid URL; " +
+		return pq.Config{}, nil, errors.New("DATABASE_URL is not a valid URL; " +
 			"characters such as @ : / ? # % in the password must be escaped, as in %40 for @")
 	}
 	if parsed.Scheme != "postgres" && parsed.Scheme != "postgresql" {
-		return pq.Config{}, errors.New(
+		return pq.Config{}, nil, errors.New(
 			"DATABASE_URL must begin with sqlite:, postgres:// or postgresql://")
 	}
-	config, err := pq.NewConfig(databaseURL)
+	config, err = pq.NewConfig(databaseURL)
 	if err != nil {
-		return pq.Config{}, fmt.Errorf("DATABASE_URL: %w", err)
+		return pq.Config{}, nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	if dropped, err = dropParameters(&config, parsed.Query()); err != nil {
+		return pq.Config{}, nil, err
 	}
 	// lib/pq keeps those of an IPv6 address without a port.
 	config.Host = strings.Trim(config.Host, "[]")
@@ -68,13 +76,13 @@ func postgresConfig(databaseURL string) (pq.Config, error) {
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, 10*time.Second)
 	given := parsed.Query()
 	if given.Has("sslmode") || given.Has("sslrootcert") || os.Getenv("PGSSLMODE") != "" {
-		return config, nil
+		return config, dropped, nil
 	}
 	config.SSLMode = pq.SSLModeRequire
 	if isLocal(config) {
 		config.SSLMode = pq.SSLModeDisable
 	}
-	return config, nil
+	return config, dropped, nil
 }
 
 // isLocal reports whether every host of the configuration is on this machine.

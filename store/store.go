@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -40,10 +41,11 @@ type Store struct {
 // checks only the url: the database may be down, and [Store.Migrate] creates a SQLite file. Its
 // errors never contain the url.
 //
-// FILE is a path without escapes. If a PostgreSQL url has no sslmode, it is disable for a loopback
+// White space around the url is ignored. FILE is a path without escapes. If a PostgreSQL url has no sslmode, it is disable for a loopback
 // address or a socket, otherwise require. The default of connect_timeout is 10 s.
 func Open(url string, given ...Option) (*Store, error) {
 	o := newOptions(given)
+	url = strings.TrimSpace(url)
 	path, isSQLite, err := sqlitePath(url)
 	switch {
 	case err != nil:
