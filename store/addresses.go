@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 )
 
 // AddressList returns the stored copy of the address ranges published at origin, a URL, as they
@@ -35,8 +37,8 @@ func (s *Store) AddressList(
 func (s *Store) KeepAddressList(
 	ctx context.Context, origin, content string, fetchedAt time.Time,
 ) error {
-	err := s.await(ctx, func() error {
-		_, err := s.write.ExecContext(ctx, s.write.Rebind(`
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, tx.Rebind(`
 			insert into address_lists (origin, fetched_at, content) values (?, ?, ?)
 			on conflict (origin) do update
 				set fetched_at = excluded.fetched_at, content = excluded.content`),

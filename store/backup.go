@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,10 +60,11 @@ func (s *Store) backup(ctx context.Context, path string) error {
 // useWriteAheadLog switches a copy to a write-ahead log, as Migrate does with a new file: "vacuum
 // into" copies everything else.
 func useWriteAheadLog(ctx context.Context, path string) error {
-	db, err := sqlitePool(path, url.Values{"mode": {"rw"}})
+	connector, err := sqliteURI(path, url.Values{"mode": {"rw"}})
 	if err != nil {
 		return err
 	}
+	db := sql.OpenDB(connector)
 	_, err = db.ExecContext(ctx, "pragma journal_mode = wal")
 	return errors.Join(err, db.Close())
 }

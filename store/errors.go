@@ -54,6 +54,7 @@ func isUnavailable(err error) bool {
 	for _, target := range []error{
 		context.Canceled, context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone,
 		sql.ErrTxDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, errReadOnly, errNotReplicated,
+		errFileMoved,
 	} {
 		if errors.Is(err, target) {
 			return true

@@ -91,6 +91,9 @@ func (s *Store) migrateSQLite(ctx context.Context) (err error) {
 		return fmt.Errorf("the journal mode of %s is %s, not wal: is the folder on a network drive?",
 			s.path, mode)
 	}
+	if err := s.checkFiles(ctx); err != nil { // from now on there is a log to hold
+		return err
+	}
 	if err := s.adopt(ctx, goose.DialectSQLite3); err != nil {
 		return err
 	}

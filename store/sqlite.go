@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -38,19 +39,22 @@ func sqlitePath(databaseURL string) (path string, ok bool, err error) {
 // With a single connection for it, writers queue in Go, where a context ends the wait, and only
 // other processes are waited for by busy_timeout.
 func openSQLite(path string, o options) (*Store, error) {
-	write, err := sqlitePool(path, url.Values{
+	// fullfsync is for macOS, whose fsync does not reach the disk.
+	pragmas := []string{"busy_timeout(5000)", "synchronous(full)", "fullfsync(1)", "foreign_keys(1)"}
+	holder, err := sqliteURI(path, url.Values{"mode": {"rw"}, "_pragma": pragmas})
+	if err != nil {
+		return nil, err
+	}
+	files := &sqliteFiles{path: path, holder: holder}
+	write, err := sqlitePool(files, url.Values{
 		"mode":    {"rw"}, // only Migrate creates the file
-		"_txlock": {"immediate"},
-		// fullfsync is for macOS, whose fsync does not reach the disk.
-		"_pragma": {"busy_timeout(5000)", "synchronous(full)", "fullfsync(1)", "foreign_keys(1)"},
+		"_txlock": {"immediate"}, "_pragma": pragmas,
 	})
 	if err != nil {
 		return nil, err
 	}
-	// Not mode=ro: the last connection to close must be able to checkpoint the write-ahead log.
-	read, err := sqlitePool(path, url.Values{
-		"mode":    {"rw"},
-		"_pragma": {"busy_timeout(5000)", "query_only(1)"},
+	read, err := sqlitePool(files, url.Values{
+		"mode": {"rw"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"},
 	})
 	if err != nil {
 		return nil, err
@@ -58,14 +62,24 @@ func openSQLite(path string, o options) (*Store, error) {
 	write.SetMaxOpenConns(1)
 	read.SetMaxOpenConns(maxSQLiteReaders)
 	read.SetMaxIdleConns(maxSQLiteReaders)
-	s := &Store{driver: driverSQLite, path: path, write: write, read: read, log: o.log}
+	s := &Store{driver: driverSQLite, files: files, path: path, write: write, read: read, log: o.log}
 	s.queue = newQueue(1, o, s.commitGuarded)
 	return s, nil
 }
 
-// sqlitePool returns a pool that has opened no connection yet. It escapes the path: in the URI that
-// SQLite reads, ?, # and % have a meaning.
-func sqlitePool(path string, parameters url.Values) (*sqlx.DB, error) {
+// sqlitePool returns a pool that has opened no connection yet.
+func sqlitePool(files *sqliteFiles, parameters url.Values) (*sqlx.DB, error) {
+	connector, err := sqliteURI(files.path, parameters)
+	if err != nil {
+		return nil, err
+	}
+	// sqlx knows by this name that placeholders are question marks.
+	return sqlx.NewDb(sql.OpenDB(sqliteConnector{connector, files}), "sqlite3"), nil
+}
+
+// sqliteURI returns the connector of a file. It escapes the path: in the URI that SQLite reads, ?, #
+// and % have a meaning.
+func sqliteURI(path string, parameters url.Values) (driver.Connector, error) {
 	uri := url.URL{Path: filepath.ToSlash(path)}
 	if !strings.HasPrefix(uri.Path, "/") {
 		uri.Path = "/" + uri.Path // such as C:/ackbox.db
@@ -74,6 +88,5 @@ func sqlitePool(path string, parameters url.Values) (*sqlx.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	// sqlx knows by this name that placeholders are question marks.
-	return sqlx.NewDb(sql.OpenDB(connector), "sqlite3"), nil
+	return connector, nil
 }

@@ -28,9 +28,10 @@ const (
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	driver string
-	path   string   // of the SQLite file, absolute; "" on PostgreSQL
-	write  *sqlx.DB // one connection on SQLite
-	read   *sqlx.DB // read-only on SQLite, the same as write on PostgreSQL
+	path   string       // of the SQLite file, absolute; "" on PostgreSQL
+	files  *sqliteFiles // nil on PostgreSQL
+	write  *sqlx.DB     // one connection on SQLite
+	read   *sqlx.DB     // read-only on SQLite, the same as write on PostgreSQL
 	queue  *queue
 	closed atomic.Bool
 	wakes  wakes
@@ -65,7 +66,7 @@ func (s *Store) Close() error {
 	if s.read == s.write {
 		return s.write.Close()
 	}
-	return errors.Join(s.read.Close(), s.write.Close())
+	return errors.Join(s.read.Close(), s.write.Close(), s.files.close())
 }
 
 // Driver returns the kind of the database, "sqlite" or "postgres".
@@ -80,13 +81,17 @@ var errNotBegun = errors.New("begin transaction")
 const beginTimeout = 2 * time.Second
 
 // inTx runs do in a transaction that may write, and commits it unless do fails. If the commit
-// fails, its outcome is unknown: the error is [ErrUnavailable]. If inTx fails, do may still be
-// running: the caller must not read what do writes to.
+// fails, its outcome is unknown: the error is [ErrUnavailable]. So it is if a file of a SQLite
+// database was replaced meanwhile. If inTx fails, do may still be running: the caller must not read
+// what do writes to.
 func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	begun := s.limitBegin(cancel)
 	return s.await(ctx, func() error {
+		if err := s.checkFiles(ctx); err != nil {
+			return fmt.Errorf("%w: %w", errNotBegun, err)
+		}
 		tx, err := s.write.BeginTxx(ctx, nil)
 		begun()
 		if err != nil {
@@ -99,8 +104,16 @@ func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 		if err := tx.Commit(); err != nil {
 			return fmt.Errorf("commit: %w: %w", ErrUnavailable, err)
 		}
-		return nil
+		return s.checkFiles(ctx)
 	})
+}
+
+// checkFiles returns an error if the files of a SQLite database are not those that are open.
+func (s *Store) checkFiles(ctx context.Context) error {
+	if s.driver != driverSQLite {
+		return nil
+	}
+	return errors.Join(s.files.hold(ctx), s.files.check())
 }
 
 // onConnection runs do on a connection of its own, without a transaction. If it fails, do may still
