@@ -20,12 +20,14 @@ func (s *Store) commit(ctx context.Context, batches []*pending) (outage error) {
 	half := len(batches) / 2
 	switch {
 	case err == nil:
+		s.recordSave(ctx, batches, saved, nil)
 		for i, p := range batches {
 			p.answer(saved[i], nil)
 		}
 		s.wake(saved)
 		return nil
 	case errors.Is(err, ErrUnavailable), errors.Is(err, errNotBegun), !dependsOnRows(err):
+		s.recordSave(ctx, batches, nil, err) // before somebody who has the answer asks
 		answerAll(batches, err)
 		return err
 	case half == 0:

@@ -38,12 +38,13 @@ var (
 	ErrOverloaded = errors.New("too many batches are waiting to be saved")
 )
 
-// failure wraps err with [ErrUnavailable] if the database is at fault or the store is closed.
+// failure wraps err with [ErrUnavailable] if the database is at fault or the store is closed, and
+// adds what to do about it.
 func (s *Store) failure(err error) error {
 	if err == nil || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOverloaded) {
 		return err
 	}
-	if s.closed.Load() || isUnavailable(err) || isDeadlock(err) {
+	if err = s.withAdvice(err); s.closed.Load() || isUnavailable(err) || isDeadlock(err) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err
@@ -115,6 +116,16 @@ func dependsOnRows(err error) bool {
 		return e.Code()&0xff != sqlite3.SQLITE_ERROR
 	}
 	return true
+}
+
+// isSchemaMissing reports whether a statement names a table or column that the database lacks. The
+// statements are constant, so that SQLite's code for any other error in one means nothing else.
+func isSchemaMissing(err error) bool {
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		return (e.Code == pqerror.UndefinedTable || e.Code == pqerror.UndefinedColumn) && e.Where == ""
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_ERROR
 }
 
 // checksRow is the function of PostgreSQL that raises the error of row-level security. Its SQLSTATE

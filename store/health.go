@@ -2,39 +2,63 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
-// Health is the state of a database that answers.
+// Health is the state of a database.
 type Health struct {
+	// Answers reports whether the database answered a query.
+	Answers bool
 	// Have is the number of the newest migration in the database, Want that of the newest in this
 	// binary. Have may be higher.
 	Have, Want int64
-	// Warnings are sentences for the operator. They disclose nothing that only an operator may
-	// know.
+	// Problem says why a batch could not be saved now; it is "" if it could.
+	Problem string
+	// Warnings are sentences for the operator. Like Problem, they disclose nothing that only an
+	// operator may know.
 	Warnings []string
 }
 
-// Health returns the state of the database. An error means that the database cannot be used now.
+// Health returns the state of the database: whether a batch could be saved now. That is what became
+// of the last save; if that is older than 5 seconds, Health writes a row of its own, at most every 5
+// seconds. With an error, which means that nothing can be saved now, Health is as far as it is known.
 func (s *Store) Health(ctx context.Context) (Health, error) {
-	var health Health
-	err := s.await(ctx, func() (err error) {
-		health, err = s.health(ctx)
-		return err
-	})
-	if err != nil {
-		return Health{}, fmt.Errorf("check database: %w", err)
+	health, err := s.health(ctx)
+	if err == nil && health.Have >= health.Want {
+		err = s.checkWrite(ctx)
+	}
+	switch {
+	case err != nil:
+		health.Problem = problem(err)
+		return health, fmt.Errorf("check database: %w", err)
+	case health.Have < health.Want:
+		health.Problem = errOutdated.Error()
 	}
 	return health, nil
 }
 
-func (s *Store) health(ctx context.Context) (health Health, err error) {
+// health reads the state.
+func (s *Store) health(ctx context.Context) (Health, error) {
+	var read Health
+	err := s.await(ctx, func() (err error) {
+		read, err = s.readHealth(ctx)
+		return err
+	})
+	if err != nil && !errors.Is(err, errEncoding) {
+		return Health{}, err // what was read may still be written to
+	}
+	return read, err
+}
+
+func (s *Store) readHealth(ctx context.Context) (health Health, err error) {
 	if health.Want, err = wantedVersion(s.driver); err != nil {
 		return Health{}, err
 	}
 	if health.Have, err = s.version(ctx, s.read); err != nil {
 		return Health{}, err
 	}
+	health.Answers = true
 	if health.Have > 0 {
 		var open int
 		err := s.read.GetContext(ctx, &open, `
@@ -46,11 +70,25 @@ func (s *Store) health(ctx context.Context) (health Health, err error) {
 		}
 		health.Warnings = openSources(open)
 	}
-	if s.driver == driverPostgres { // on SQLite this package sets them
-		warnings, err := s.unsafeSettings(ctx)
-		return Health{health.Have, health.Want, append(warnings, health.Warnings...)}, err
+	if s.driver == driverSQLite { // this package sets what follows
+		return health, nil
 	}
-	return health, nil
+	warnings, err := s.unsafeSettings(ctx)
+	health.Warnings = append(warnings, health.Warnings...)
+	if err != nil {
+		return Health{}, err
+	}
+	encoding, err := s.encoding(ctx)
+	if err != nil {
+		return Health{}, err
+	}
+	return health, encodingError(encoding)
+}
+
+// encoding returns the encoding of a PostgreSQL database.
+func (s *Store) encoding(ctx context.Context) (encoding string, err error) {
+	err = s.read.GetContext(ctx, &encoding, `show server_encoding`)
+	return encoding, err
 }
 
 func openSources(n int) []string {

@@ -139,10 +139,42 @@ func textOrNull(text []byte) any {
 	return string(text)
 }
 
-// run executes the statements, and join unless it is nil, in one transaction and returns the
+// run saves rows with their statements, and join unless it is nil, in one transaction and returns
+// the inserted ones. If an earlier commit may not be on the synchronous standby, rows that are known
+// already may not be either, and inserting nothing waits for no standby: run then writes a heartbeat.
+func (s *Store) run(ctx context.Context, inserts []statement, join Join) ([]freshRow, error) {
+	before := s.unreplicated.Load()
+	fresh, err := s.runOnce(ctx, inserts, join)
+	switch {
+	case errors.Is(err, errNotReplicated):
+		s.unreplicated.Add(1)
+	case err != nil:
+	case len(fresh) > 0:
+		s.markReplicated(before)
+	default:
+		if before = s.unreplicated.Load(); before > s.replicated.Load() {
+			if err = s.heartbeat(ctx, 0); err == nil {
+				s.markReplicated(before)
+			}
+		}
+	}
+	return fresh, err
+}
+
+// markReplicated records that the first n commits that did not wait for the standby are there, as is
+// all that was written before a commit that did.
+func (s *Store) markReplicated(n int64) {
+	for known := s.replicated.Load(); known < n; known = s.replicated.Load() {
+		if s.replicated.CompareAndSwap(known, n) {
+			return
+		}
+	}
+}
+
+// runOnce executes the statements, and join unless it is nil, in one transaction and returns the
 // inserted rows. PostgreSQL runs a single statement in a transaction of its own, which saves the
 // round trips of begin and commit: it is committed once the last of its rows was read.
-func (s *Store) run(ctx context.Context, inserts []statement, join Join) ([]freshRow, error) {
+func (s *Store) runOnce(ctx context.Context, inserts []statement, join Join) ([]freshRow, error) {
 	if len(inserts) == 1 && join == nil && s.driver == driverPostgres {
 		fresh, err := s.runAlone(ctx, inserts[0])
 		if !errors.Is(err, driver.ErrBadConn) && !isReadOnly(err) {

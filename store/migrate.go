@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -22,9 +23,15 @@ var migrations embed.FS
 
 // Migrate updates the schema to this binary's version. It holds a lock, so any number of processes
 // may call it at once. It leaves a newer schema alone: this binary is then the old one of a rolling
-// deployment.
+// deployment. A PostgreSQL database whose encoding is not UTF8 is an error.
 func (s *Store) Migrate(ctx context.Context) error {
-	if err := s.await(ctx, func() error { return s.migrate(ctx) }); err != nil {
+	err := s.await(ctx, func() error {
+		if err := s.migrate(ctx); err != nil {
+			return migrationError{err}
+		}
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("migrate database: %w", permission(err))
 	}
 	return nil
@@ -37,6 +44,12 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	if err := s.createFile(); err != nil {
 		return err
+	}
+	if s.driver == driverPostgres {
+		encoding, err := s.encoding(ctx)
+		if err := cmp.Or(err, encodingError(encoding)); err != nil {
+			return err
+		}
 	}
 	if done, err := s.isMigrated(ctx, want); done || err != nil {
 		return err

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -43,7 +44,10 @@ func openPostgres(databaseURL string, o options) (*Store, error) {
 	db.SetMaxIdleConns(o.committers + spareConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour) // so that connections follow the server's name to a new address
-	s := &Store{driver: driverPostgres, write: db, read: db, log: o.log}
+	s := &Store{
+		driver: driverPostgres, process: rand.Text(), log: o.log,
+		role: config.User, database: config.Database, write: db, read: db,
+	}
 	s.queue = newQueue(o.committers, o, s.commitGuarded)
 	return s, nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/rand"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -62,7 +63,10 @@ func openSQLite(path string, o options) (*Store, error) {
 	write.SetMaxOpenConns(1)
 	read.SetMaxOpenConns(maxSQLiteReaders)
 	read.SetMaxIdleConns(maxSQLiteReaders)
-	s := &Store{driver: driverSQLite, files: files, path: path, write: write, read: read, log: o.log}
+	s := &Store{
+		driver: driverSQLite, process: rand.Text(), log: o.log,
+		files: files, path: path, write: write, read: read,
+	}
 	s.queue = newQueue(1, o, s.commitGuarded)
 	return s, nil
 }

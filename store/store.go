@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,23 +28,35 @@ const (
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	driver string
-	path   string       // of the SQLite file, absolute; "" on PostgreSQL
-	files  *sqliteFiles // nil on PostgreSQL
-	write  *sqlx.DB     // one connection on SQLite
-	read   *sqlx.DB     // read-only on SQLite, the same as write on PostgreSQL
-	queue  *queue
-	closed atomic.Bool
-	wakes  wakes
-	log    *slog.Logger
+	driver  string
+	process string // identifies this store among the heartbeats
+	log     *slog.Logger
+	write   *sqlx.DB // one connection on SQLite
+	read    *sqlx.DB // read-only on SQLite, the same as write on PostgreSQL
+	queue   *queue
+	closed  atomic.Bool
+	wakes   wakes
+
+	path  string       // of the SQLite file, absolute; "" on PostgreSQL
+	files *sqliteFiles // nil on PostgreSQL
+
+	role, database string // of the PostgreSQL URL
+
+	lastWrite lastWrite
+	checking  sync.Mutex // is held by checkWrite
+
+	// unreplicated counts the saves that are committed, but perhaps not on the synchronous standby;
+	// replicated is how many of them are known to be there.
+	unreplicated, replicated atomic.Int64
 }
 
 // Open opens the database at url, a DATABASE_URL: sqlite:FILE, postgres:// or postgresql://. It
 // checks only the url: the database may be down, and [Store.Migrate] creates a SQLite file. Its
 // errors never contain the url.
 //
-// White space around the url is ignored. FILE is a path without escapes. If a PostgreSQL url has no sslmode, it is disable for a loopback
-// address or a socket, otherwise require. The default of connect_timeout is 10 s.
+// White space around the url is ignored. FILE is a path without escapes. If a PostgreSQL url has no
+// sslmode, it is disable for a loopback address or a socket, otherwise require. The default of
+// connect_timeout is 10 s.
 func Open(url string, given ...Option) (*Store, error) {
 	o := newOptions(given)
 	url = strings.TrimSpace(url)

@@ -23,8 +23,7 @@ func (s *Store) AfterCommit(wake func()) {
 
 // wake calls the registered functions if a transaction stored anything new.
 func (s *Store) wake(saved []Saved) {
-	isNew := func(n Saved) bool { return n.Stored+n.Revisions > 0 }
-	if !slices.ContainsFunc(saved, isNew) {
+	if !storedAny(saved) {
 		return
 	}
 	s.wakes.mu.Lock()
@@ -33,4 +32,9 @@ func (s *Store) wake(saved []Saved) {
 	for _, wake := range calls {
 		wake()
 	}
+}
+
+// storedAny reports whether anything new was stored.
+func storedAny(saved []Saved) bool {
+	return slices.ContainsFunc(saved, func(n Saved) bool { return n.Stored+n.Revisions > 0 })
 }
