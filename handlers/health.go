@@ -37,15 +37,18 @@ type Health struct {
 
 // NewHealth returns a Health that asks a database, and shows warnings beside the database's.
 func NewHealth(r healthReader, log *slog.Logger, warnings ...Warnings) *Health {
-	failing := false
+	logged := ""
 	ask := func(ctx context.Context) (store.Health, error) {
 		ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 		defer cancel()
 		health, err := r.Health(ctx)
-		if err != nil && !failing { // once, however many ask
-			log.Warn("not ready", "error", err)
+		if err != nil && health.Problem == "" {
+			health.Problem = "the database does not answer"
 		}
-		failing = err != nil
+		if health.Problem != "" && health.Problem != logged { // once, however many ask
+			log.Warn("not ready", "problem", health.Problem, "error", err)
+		}
+		logged = health.Problem
 		return health, err
 	}
 	return &Health{store: newCached(ask), warnings: warnings}
@@ -67,9 +70,12 @@ func (h *Health) healthz(c echo.Context) error { return c.String(http.StatusOK, 
 // readiness is the body of /readyz.
 type readiness struct {
 	// Status is ready, stopping, unavailable (the database) or outdated (its schema).
-	Status   string   `json:"status"`
-	Database string   `json:"database"` // up or down
-	Schema   schema   `json:"schema"`
+	Status   string `json:"status"`
+	Database string `json:"database"` // up, or down if it does not answer
+	Schema   schema `json:"schema"`
+	// Problem says why messages cannot be stored. Like the warnings, it names nothing that only an
+	// operator may know.
+	Problem  string   `json:"problem"`
 	Warnings []string `json:"warnings"`
 }
 
@@ -89,7 +95,10 @@ func (h *Health) readyz(c echo.Context) error {
 }
 
 func (h *Health) readiness(health store.Health, err error) readiness {
-	r := readiness{Status: "ready", Database: "up", Schema: schema{health.Have, health.Want}}
+	r := readiness{
+		Status: "ready", Database: "up", Schema: schema{health.Have, health.Want},
+		Problem: health.Problem,
+	}
 	r.Warnings = append([]string{}, health.Warnings...)
 	for _, warnings := range h.warnings {
 		r.Warnings = append(r.Warnings, warnings(time.Now())...)
@@ -101,8 +110,10 @@ func (h *Health) readiness(health store.Health, err error) readiness {
 		r.Status = "unavailable"
 	case health.Have < health.Want:
 		r.Status = "outdated"
+	case health.Problem != "":
+		r.Status = "unavailable"
 	}
-	if err != nil {
+	if err != nil && !health.Answers {
 		r.Database = "down"
 	}
 	return r

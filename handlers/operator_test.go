@@ -1,6 +1,9 @@
 package handlers_test
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"ackbox/handlers"
+	"ackbox/store"
 	"ackbox/store/storetest"
 )
 
@@ -43,6 +47,44 @@ func TestReadyz(t *testing.T) {
 			t.Errorf("stopping: got %d %s", a.status, a.body)
 		}
 	})
+}
+
+// found is a database in a state.
+type found struct {
+	*store.Store
+	health store.Health
+	err    error
+}
+
+func (f found) Health(context.Context) (store.Health, error) { return f.health, f.err }
+
+func TestReadyzNamesTheProblem(t *testing.T) {
+	t.Parallel()
+	full := store.Health{Answers: true, Have: 4, Want: 4, Problem: "the disk of the database is full"}
+	old := store.Health{Answers: true, Have: 3, Want: 4, Problem: "the schema is old"}
+	failed := errors.New("secret-host")
+	db := storetest.New(t, storetest.SQLite)
+	for name, test := range map[string]struct {
+		found
+		want string
+	}{
+		"full":     {found{db.Store, full, failed}, `"unavailable","database":"up","schema":{"have":4,"want":4},"problem":"the disk of the database is full"`},
+		"full too": {found{db.Store, full, nil}, `"unavailable","database":"up","schema":{"have":4,"want":4},"problem":"the disk of the database is full"`},
+		"old":      {found{db.Store, old, nil}, `"outdated","database":"up","schema":{"have":3,"want":4},"problem":"the schema is old"`},
+		"down":     {found{db.Store, store.Health{}, failed}, `"unavailable","database":"down","schema":{"have":0,"want":0},"problem":"the database does not answer"`},
+	} {
+		log := &lockedBuffer{}
+		health := handlers.NewHealth(test.found, slog.New(slog.NewTextHandler(log, nil)))
+		w := httptest.NewRecorder()
+		routes := newRoutes(handlers.New(handlers.Config{Store: db.Store}), health)
+		routes.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		if got := w.Body.String(); w.Code != 503 || !strings.Contains(got, test.want) || strings.Contains(got, "secret-host") {
+			t.Errorf("%s: got %d %s, want %s", name, w.Code, got, test.want)
+		}
+		if got := log.String(); !strings.Contains(got, "not ready") || test.err != nil && !strings.Contains(got, "secret-host") {
+			t.Errorf("%s: got the log %q, want the error", name, got)
+		}
+	}
 }
 
 func TestMetrics(t *testing.T) {
