@@ -3,6 +3,9 @@ package e2e_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +54,39 @@ func TestADatabaseThatComesAndGoes(t *testing.T) {
 	}
 	if code, _ := s.term(); code != 0 {
 		t.Errorf("got exit code %d, want 0", code)
+	}
+}
+
+// Files that are gone while the server runs are noticed before the next Ack.
+func TestSQLiteFilesThatAreRemoved(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("a file that is open cannot be removed")
+	}
+	for _, files := range []string{"", "-wal", "-shm"} {
+		t.Run("ackbox.db"+files, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "ackbox.db")
+			s := start(t, "DATABASE_URL=sqlite:"+path)
+			s.add("crm")
+			requireAckSoon(t, s.url("crm"), one("0001"))
+			s.ready()
+			if err := os.Remove(path + files); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 3 {
+				got := post(t, s.url("crm"), one(fmt.Sprintf("%04d", i+2)))
+				checkFault(t, got, http.StatusServiceUnavailable, soap.FaultServer)
+			}
+			eventually(t, testTimeout, "/readyz reports it", func() bool {
+				got := get(t, s.base()+"/readyz")
+				return got.status == http.StatusServiceUnavailable &&
+					strings.Contains(got.body, "a file of the database was removed or replaced")
+			})
+			if log := s.stderr.String(); !strings.Contains(log, path+files+" was removed") {
+				t.Error("the log does not name the file")
+			}
+		})
 	}
 }
 

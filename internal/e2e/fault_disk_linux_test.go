@@ -1,13 +1,16 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"ackbox/simulate"
 	"ackbox/soap"
@@ -57,6 +60,22 @@ func (d *smallDisk) fill(t *testing.T, size int) {
 	}
 }
 
+// fillUp writes a ballast that takes all room.
+func (d *smallDisk) fillUp(t *testing.T) {
+	t.Helper()
+	file, err := os.Create(d.ballast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for page := make([]byte, 4096); err == nil; {
+		_, err = file.Write(page)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
 // makeRoom deletes the ballast.
 func (d *smallDisk) makeRoom(t *testing.T) {
 	t.Helper()
@@ -79,11 +98,53 @@ func TestFaultDiskFull(t *testing.T) {
 		for i := range 3 {
 			s.requireRefused(t, generator(t, uint64(i)+1).Message(100).Append(nil))
 		}
+		eventually(t, testTimeout, "/readyz reports the full disk", func() bool {
+			return s.reports("the disk of the database is full")
+		})
 		disk.makeRoom(t)
 		load.awaitAcks(1000)
 		load.stop()
 		load.checkStored(fault+", then room again", driver, s.export())
 	})
+}
+
+// TestFaultDiskFullIsReported fills a disk to the brim. /readyz then says so: on SQLite at once, on
+// PostgreSQL, which may have room in its files, once a message was refused.
+func TestFaultDiskFullIsReported(t *testing.T) {
+	t.Parallel()
+	eachDriver(t, func(t *testing.T, driver string) {
+		disk, database := databaseOnSmallDisk(t, "disk full, /readyz", driver)
+		s := startWith(t, database, "crm")
+		s.ready()
+		disk.fillUp(t)
+		full := func() bool { return s.reports("the disk of the database is full") }
+		awaitReport := func() { eventually(t, testTimeout, "/readyz reports the full disk", full) }
+		if driver == storetest.SQLite {
+			awaitReport()
+		}
+		large := generator(t, 1)
+		eventually(t, testTimeout, "a message is refused", func() bool {
+			return post(t, s.url("crm"), large.Message(100).Append(nil)).status != http.StatusOK
+		})
+		awaitReport() // its answer may be 100 ms old
+		ticker := time.NewTicker(100 * time.Millisecond)
+		defer ticker.Stop()
+		for started := time.Now(); time.Since(started) < 8*time.Second; <-ticker.C { // longer than 5 s
+			if !full() {
+				t.Fatalf("/readyz: got %+v, want the full disk", get(t, s.base()+"/readyz"))
+			}
+		}
+		disk.makeRoom(t)
+		s.ready()
+		requireAck(t, post(t, s.url("crm"), one("0001")))
+	})
+}
+
+// reports reports whether /readyz says that messages are not stored because of a problem.
+func (s *server) reports(problem string) bool {
+	s.tb.Helper()
+	got := get(s.tb, s.base()+"/readyz")
+	return got.status == http.StatusServiceUnavailable && strings.Contains(got.body, problem)
 }
 
 // requireRefused posts a message that must be refused with a 503. It waits behind those of the
