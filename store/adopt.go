@@ -54,7 +54,7 @@ func (s *Store) adopt(ctx context.Context, dialect goose.Dialect) (err error) {
 // lockOutOldVersions takes the lock under which older binaries migrate, as one may be migrating
 // now.
 func (s *Store) lockOutOldVersions(ctx context.Context) (unlock func() error, err error) {
-	locker, err := lock.NewPostgresTableLocker(lockOptions()...)
+	locker, err := s.newMigrationLock(lock.DefaultLockTableName)
 	if err != nil {
 		return nil, err
 	}

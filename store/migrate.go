@@ -7,15 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations/*/*.sql
@@ -60,7 +57,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := s.adopt(ctx, goose.DialectPostgres); err != nil {
 		return err
 	}
-	locker, err := lock.NewPostgresTableLocker(append(lockOptions(), lock.WithTableName(lockTable))...)
+	locker, err := s.newMigrationLock(lockTable)
 	if err != nil {
 		return err
 	}
@@ -79,19 +76,10 @@ func (s *Store) isMigrated(ctx context.Context, want int64) (bool, error) {
 	return mode == "wal", err
 }
 
-func lockOptions() []lock.TableLockerOption {
-	return []lock.TableLockerOption{
-		// 5 minutes: a migration may take that long
-		lock.WithTableLockTimeout(250*time.Millisecond, 4*300),
-		lock.WithTableRetryPolicy(func(err error) bool { return !isUnavailable(err) }),
-		lock.WithTableLogger(slog.New(slog.DiscardHandler)),
-	}
-}
-
 // migrateSQLite also switches the file permanently to a write-ahead log, under the same lock:
 // SQLite does not wait for other processes there.
 func (s *Store) migrateSQLite(ctx context.Context) (err error) {
-	unlock, err := lockFile(ctx, s.path+".lock")
+	unlock, err := s.lockFile(ctx, s.path+".lock")
 	if err != nil {
 		return err
 	}
@@ -130,6 +118,9 @@ func (s *Store) up(
 		if !isLockTimeout(err) || attempt == maxLockAttempts {
 			return err
 		}
+		if attempt%sayEachAttempts == 1 {
+			s.log.Info("the migration waits for a table that others use, such as an export", "error", err)
+		}
 		if err := pause(ctx, lockPause); err != nil {
 			return err
 		}
@@ -142,6 +133,7 @@ func (s *Store) up(
 const (
 	maxLockAttempts = 100
 	lockPause       = time.Second
+	sayEachAttempts = 5 // about 10 s, with the wait for the lock
 )
 
 // pause waits for d, or until the context ends, and then returns the context's error.
@@ -175,17 +167,4 @@ func wantedVersion(driver string) (int64, error) {
 	last := strings.TrimPrefix(files[len(files)-1], "migrations/"+driver+"/")
 	number, _, _ := strings.Cut(last, "_")
 	return strconv.ParseInt(number, 10, 64)
-}
-
-// lockRetry is the interval between attempts to lock a file.
-const lockRetry = 20 * time.Millisecond
-
-// lockFile locks a file as soon as no other process or call has it locked. It creates the file and
-// leaves it in place. The lock ends with the process at the latest.
-func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
-	lock := flock.New(path, flock.SetPermissions(0o600))
-	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return lock.Unlock, nil
 }

@@ -24,7 +24,7 @@ func TestConcurrentMigrate(t *testing.T) {
 			t.Parallel()
 			url := storetest.URL(t, driver)
 			var group errgroup.Group
-			for range 6 {
+			for range 10 { // two servers and eight commands
 				group.Go(func() error {
 					db, err := store.Open(url)
 					if err != nil {
