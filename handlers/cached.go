@@ -16,6 +16,7 @@ type cached[T any] struct {
 	ask    func(ctx context.Context) (T, error)
 	asking *semaphore.Weighted // of one
 	began  time.Time           // when the question was asked last
+	asked  atomic.Int64        // how often it was asked
 	value  T
 	err    error
 	good   atomic.Pointer[T] // the last answer that was no error
@@ -35,13 +36,39 @@ func (c *cached[T]) get(ctx context.Context, maxAge time.Duration) (T, error) {
 	}
 	defer c.asking.Release(1)
 	if came.Sub(c.began) >= maxAge {
-		c.began = time.Now()
-		if c.value, c.err = c.ask(context.WithoutCancel(ctx)); c.err == nil {
-			good := c.value
-			c.good.Store(&good)
-		}
+		c.askNow(ctx)
 	}
 	return c.value, c.err
+}
+
+// getNext returns the answer to a question that was asked after the call. Between two questions is
+// at least pace: whoever calls meanwhile waits for the same answer.
+func (c *cached[T]) getNext(ctx context.Context, pace time.Duration) (T, error) {
+	before := c.asked.Load() // and not the time: a clock may stand still between two calls
+	if err := c.asking.Acquire(ctx, 1); err != nil {
+		return *new(T), err
+	}
+	defer c.asking.Release(1)
+	if c.asked.Load() > before {
+		return c.value, c.err
+	}
+	select {
+	case <-time.After(pace - time.Since(c.began)): // at once if that is negative
+	case <-ctx.Done():
+		return *new(T), ctx.Err()
+	}
+	c.askNow(ctx)
+	return c.value, c.err
+}
+
+// askNow asks the question. The caller has acquired asking.
+func (c *cached[T]) askNow(ctx context.Context) {
+	c.began = time.Now()
+	c.asked.Add(1)
+	if c.value, c.err = c.ask(context.WithoutCancel(ctx)); c.err == nil {
+		good := c.value
+		c.good.Store(&good)
+	}
 }
 
 // last returns the last answer that was no error; ok is false while there was none.

@@ -156,6 +156,16 @@ func (in *inbox) post(t *testing.T, body string, header ...string) answer {
 		append([]string{"Content-Type: text/xml; charset=UTF-8", `SOAPAction: ""`}, header...)...)
 }
 
+// postFrom posts to a token from an address, and returns the status.
+func (in *inbox) postFrom(t *testing.T, from, token string) int {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/outbound/"+token, strings.NewReader(envelope("04l1")))
+	r.RemoteAddr = from
+	w := httptest.NewRecorder()
+	in.routes.ServeHTTP(w, r)
+	return w.Code
+}
+
 func (a answer) isAck() bool {
 	return a.status == http.StatusOK && a.body == soap.Ack && a.header.Get("Content-Type") == "text/xml; charset=utf-8"
 }

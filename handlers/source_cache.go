@@ -8,12 +8,12 @@ import (
 	"ackbox/store"
 )
 
-// How old the cache may be: what an operator changes acts within a second, and an unknown token is
-// looked for again when the cache is a tenth old, so that a URL works as soon as it was printed.
 const (
-	refreshEvery    = 500 * time.Millisecond
-	refreshForToken = 100 * time.Millisecond
-	refreshTimeout  = 5 * time.Second
+	// refreshEvery is how old the cache may be: what an operator changes acts within a second.
+	refreshEvery = 500 * time.Millisecond
+	// tokenPace is the time between two reads for unknown tokens, however many ask: 20 a second.
+	tokenPace      = 50 * time.Millisecond
+	refreshTimeout = 5 * time.Second
 )
 
 // sourceReader reads all sources with their tokens and organizations.
@@ -79,13 +79,15 @@ func (s *sourceCache) find(key [32]byte) (source store.Source, found bool) {
 	return known.find(key)
 }
 
-// findFresh does so after the sources were read again, unless they just were: the token may be new.
-// An error says that it cannot be told.
+// findFresh returns the source of a token after the sources were read by a query that began after
+// the call: the token may be as new as that. An error says that it cannot be told, whatever the
+// cache knew.
 func (s *sourceCache) findFresh(ctx context.Context, key [32]byte) (source store.Source, found bool, err error) {
-	if _, err := s.sources.get(context.WithoutCancel(ctx), refreshForToken); err != nil && !s.loaded() {
+	known, err := s.sources.getNext(context.WithoutCancel(ctx), tokenPace)
+	if err != nil {
 		return store.Source{}, false, err
 	}
-	source, found = s.find(key)
+	source, found = known.find(key)
 	return source, found, nil
 }
 
