@@ -42,6 +42,7 @@ func newRoutes(h *handlers.Handlers, health *handlers.Health) http.Handler {
 	w := web.New(h.Log, h.Access.Proxies.Remote)
 	handlers.RegisterOutbound(w.Surface(handlers.OutboundPath, h.OutboundErrors), h)
 	handlers.RegisterHealth(w.Group(""), health)
+	handlers.RegisterRoot(w.Group(""))
 	return w
 }
 

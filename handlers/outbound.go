@@ -22,10 +22,12 @@ const OutboundPath = "/outbound"
 // RegisterOutbound adds the routes of outbound messages to the group of [OutboundPath], whose
 // errors are to be answered by [Handlers.OutboundErrors].
 func RegisterOutbound(group *echo.Group, h *Handlers) {
-	group.POST("/:token", func(c echo.Context) error { return h.receive(c, outbound{h.Types}) })
-	group.GET("/:token", listenerPage)
-	group.HEAD("/:token", listenerPage)
-	group.OPTIONS("/:token", optionsNotAllowed)
+	for _, path := range []string{"/:token", "/:token/"} { // a pasted URL may end in a slash
+		group.POST(path, func(c echo.Context) error { return h.receive(c, outbound{h.Types}) })
+		group.GET(path, listenerPage)
+		group.HEAD(path, listenerPage)
+		group.OPTIONS(path, optionsNotAllowed)
+	}
 }
 
 // OutboundErrors answers the error of a request below [OutboundPath] with a Fault, and counts it.
@@ -52,10 +54,17 @@ func (outbound) check(header http.Header) *refusal {
 	if mediaType == "application/soap+xml" {
 		return &refusal{cause: causeContentType}
 	}
-	if charset, given := parameters["charset"]; err == nil && given && !strings.EqualFold(charset, "utf-8") {
+	if charset, given := parameters["charset"]; err == nil && given && !isUTF8(charset) {
 		return &refusal{cause: causeCharset}
 	}
 	return nil
+}
+
+// isUTF8 reports whether a charset is UTF-8, under its name or one of its labels in
+// https://encoding.spec.whatwg.org/#names-and-labels that senders use.
+func isUTF8(charset string) bool {
+	charset = strings.TrimSpace(charset)
+	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
 // decoderCauses are those of the decoder.

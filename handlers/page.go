@@ -34,3 +34,14 @@ func listenerPage(c echo.Context) error {
 	c.Response().Header()[echo.HeaderContentSecurityPolicy] = listenerPolicy
 	return c.Blob(http.StatusOK, echo.MIMETextHTMLCharsetUTF8, listenerBytes)
 }
+
+// rootText is for whoever opens the host without a path, or checks that something answers there.
+const rootText = "This is ackbox, an inbox for Salesforce outbound messages; " +
+	"/readyz says whether it can take some, and the URL to post to is what \"ackbox source add\" printed.\n"
+
+// RegisterRoot adds the line that answers GET /.
+func RegisterRoot(group *echo.Group) {
+	root := func(c echo.Context) error { return c.String(http.StatusOK, rootText) }
+	group.GET("/", root)
+	group.HEAD("/", root)
+}

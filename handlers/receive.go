@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/labstack/echo/v4"
 
@@ -75,7 +78,7 @@ func (h *Handlers) answerErrors(w wire) echo.HTTPErrorHandler {
 // nobody. Only those who ask for such are throttled, so that nobody who floods from a sender's
 // address keeps that sender out.
 func (h *Handlers) source(c echo.Context) (store.Source, *refusal) {
-	key := store.TokenSHA256(c.Param("token"))
+	key := store.TokenSHA256(pastedToken(c))
 	source, found := h.sources.find(key)
 	if found && source.DisabledAt == nil {
 		return source, nil
@@ -93,6 +96,18 @@ func (h *Handlers) source(c echo.Context) (store.Source, *refusal) {
 		return source, &refusal{cause: causeDisabled}
 	}
 	return source, nil
+}
+
+// pastedToken returns the token of the URL without what is easily pasted with it: white space,
+// which a browser or a form has escaped, and slashes. A token contains neither.
+func pastedToken(c echo.Context) string {
+	token := c.Param("token")
+	if c.Request().URL.RawPath != "" { // then Echo has not decoded the path
+		if decoded, err := url.PathUnescape(token); err == nil {
+			token = decoded
+		}
+	}
+	return strings.TrimFunc(token, func(r rune) bool { return r == '/' || unicode.IsSpace(r) })
 }
 
 // take stores what is posted to a source, if its sender may post there.

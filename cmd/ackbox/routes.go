@@ -40,6 +40,7 @@ func (s *surfaces) public() http.Handler {
 	outbound := w.Surface(handlers.OutboundPath, s.handlers.OutboundErrors)
 	handlers.RegisterOutbound(outbound, s.handlers)
 	handlers.RegisterHealth(w.Group(""), s.health)
+	handlers.RegisterRoot(w.Group(""))
 	w.GET("/metrics", s.metricsPage(), s.requireMetricsToken)
 	return w
 }

@@ -132,7 +132,7 @@ func TestEveryMethodAndTargetGetsAPlainAnswer(t *testing.T) {
 		{"CONNECT " + path, 405, true},
 		{"PATCH " + path, 405, true},
 		{"BREW " + path, 405, true},
-		{"TRACE /", 404, false},
+		{"TRACE /", 405, false},
 		{"TRACE /healthz", 405, false},
 		{"OPTIONS /healthz", 204, false},
 		{"POST /healthz", 405, false},
