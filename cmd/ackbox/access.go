@@ -66,7 +66,7 @@ func (f *accessFlags) control(db *store.Store) (*accessControl, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	a.connections = access.NewConnections(f.MaxConnections, a.Proxies.Contains)
+	a.connections = access.NewConnections(connectionLimit(f.MaxConnections), a.Proxies.Contains)
 	return a, nil
 }
 

@@ -189,3 +189,24 @@ func TestALimitOfNoConnectionsIsAWrongSetting(t *testing.T) {
 		}
 	}
 }
+
+// With fewer file descriptors than ACKBOX_MAX_CONNECTIONS, a flood of connections must not take the
+// last one: nobody could connect, and the inbox could not reach its database.
+func TestAFloodOfConnectionsLeavesFileDescriptors(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, database string) {
+		in := install(t, "DATABASE_URL="+database)
+		in.descriptors = 200
+		in.add("crm")
+		s := in.serve()
+		s.ready()
+		idle := s.flood(t, "127.0.0.3", 400, "")
+		s.connectAndPost(t, goodFrom)
+		if got := stillOpen(t, idle); got > 100 {
+			t.Errorf("got %d connections open, want half of the limit of open files at most", got)
+		}
+		if !strings.Contains(s.stderr.String(), "open_files=200 used=100") {
+			t.Error("the log has no warning")
+		}
+	})
+}

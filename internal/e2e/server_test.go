@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"regexp"
@@ -18,6 +19,8 @@ type installation struct {
 	dir   string
 	env   []string
 	paths map[string]string // of the URLs of the sources, by name
+
+	descriptors int // limit of open files of the inbox, if not 0
 }
 
 // install creates an installation with settings, such as DATABASE_URL=….
@@ -89,7 +92,12 @@ func (in *installation) serveAt(port string, flags ...string) *server {
 	in.tb.Helper()
 	in.set("PORT", port)
 	args := append([]string{"serve"}, flags...)
-	s := &server{installation: in, process: spawn(in.tb, in.dir, in.env, args...)}
+	program := binary
+	if in.descriptors > 0 {
+		args = append([]string{"-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, in.descriptors), binary}, args...)
+		program = "sh"
+	}
+	s := &server{installation: in, process: spawnCommand(in.tb, in.dir, in.env, program, args...)}
 	eventually(in.tb, testTimeout, "serve listens", func() bool {
 		match := listening.FindStringSubmatch(s.stderr.String())
 		if match != nil {
