@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -9,6 +8,7 @@ import (
 	"ackbox/internal/access"
 	"ackbox/internal/access/address"
 	"ackbox/internal/access/certificate"
+	"ackbox/ledger"
 	"ackbox/store"
 )
 
@@ -90,9 +90,9 @@ func (h *Handlers) checkCertificate(c echo.Context, source store.Source) *refusa
 }
 
 // report tells the operator about a message that was taken what would have refused it.
-func (h *Handlers) report(c echo.Context, source store.Source, found findings) {
+func (h *Handlers) report(c echo.Context, source store.Source, batch *ledger.Batch, found findings) {
 	for _, r := range found {
-		r.source = source
-		h.note(c, r, http.StatusOK)
+		r.source, r.message = source, messageOf(batch)
+		h.note(c, r, true)
 	}
 }

@@ -88,7 +88,10 @@ func (o outbound) decode(body []byte) (*ledger.Batch, *refusal) {
 	if !ok {
 		return nil, &refusal{cause: causeInternal, err: err}
 	}
-	return nil, &refusal{cause: decoderCauses[e.Cause], detail: e.Problem, line: e.Line, column: e.Column}
+	return nil, &refusal{
+		cause: decoderCauses[e.Cause], detail: e.Problem, line: e.Line, column: e.Column,
+		message: newMessage(e.OrganizationID, e.ActionID, e.ObjectType, e.Notifications),
+	}
 }
 
 var ack = []byte(soap.Ack)

@@ -363,7 +363,7 @@ func TestNothingSecretIsLoggedOrRecorded(t *testing.T) {
 	onEach(t, func(t *testing.T, in *inbox) {
 		body := envelope("04l1")
 		for _, b := range []string{body, body, body[:len(body)-5], strings.Replace(body, "Hush Inc", "Hush &Inc;", 1),
-			strings.Replace(body, organization, "00DHush", 1), strings.Replace(body, "<SessionId>", "<SessionId>\x01", 1)} {
+			strings.Replace(body, organization, "00DOther", 1), strings.Replace(body, "<SessionId>", "<SessionId>\x01", 1)} {
 			in.post(t, b)
 		}
 		in.do(t, http.MethodPost, in.URL+"/outbound/"+in.token+"x", strings.NewReader(body))

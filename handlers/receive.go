@@ -63,7 +63,7 @@ func (h *Handlers) receive(c echo.Context, w wire) error {
 func (h *Handlers) answerErrors(w wire) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		r := refusalOf(err)
-		h.note(c, r, r.status())
+		h.note(c, r, false)
 		if r.cause == causeThrottled {
 			c.Response().Header().Set(echo.HeaderConnection, "close") // the next one has to come by a new connection
 		}
@@ -121,10 +121,12 @@ func (h *Handlers) take(c echo.Context, w wire, source store.Source) (*ledger.Ba
 		return nil, store.Saved{}, refused
 	}
 	saved, refused := h.save(c, source, batch)
-	if refused == nil {
-		h.report(c, source, found)
+	if refused != nil {
+		refused.message = messageOf(batch)
+		return nil, saved, refused
 	}
-	return batch, saved, refused
+	h.report(c, source, batch, found)
+	return batch, saved, nil
 }
 
 // read decodes a request and makes sure that its organization may post to the source.
@@ -139,7 +141,7 @@ func (h *Handlers) read(c echo.Context, w wire, source store.Source) (*ledger.Ba
 	}
 	batch, refused := h.decode(w, body)
 	if refused == nil && !source.Allows(batch.OrganizationID) {
-		refused = &refusal{cause: causeOrganization}
+		refused = &refusal{cause: causeOrganization, message: messageOf(batch)}
 	}
 	if refused != nil {
 		refused.size = len(body)

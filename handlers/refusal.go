@@ -8,6 +8,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"ackbox/internal/text"
+	"ackbox/ledger"
 	"ackbox/store"
 )
 
@@ -102,7 +104,36 @@ type refusal struct {
 	detail       string       // in public words, what only this refusal knows; nothing of the body
 	line, column int          // of the body, where the detail is about a place; else 0
 	size         int          // of the body in bytes, as far as it is known
+	message      message      // that is refused, as far as it was read
 	err          error        // what went wrong on our side; for the log alone
+}
+
+// message says which message a refusal is about. The sender has written it: it is cut, and printable.
+// Its zero value is a message of which nothing was read.
+type message struct {
+	organization, action, object string
+	notifications                int
+}
+
+// maxMessageText is how many bytes of each text of a message are kept; ids have 18.
+const maxMessageText = 80
+
+func newMessage(organization, action, object string, notifications int) message {
+	cut := func(s string) string { return text.Printable(s[:min(len(s), maxMessageText)]) }
+	return message{cut(organization), cut(action), cut(object), notifications}
+}
+
+// messageOf returns what a batch says of itself: the notifications of one outbound message have one
+// object.
+func messageOf(batch *ledger.Batch) message {
+	object := ""
+	for i := range batch.Entries {
+		if t := batch.Entries[i].ObjectType; t != nil {
+			object = *t
+			break
+		}
+	}
+	return newMessage(batch.OrganizationID, batch.ActionID, object, len(batch.Entries))
 }
 
 // refusalOf returns the refusal that an error is, or one of its kind: of Echo's own for an unknown

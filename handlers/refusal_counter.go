@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -30,12 +29,12 @@ type refusalCountWriter interface {
 }
 
 // refusalKey is what refusals are counted by. There are only so many: a sender chooses none of it
-// freely. The status 200 is that of a message which was taken, though enforce would have refused
-// it.
+// freely. What is reported was taken, though enforce would have refused it.
 type refusalKey struct {
-	source string
-	cause  cause
-	status int
+	source   string
+	cause    cause
+	status   int
+	reported bool
 }
 
 // dayKey is a refusalKey on a day.
@@ -79,7 +78,7 @@ func newRefusalCounter(s refusalCountWriter, log *slog.Logger) *refusalCounter {
 func (c *refusalCounter) add(key refusalKey, now time.Time) (sample bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if key.status == http.StatusOK {
+	if key.reported {
 		c.reported[key.cause]++
 	} else {
 		c.refused[key.cause]++
@@ -130,7 +129,7 @@ func (c *refusalCounter) logUnlogged() {
 	for key, w := range c.windows {
 		if w.unlogged > 0 {
 			c.log.Warn("more of the same, counted only", "source", key.source, "cause", key.cause.String(),
-				"status", key.status, "count", w.unlogged)
+				"status", key.status, "count", w.unlogged, "reported", key.reported)
 			w.unlogged = 0
 		}
 	}
@@ -145,7 +144,8 @@ func (c *refusalCounter) flush(ctx context.Context) error {
 	totals := make([]store.RefusalCount, 0, len(changed))
 	for key, n := range changed {
 		totals = append(totals, store.RefusalCount{
-			Day: key.day, Source: key.source, Cause: key.cause.String(), Status: key.status, Refusals: n,
+			Day: key.day, Source: key.source, Cause: key.cause.String(), Status: key.status,
+			Reported: key.reported, Refusals: n,
 		})
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)

@@ -16,6 +16,7 @@ func Decode(body []byte, types *Types) (*ledger.Batch, error) {
 	defer d.release()
 	d.body, d.types = body, types
 	if err := d.document(); err != nil {
+		d.addRead(err)
 		return nil, err
 	}
 	return d.batch(), nil

@@ -34,14 +34,19 @@ const (
 	CauseLimit Cause = "limit"
 )
 
-// ParseError is the error of an envelope that cannot be decoded. It contains nothing of the body,
-// which may contain a session id.
+// ParseError is the error of an envelope that cannot be decoded. Its text contains nothing of the
+// body, which may contain a session id.
 type ParseError struct {
 	Cause Cause
 	// Problem describes the error to the administrator of the sender.
 	Problem string
 	// Line and Column are the position of the error, counted from 1. Columns are characters.
 	Line, Column int
+	// OrganizationID and ActionID are those of the message, and ObjectType that of its first record,
+	// as far as they were read, else "". They are what the sender wrote, cut to MaxID bytes.
+	OrganizationID, ActionID, ObjectType string
+	// Notifications is how many of the message were read, at least in part.
+	Notifications int
 }
 
 // Error returns the position and the problem.
@@ -58,6 +63,19 @@ func (s *scanner) failAt(offset int, cause Cause, problem string) *ParseError {
 		Problem: problem,
 		Line:    1 + bytes.Count(before, []byte{'\n'}),
 		Column:  1 + utf8.RuneCount(bytes.TrimPrefix(before[lineStart:], byteOrderMark)),
+	}
+}
+
+// addRead adds to an error what was read of the message before it.
+func (d *decoder) addRead(e *ParseError) {
+	cut := func(t text) string { return string(d.texts.buffer[t.start:min(t.end, t.start+MaxID)]) }
+	e.OrganizationID, e.ActionID = cut(d.organization), cut(d.action)
+	if e.Notifications = len(d.notifications); e.Notifications == 0 {
+		return
+	}
+	first := &d.notifications[0]
+	if e.ObjectType = cut(first.objectType); first.plan != nil {
+		e.ObjectType = first.plan.object
 	}
 }
 

@@ -39,7 +39,15 @@ func eachEmpty(t *testing.T, test func(t *testing.T, driver, url string, conn *s
 // ackbox, or another.
 func gooseUp(t *testing.T, driver string, conn *sql.DB, migrations fs.FS, version int64) {
 	t.Helper()
-	provider, err := goose.NewProvider(dialects[driver], conn, migrations)
+	gooseUpIn(t, goose.DefaultTablename, driver, conn, migrations, version)
+}
+
+// gooseUpIn does so with a version table of another name.
+func gooseUpIn(
+	t *testing.T, table, driver string, conn *sql.DB, migrations fs.FS, version int64,
+) {
+	t.Helper()
+	provider, err := goose.NewProvider(dialects[driver], conn, migrations, goose.WithTableName(table))
 	if err != nil {
 		t.Fatal(err)
 	}

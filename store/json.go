@@ -40,20 +40,25 @@ func (n Notification) MarshalJSON() ([]byte, error) {
 // MarshalJSON writes the refusal as ackbox refusals lists it.
 func (r Refusal) MarshalJSON() ([]byte, error) {
 	return marshal(struct {
-		ID         int64  `json:"id"`
-		Source     string `json:"source"`
-		Cause      string `json:"cause"`
-		Status     int    `json:"status"`
-		Detail     string `json:"detail"`
-		Line       int    `json:"line"`
-		Column     int    `json:"column"`
-		Size       int64  `json:"size"`
-		RequestID  string `json:"request_id"`
-		RemoteAddr string `json:"remote_addr"`
-		RefusedAt  string `json:"refused_at"`
+		ID             int64  `json:"id"`
+		Source         string `json:"source"`
+		OrganizationID string `json:"organization_id"`
+		ActionID       string `json:"action_id"`
+		ObjectType     string `json:"object_type"`
+		Notifications  int    `json:"notifications"`
+		Cause          string `json:"cause"`
+		Status         int    `json:"status"`
+		Reported       bool   `json:"reported"`
+		Detail         string `json:"detail"`
+		Line           int    `json:"line"`
+		Column         int    `json:"column"`
+		Size           int64  `json:"size"`
+		RequestID      string `json:"request_id"`
+		RemoteAddr     string `json:"remote_addr"`
+		RefusedAt      string `json:"refused_at"`
 	}{
-		r.ID, r.Source, r.Cause, r.Status, r.Detail, r.Line, r.Column, r.Size, r.RequestID, r.RemoteAddr,
-		ledger.FormatTime(r.At),
+		r.ID, r.Source, r.OrganizationID, r.ActionID, r.ObjectType, r.Notifications, r.Cause, r.Status, r.Reported,
+		r.Detail, r.Line, r.Column, r.Size, r.RequestID, r.RemoteAddr, ledger.FormatTime(r.At),
 	})
 }
 
@@ -64,8 +69,9 @@ func (c RefusalCount) MarshalJSON() ([]byte, error) {
 		Source   string `json:"source"`
 		Cause    string `json:"cause"`
 		Status   int    `json:"status"`
+		Reported bool   `json:"reported"`
 		Refusals int64  `json:"refusals"`
-	}{c.Day.Format(time.DateOnly), c.Source, c.Cause, c.Status, c.Refusals})
+	}{c.Day.Format(time.DateOnly), c.Source, c.Cause, c.Status, c.Reported, c.Refusals})
 }
 
 // MarshalJSON writes the source as ackbox source list does: without its tokens, but with the number

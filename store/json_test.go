@@ -33,11 +33,13 @@ func TestMarshalJSON(t *testing.T) {
 				`"record_id":null,"fields":null,"received_at":"1970-01-01T00:00:00.000000Z","intake":"event",` +
 				`"operation":null,"changed_at":null}`},
 		{store.Refusal{ID: 3, Source: "crm", SourceID: 9, Cause: "shape", Status: 400, Detail: "<a>",
-			Line: 1, Column: 2, Size: 5, RequestID: "r", RemoteAddr: "::1", At: now},
-			`{"id":3,"source":"crm","cause":"shape","status":400,"detail":"<a>","line":1,"column":2,"size":5,` +
+			Line: 1, Column: 2, Size: 5, RequestID: "r", RemoteAddr: "::1", At: now,
+			OrganizationID: "00D", ActionID: "04k", ObjectType: "Lead", Notifications: 2, Reported: true},
+			`{"id":3,"source":"crm","organization_id":"00D","action_id":"04k","object_type":"Lead","notifications":2,` +
+				`"cause":"shape","status":400,"reported":true,"detail":"<a>","line":1,"column":2,"size":5,` +
 				`"request_id":"r","remote_addr":"::1","refused_at":"2026-11-22T01:02:03.456789Z"}`},
 		{store.RefusalCount{Day: now, Source: "crm", Cause: "shape", Status: 400, Refusals: 7},
-			`{"day":"2026-11-22","source":"crm","cause":"shape","status":400,"refusals":7}`},
+			`{"day":"2026-11-22","source":"crm","cause":"shape","status":400,"reported":false,"refusals":7}`},
 		{store.Source{ID: 4, Name: "crm", CreatedAt: at}, `{"name":"crm","enabled":true,"organizations":[],"urls":0,` +
 			`"old_url_ends":null,"created_at":"2026-11-22T01:02:03.456789Z"}`},
 		{store.Source{Name: "crm", CreatedAt: at, DisabledAt: &at, Organizations: []string{"00D"},

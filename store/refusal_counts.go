@@ -8,7 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// RefusalCount is how often requests were refused for a cause on one day or, with the status 200,
+// RefusalCount is how often requests were refused for a cause on one day or, if it is Reported,
 // accepted and reported.
 type RefusalCount struct {
 	// Day is the start of the day in UTC.
@@ -17,6 +17,8 @@ type RefusalCount struct {
 	Source string
 	Cause  string
 	Status int
+	// Reported is whether the messages were accepted, as [Refusal.Reported].
+	Reported bool
 	// Refusals is exact, except for what a process that was killed had not written yet.
 	Refusals int64
 }
@@ -28,11 +30,11 @@ func (s *Store) CountRefusals(ctx context.Context, process string, totals []Refu
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		for _, c := range totals {
 			_, err := tx.ExecContext(ctx, tx.Rebind(`
-				insert into refusal_counts (day, source, cause, status, process, refusals)
-				values (?, ?, ?, ?, ?, ?)
+				insert into refusal_counts (day, source, cause, status, process, reported, refusals)
+				values (?, ?, ?, ?, ?, ?, ?)
 				on conflict (day, source, cause, status, process)
 					do update set refusals = excluded.refusals`),
-				dayOf(c.Day), c.Source, c.Cause, c.Status, process, c.Refusals)
+				dayOf(c.Day), c.Source, c.Cause, c.Status, process, c.Reported, c.Refusals)
 			if err != nil {
 				return err
 			}
@@ -56,13 +58,15 @@ func (s *Store) RefusalCounts(ctx context.Context, filter RefusalFilter) ([]Refu
 	var rows []struct {
 		Day, Source, Cause string
 		Status             int
+		Reported           bool
 		Refusals           int64
 	}
 	err := s.await(ctx, func() error {
 		return s.read.SelectContext(ctx, &rows, s.read.Rebind(`
-			select day, source, cause, status, cast(sum(refusals) as bigint) as refusals
+			select day, source, cause, status, reported, cast(sum(refusals) as bigint) as refusals
 			from refusal_counts where `+where.sql()+`
-			group by day, source, cause, status order by day, source, cause, status`), where.args...)
+			group by day, source, cause, status, reported
+			order by day, source, cause, status, reported`), where.args...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read refusal counts: %w", err)
@@ -73,7 +77,7 @@ func (s *Store) RefusalCounts(ctx context.Context, filter RefusalFilter) ([]Refu
 		if err != nil {
 			return nil, fmt.Errorf("read refusal counts: %w", err)
 		}
-		counts[i] = RefusalCount{day, r.Source, r.Cause, r.Status, r.Refusals}
+		counts[i] = RefusalCount{day, r.Source, r.Cause, r.Status, r.Reported, r.Refusals}
 	}
 	return counts, nil
 }

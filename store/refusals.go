@@ -9,9 +9,9 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Refusal records a request that was refused, and why; or, with the status 200, one that was
-// accepted although an access check in report mode failed. It contains nothing of the request's
-// body.
+// Refusal records a request that was refused, and why; or, if it is Reported, one that was accepted
+// although an access check in report mode failed. It contains nothing of the request's body but who
+// sent what: an organization, an action, an object.
 type Refusal struct {
 	// ID is set by the store and increases.
 	ID int64
@@ -23,6 +23,13 @@ type Refusal struct {
 	Cause string
 	// Status is that of the HTTP answer.
 	Status int
+	// Reported is whether the message was accepted, and what enforce mode would have refused it for
+	// only reported.
+	Reported bool
+	// OrganizationID, ActionID and ObjectType are those of the message, and Notifications is their
+	// number, as far as the message was read; else they are "" and 0.
+	OrganizationID, ActionID, ObjectType string
+	Notifications                        int
 	// Detail says what was wrong, at Line and Column of the body, counted from 1; both are 0 if it
 	// is about no position.
 	Detail       string
@@ -48,11 +55,13 @@ func (s *Store) Refuse(ctx context.Context, r Refusal) error {
 		var source *int64 // null if it is not known
 		err := tx.GetContext(ctx, &source, tx.Rebind(`
 			insert into refusals (source_id, cause, status, detail, line, col, size, request_id, remote_addr,
-				refused_at)
-			values ((select id from sources where id = ? or name = ? limit 1), ?, ?, ?, ?, ?, ?, ?, ?, ?)
+				refused_at, reported, organization_id, action_id, object_type, notifications)
+			values ((select id from sources where id = ? or name = ? limit 1), ?, ?, ?, ?, ?, ?, ?, ?, ?,
+				?, ?, ?, ?, ?)
 			returning source_id`),
 			r.SourceID, r.Source, plain(r.Cause), r.Status, plain(r.Detail), r.Line, r.Column, r.Size,
-			plain(r.RequestID), plain(r.RemoteAddr), timestamp{r.At})
+			plain(r.RequestID), plain(r.RemoteAddr), timestamp{r.At},
+			r.Reported, plain(r.OrganizationID), plain(r.ActionID), plain(r.ObjectType), r.Notifications)
 		if err != nil {
 			return err
 		}
@@ -126,13 +135,15 @@ func (s *Store) refusalPage(
 ) (page[Refusal], error) {
 	rows, err := s.read.QueryContext(ctx, s.read.Rebind(`
 		select r.id, coalesce(s.name, ''), coalesce(r.source_id, 0), r.cause, r.status, r.detail,
-			r.line, r.col, r.size, r.request_id, r.remote_addr, r.refused_at
+			r.line, r.col, r.size, r.request_id, r.remote_addr, r.refused_at,
+			r.reported, r.organization_id, r.action_id, r.object_type, r.notifications
 		from refusals r left join sources s on s.id = r.source_id
 		where `+where.sql()+` order by r.id limit ?`), append(where.args, limit)...)
 	return collect(s, rows, err, limit, func(r *Refusal) (id int64, size int, err error) {
 		var at timestamp
 		err = rows.Scan(&r.ID, &r.Source, &r.SourceID, &r.Cause, &r.Status, &r.Detail,
-			&r.Line, &r.Column, &r.Size, &r.RequestID, &r.RemoteAddr, &at)
+			&r.Line, &r.Column, &r.Size, &r.RequestID, &r.RemoteAddr, &at,
+			&r.Reported, &r.OrganizationID, &r.ActionID, &r.ObjectType, &r.Notifications)
 		r.At = at.Time
 		return r.ID, len(r.Detail), err
 	})

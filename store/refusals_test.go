@@ -20,6 +20,7 @@ func TestRefusals(t *testing.T) {
 			Source: "one", SourceID: source.ID, Cause: "syntax", Status: 400,
 			Detail: "unexpected end", Line: 3, Column: 14, Size: 1 << 40,
 			RequestID: "r-1", RemoteAddr: "192.0.2.1", At: now,
+			OrganizationID: "00D5g00000ABCDEEA4", ActionID: "04k", ObjectType: "Lead", Notifications: 100, Reported: true,
 		}
 		byName, byID := full, full
 		byName.SourceID, byName.At = 0, now.Add(time.Hour)
@@ -134,20 +135,20 @@ func TestRefusalCounts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		count("p1", store.RefusalCount{at(1), "crm", "malformed", 400, 7})
-		count("p1", store.RefusalCount{at(1), "", "unknown_token", 404, 1 << 40})
+		count("p1", store.RefusalCount{at(1), "crm", "malformed", 400, false, 7})
+		count("p1", store.RefusalCount{at(1), "", "unknown_token", 404, false, 1 << 40})
 		for range 2 { // a total, in place of the 7; written again it counts nothing twice
-			count("p1", store.RefusalCount{at(23), "crm", "malformed", 400, 9})
+			count("p1", store.RefusalCount{at(23), "crm", "malformed", 400, false, 9})
 		}
-		count("p2", store.RefusalCount{at(2), "crm", "malformed", 400, 1})
-		count("p2", store.RefusalCount{at(2), "crm", "address", 200, 2})
-		count("p2", store.RefusalCount{at(24), "crm", "malformed", 400, 3})
-		count("p2", store.RefusalCount{at(24), "erp", "malformed", 400, 4})
+		count("p2", store.RefusalCount{at(2), "crm", "malformed", 400, false, 1})
+		count("p2", store.RefusalCount{at(2), "crm", "address", 200, true, 2})
+		count("p2", store.RefusalCount{at(24), "crm", "malformed", 400, false, 3})
+		count("p2", store.RefusalCount{at(24), "erp", "malformed", 400, false, 4})
 		next := day.AddDate(0, 0, 1)
 		want := []store.RefusalCount{
-			{day, "", "unknown_token", 404, 1 << 40},
-			{day, "crm", "address", 200, 2}, {day, "crm", "malformed", 400, 10},
-			{next, "crm", "malformed", 400, 3}, {next, "erp", "malformed", 400, 4},
+			{day, "", "unknown_token", 404, false, 1 << 40},
+			{day, "crm", "address", 200, true, 2}, {day, "crm", "malformed", 400, false, 10},
+			{next, "crm", "malformed", 400, false, 3}, {next, "erp", "malformed", 400, false, 4},
 		}
 		for _, test := range []struct {
 			name   string

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -51,11 +52,13 @@ func (c *refusalsCmd) printRefusals(
 		return n, err
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TIME\tSOURCE\tSTATUS\tCAUSE\tFROM\tREQUEST\tDETAIL")
+	fmt.Fprintln(w, "TIME\tSOURCE\tRESULT\tSTATUS\tCAUSE\tORGANIZATION\tACTION\tOBJECT\tNOTIFICATIONS\t"+
+		"FROM\tREQUEST\tDETAIL")
 	err = s.Refusals(ctx, filter, func(r store.Refusal) error {
 		n++
-		_, err := fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", ledger.FormatTime(r.At), r.Source,
-			r.Status, r.Cause, r.RemoteAddr, r.RequestID, position(r)+r.Detail)
+		_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", ledger.FormatTime(r.At), r.Source,
+			result(r.Reported), r.Status, r.Cause, cmp.Or(r.OrganizationID, "-"), cmp.Or(r.ActionID, "-"),
+			cmp.Or(r.ObjectType, "-"), read(r.Notifications), r.RemoteAddr, r.RequestID, position(r)+r.Detail)
 		return err
 	})
 	return n, errors.Join(err, w.Flush())
@@ -75,12 +78,28 @@ func (c *refusalsCmd) printCounts(
 		return len(counts), err
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "DAY\tSOURCE\tSTATUS\tCAUSE\tREFUSALS")
+	fmt.Fprintln(w, "DAY\tSOURCE\tRESULT\tSTATUS\tCAUSE\tREFUSALS")
 	for _, n := range counts {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\n", n.Day.Format(time.DateOnly), cmp.Or(n.Source, "-"),
-			n.Status, n.Cause, n.Refusals)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%d\n", n.Day.Format(time.DateOnly), cmp.Or(n.Source, "-"),
+			result(n.Reported), n.Status, n.Cause, n.Refusals)
 	}
 	return len(counts), w.Flush()
+}
+
+// result returns what became of a message: a check in report mode only reports what it would refuse.
+func result(reported bool) string {
+	if reported {
+		return "reported"
+	}
+	return "refused"
+}
+
+// read returns the number of notifications that were read, "-" for none.
+func read(notifications int) string {
+	if notifications == 0 {
+		return "-"
+	}
+	return strconv.Itoa(notifications)
 }
 
 // position returns the position of the error in the body, or "".

@@ -85,9 +85,9 @@ func TestStrangersAddressesAreReportedInReportMode(t *testing.T) {
 // counted.
 func checkReported(t *testing.T, s *server, cause string, status, want int) {
 	t.Helper()
-	got := 0
+	got, reported := 0, status == http.StatusOK
 	for _, r := range s.refusals() {
-		if r.Cause == cause && r.Status == status && r.Source == "crm" && r.Detail != "" {
+		if r.Cause == cause && r.Status == status && r.Reported == reported && r.Source == "crm" && r.Detail != "" {
 			got++
 		}
 	}
@@ -95,7 +95,8 @@ func checkReported(t *testing.T, s *server, cause string, status, want int) {
 		t.Errorf("got %d refusals on record for %s with status %d, want %d",
 			got, cause, status, want)
 	}
-	line := fmt.Sprintf(`"source":"crm","cause":%q,"status":%d,"refusals":%d}`, cause, status, want)
+	line := fmt.Sprintf(`"source":"crm","cause":%q,"status":%d,"reported":%t,"refusals":%d}`,
+		cause, status, reported, want)
 	eventually(t, actsWithin, "the count "+line, func() bool {
 		return strings.Contains(s.ok("refusals", "--counts", "--json"), line)
 	})
