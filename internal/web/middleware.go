@@ -2,12 +2,8 @@ package web
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net/http"
-	"os"
 	"runtime/debug"
-	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -47,25 +43,5 @@ func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}()
 		return next(c)
-	}
-}
-
-// unreadTimeout is how long the rest of a body may take that nobody reads. A refusal is recorded
-// within it.
-const unreadTimeout = 3 * time.Second
-
-// limitUnreadBody is the middleware that limits how long a sender may go on sending a body after
-// its request was decided, as one to an unknown URL is. net/http reads some of what is left, so
-// that the sender gets to read the answer: it would do so for as long as a good message may take,
-// and whoever has no token could keep connections busy.
-func limitUnreadBody(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		err := next(c)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return err // the body was too slow: it gets no more time
-		}
-		// Without a connection, as in a test, there is no deadline either.
-		_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(unreadTimeout))
-		return err
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -183,7 +184,7 @@ func TestConnectionsEndAfterARequestThatMayHideAnother(t *testing.T) {
 	}
 }
 
-// The rest of a body that nobody reads gets 3 s, not the time of a whole request.
+// The rest of a body that nobody reads gets 5 s, not the time of a whole request.
 func TestABodyThatNobodyReadsEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
@@ -198,6 +199,46 @@ func TestABodyThatNobodyReadsEndsTheConnection(t *testing.T) {
 	}
 	if got := readAnswers(t, conn); got != 1 { // returns when the server closes the connection
 		t.Errorf("got %d answers, want 1", got)
+	}
+}
+
+// A sender that writes all of its body before it reads gets to read why it was refused, and one that
+// waits for an answer does not wait for the time that the rest of the body has.
+func TestARefusalIsReadByWhoeverWritesAllFirst(t *testing.T) {
+	t.Parallel()
+	s, _ := newServer(t)
+	server := httptest.NewServer(s)
+	defer server.Close()
+	const size = 24 << 20 // more than the buffers on the way take
+	chunk := "10000\r\n" + strings.Repeat("x", 0x10000) + "\r\n"
+	for name, request := range map[string]struct{ header, body string }{
+		"a length": {fmt.Sprintf("Content-Length: %d", size), strings.Repeat("x", size)},
+		"chunks":   {"Transfer-Encoding: chunked", strings.Repeat(chunk, size/0x10000) + "0\r\n\r\n"},
+	} {
+		for _, line := range []string{"POST /elsewhere", "PUT /inbox/x", "POST /inbox"} {
+			head := line + " HTTP/1.1\r\nHost: localhost\r\n" + request.header + "\r\n\r\n"
+			conn := dial(t, server)
+			if _, err := io.WriteString(conn, head+request.body); err != nil {
+				t.Errorf("%s with %s: %v", line, name, err)
+				continue
+			}
+			if got := readAnswers(t, conn); got != 1 {
+				t.Errorf("%s with %s: got %d answers, want 1", line, name, got)
+			}
+			conn = dial(t, server)
+			if _, err := io.WriteString(conn, head); err != nil {
+				t.Fatal(err)
+			}
+			started := time.Now()
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Errorf("%s with %s: nothing is answered before the body: %v", line, name, err)
+				continue
+			}
+			if took := time.Since(started); took > 4*time.Second || !response.Close {
+				t.Errorf("%s with %s: answered after %s, close %t", line, name, took, response.Close)
+			}
+		}
 	}
 }
 
