@@ -115,6 +115,7 @@ type countedRefusals struct {
 	Source   string `json:"source"`
 	Cause    string `json:"cause"`
 	Status   int    `json:"status"`
+	Reported bool   `json:"reported"`
 	Refusals int64  `json:"refusals"`
 }
 
