@@ -2,75 +2,41 @@ package handlers
 
 import (
 	"errors"
-	"io"
-	"slices"
 	"strings"
-	"sync"
 
 	"github.com/labstack/echo/v4"
+
+	"ackbox/store"
 )
 
-const (
-	// firstRead is the room that is made before the first byte has come: most messages fit in it.
-	firstRead = 16 << 10
-	// maxKept is how large a buffer may be that waits for the next body.
-	maxKept = 1 << 20
-)
-
-// buffers are those that wait for the next body.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// readBody reads the body. Its room is a part of what all bodies share and grows with what has
-// arrived, so that nobody takes room by announcing a size. release, which is never nil, gives back
-// the room and the body with it.
-func (h *Handlers) readBody(c echo.Context) (body []byte, release func(), refused *refusal) {
-	r := c.Request()
-	var taken int64
-	buffer := buffers.Get().(*[]byte)
-	body = (*buffer)[:0]
-	release = func() {
-		h.bodies.Release(taken)
-		if cap(body) <= maxKept {
-			*buffer = body
-			buffers.Put(buffer)
-		}
-	}
+// readBody reads the body. Its room grows with what has arrived, so that nobody takes room by
+// announcing a size. The buffer, which is never nil, has what has come of a body that is refused,
+// and is to be released.
+func (h *Handlers) readBody(c echo.Context, source store.Source) (*bodyBuffer, *refusal) {
+	r, b := c.Request(), &bodyBuffer{rooms: h.rooms, source: source.ID}
 	if r.ContentLength > h.BodyLimit {
-		return nil, release, &refusal{cause: causeTooLarge, size: int(r.ContentLength)}
+		return b, &refusal{cause: causeTooLarge, size: int(r.ContentLength)}
 	}
-	size := min(max(int64(cap(body)), firstRead), h.BodyLimit+1)
+	p := newPace(c, h.BodyTimeout)
 	for {
-		if !h.bodies.TryAcquire(size - taken) {
-			return nil, release, &refusal{cause: causeOverloaded, size: len(body)}
+		size := h.rooms.nextSize(b.size(), r.ContentLength)
+		if !b.grow(size) {
+			return b, &refusal{cause: causeOverloaded, size: b.length}
 		}
-		taken = size
-		body = slices.Grow(body, int(size)-len(body))
-		ended, err := fill(&body, r.Body)
+		if size > h.rooms.smallBody {
+			p.expect(max(size, r.ContentLength))
+		}
+		ended, err := b.fill(r.Body, p.came)
 		switch {
 		case err != nil:
-			return nil, release, &refusal{cause: causeInterrupted, size: len(body), err: unquoted(err)}
-		case int64(len(body)) > h.BodyLimit:
-			return nil, release, &refusal{cause: causeTooLarge, size: len(body)}
+			return b, &refusal{cause: causeInterrupted, size: b.length, err: unquoted(err)}
+		case int64(b.length) > h.BodyLimit:
+			return b, &refusal{cause: causeTooLarge, size: b.length}
 		case ended:
-			return body, release, nil
-		}
-		size = min(2*size, h.BodyLimit+1)
-	}
-}
-
-// fill reads until the buffer is full or the body has ended, and reports whether it has.
-func fill(buffer *[]byte, body io.Reader) (ended bool, err error) {
-	for len(*buffer) < cap(*buffer) {
-		n, err := body.Read((*buffer)[len(*buffer):cap(*buffer)])
-		*buffer = (*buffer)[:len(*buffer)+n]
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				return true, nil
-			}
-			return false, err
+			p.expect(0)
+			return b, nil
 		}
 	}
-	return false, nil
 }
 
 // unquoted returns an error of reading without the text that it quotes. net/http quotes an invalid

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/semaphore"
 
 	"ackbox/internal/access"
 	"ackbox/soap"
@@ -35,9 +34,11 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics is where the handlers register what they count; nil for nowhere.
 	Metrics prometheus.Registerer
-	// BodyLimit is how large a body may be, in bytes; 32 MiB when 0. All bodies that are worked on at
-	// once may be twice as large together.
+	// BodyLimit is how large a body may be, in bytes; 64 MiB when 0. All bodies that are read at once
+	// may take two and a half times that together, and small ones 16 MiB.
 	BodyLimit int64
+	// BodyTimeout is how long a body may take to arrive, the server's limit; 30 s when 0.
+	BodyTimeout time.Duration
 	// SaveTimeout is how long a message may take to be stored; 10 s when 0. Salesforce waits 20 s at
 	// least.
 	SaveTimeout time.Duration
@@ -46,12 +47,11 @@ type Config struct {
 }
 
 const (
-	// defaultBodyLimit takes 100 notifications with two full long text areas each: Salesforce
-	// documents no limit.
-	defaultBodyLimit   = 32 << 20
+	// defaultBodyLimit takes 100 notifications with a full long text area each in Chinese, which are
+	// 37 MiB: Salesforce documents no limit.
+	defaultBodyLimit   = 64 << 20
+	defaultBodyTimeout = 30 * time.Second
 	defaultSaveTimeout = 10 * time.Second
-	// bodiesPerLimit is how many bodies of the largest size there may be at once.
-	bodiesPerLimit = 2
 )
 
 // Handlers answers the requests of one process.
@@ -60,8 +60,8 @@ type Handlers struct {
 
 	sources       *sourceCache
 	unknownTokens *access.RateLimiter
-	bodies        *semaphore.Weighted
-	decoding      *semaphore.Weighted
+	rooms         *rooms
+	work          *workRoom
 	metrics       *metrics
 	refusals      *refusalCounter
 	certificates  *certificateLog
@@ -75,6 +75,9 @@ func New(c Config) *Handlers {
 	if c.BodyLimit == 0 {
 		c.BodyLimit = defaultBodyLimit
 	}
+	if c.BodyTimeout == 0 {
+		c.BodyTimeout = defaultBodyTimeout
+	}
 	if c.SaveTimeout == 0 {
 		c.SaveTimeout = defaultSaveTimeout
 	}
@@ -82,14 +85,11 @@ func New(c Config) *Handlers {
 		Config:        c,
 		sources:       newSourceCache(c.Store, c.Log),
 		unknownTokens: access.NewRateLimiter(unknownTokenRate, unknownTokenBurst),
-		// A body is known to be too large when one byte more of it has come.
-		bodies: semaphore.NewWeighted(bodiesPerLimit * (c.BodyLimit + 1)),
-		// Decoding takes several times a body's room for a moment: of the largest bodies one at a time is
-		// decoded.
-		decoding:     semaphore.NewWeighted(c.BodyLimit),
-		metrics:      newMetrics(),
-		refusals:     newRefusalCounter(c.Store, c.Log),
-		certificates: newCertificateLog(c.Store, c.Log),
+		rooms:         newRooms(c.BodyLimit),
+		work:          newWorkRoom(c.BodyLimit),
+		metrics:       newMetrics(),
+		refusals:      newRefusalCounter(c.Store, c.Log),
+		certificates:  newCertificateLog(c.Store, c.Log),
 	}
 	if c.Metrics != nil {
 		h.metrics.register(c.Metrics)

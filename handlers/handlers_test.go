@@ -160,7 +160,8 @@ func (in *inbox) post(t *testing.T, body string, header ...string) answer {
 // postFrom posts to a token from an address, and returns the status.
 func (in *inbox) postFrom(t *testing.T, from, token string) int {
 	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/outbound/"+token, strings.NewReader(envelope("04l1")))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/outbound/"+token,
+		strings.NewReader(envelope("04l1")))
 	r.RemoteAddr = from
 	w := httptest.NewRecorder()
 	in.routes.ServeHTTP(w, r)

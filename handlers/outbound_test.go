@@ -1,11 +1,8 @@
 package handlers_test
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -158,46 +155,6 @@ func TestTheURLOpenedInABrowserSaysWhatItIsFor(t *testing.T) {
 	})
 }
 
-// The page may be that of a dead URL: it must not tell anybody to use it, but how to check it.
-func TestThePageTellsNobodyToUseAURLUnchecked(t *testing.T) {
-	t.Parallel()
-	in := newInbox(t, storetest.New(t, storetest.SQLite).Store, nil)
-	for _, path := range []string{"unknown", in.token, in.token + "/", in.token + "%20"} {
-		page := in.do(t, http.MethodGet, in.URL+"/outbound/"+path, nil)
-		if page.status != 200 || strings.Contains(page.body, "URL of this page") {
-			t.Errorf("%s: got %d %s", path, page.status, page.body)
-		}
-		for _, want := range []string{"same for every URL", "<code>ackbox doctor URL"} {
-			if !strings.Contains(page.body, want) {
-				t.Errorf("%s: the page lacks %q", path, want)
-			}
-		}
-	}
-}
-
-func TestATokenPastedWithWhiteSpaceOrASlashIsTheToken(t *testing.T) {
-	t.Parallel()
-	in := newInbox(t, storetest.New(t, storetest.SQLite).Store, nil)
-	for _, pasted := range []string{
-		in.token + "/", in.token + "%20", "%20" + in.token, in.token + "%0A", in.token + "%09/",
-		in.token + "%C2%A0", in.token + "%2F", "%0d%0a" + in.token + "%2f%20/",
-	} {
-		if a := in.postTo(t, pasted); !a.isAck() {
-			t.Errorf("%q: got %d %s", strings.ReplaceAll(pasted, in.token, "TOKEN"), a.status, a.body)
-		}
-	}
-}
-
-func TestTheRootSaysWhatThisIsInOneLine(t *testing.T) {
-	t.Parallel()
-	in := newInbox(t, storetest.New(t, storetest.SQLite).Store, nil)
-	a := in.do(t, http.MethodGet, in.URL+"/", nil)
-	if a.status != 200 || strings.Count(a.body, "\n") != 1 || !strings.Contains(a.body, "ackbox") ||
-		!strings.Contains(a.body, "/readyz") || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
-		t.Errorf("got %d %s", a.status, a.body)
-	}
-}
-
 func TestADisabledSourceIsNotThere(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, in *inbox) {
@@ -318,44 +275,6 @@ func TestBodyLimit(t *testing.T) {
 	}
 	if got := in.refusals(t); len(got) != 2 || got[0].Cause != "too_large" {
 		t.Errorf("got %+v", got)
-	}
-}
-
-// A sender that writes its whole body before it reads, as Apache's old HttpClient does, gets to read
-// why it was refused.
-func TestASenderThatWritesAllFirstReadsItsFault(t *testing.T) {
-	t.Parallel()
-	in := newInbox(t, storetest.New(t, storetest.SQLite).Store, func(c *handlers.Config) { c.BodyLimit = 1 << 20 })
-	const size = 24 << 20
-	for _, test := range []struct {
-		name, path, header string
-		status             int
-	}{
-		{"too large", in.token, "", 413},
-		{"another type", in.token, "Content-Type: application/soap+xml\r\n", 415},
-		{"an unknown token", "unknown", "", 404},
-	} {
-		conn, err := net.Dial("tcp", in.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		_, err = fmt.Fprintf(conn, "POST /outbound/%s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n%s",
-			test.path, test.header, size, strings.Repeat(" ", size))
-		if err != nil {
-			t.Errorf("%s: %v", test.name, err)
-			continue
-		}
-		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Errorf("%s: %v", test.name, err)
-			continue
-		}
-		body, err := io.ReadAll(response.Body)
-		a := answer{response.StatusCode, response.Header, string(body), response.Close}
-		if a.fault(t); err != nil || a.status != test.status {
-			t.Errorf("%s: got %d, %v, want %d", test.name, a.status, err, test.status)
-		}
 	}
 }
 

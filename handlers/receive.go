@@ -116,10 +116,13 @@ func (h *Handlers) take(c echo.Context, w wire, source store.Source) (*ledger.Ba
 	if refused != nil {
 		return nil, store.Saved{}, refused
 	}
-	batch, refused := h.read(c, w, source)
+	t := &turn{}
+	defer t.end()
+	batch, refused := h.read(c, w, source, t)
 	if refused != nil {
 		return nil, store.Saved{}, refused
 	}
+	freeMemory(t.size)
 	saved, refused := h.save(c, source, batch)
 	if refused != nil {
 		refused.message = messageOf(batch)
@@ -129,36 +132,43 @@ func (h *Handlers) take(c echo.Context, w wire, source store.Source) (*ledger.Ba
 	return batch, saved, nil
 }
 
-// read decodes a request and makes sure that its organization may post to the source.
-func (h *Handlers) read(c echo.Context, w wire, source store.Source) (*ledger.Batch, *refusal) {
+// read decodes a request and makes sure that its organization may post to the source. The turn is to
+// be ended when the batch was saved.
+func (h *Handlers) read(c echo.Context, w wire, source store.Source, t *turn) (*ledger.Batch, *refusal) {
 	if refused := w.check(c.Request().Header); refused != nil {
 		return nil, refused
 	}
-	body, release, refused := h.readBody(c)
-	defer release()
+	body, refused := h.readBody(c, source)
+	defer body.release()
 	if refused != nil {
+		refused.message = beginning(w, body.bytes())
 		return nil, refused
 	}
-	batch, refused := h.decode(w, body)
+	batch, refused := h.decode(w, body.bytes(), t)
 	if refused == nil && !source.Allows(batch.OrganizationID) {
 		refused = &refusal{cause: causeOrganization, message: messageOf(batch)}
 	}
 	if refused != nil {
-		refused.size = len(body)
+		refused.size = body.length
 		return nil, refused
 	}
 	h.metrics.drifted(batch)
 	return batch, nil
 }
 
-// decode decodes a body when there is room for that, which is soon: nobody who decodes waits for
-// anything.
-func (h *Handlers) decode(w wire, body []byte) (*ledger.Batch, *refusal) {
-	if err := h.decoding.Acquire(context.Background(), int64(len(body))); err != nil {
-		return nil, &refusal{cause: causeInternal, err: err}
+// maxBeginning is how much is decoded of a body that did not come to its end, to say whose it is.
+const maxBeginning = 16 << 10
+
+// beginning returns what the beginning of a body says of its message.
+func beginning(w wire, body []byte) message {
+	if len(body) == 0 {
+		return message{}
 	}
-	defer h.decoding.Release(int64(len(body)))
-	return w.decode(body)
+	batch, refused := w.decode(body[:min(len(body), maxBeginning)])
+	if refused != nil {
+		return refused.message
+	}
+	return messageOf(batch)
 }
 
 // save stores the batch, even when the sender goes away meanwhile: it will come again, and add

@@ -36,10 +36,13 @@ func (d *decoder) textFrom(start int) text { return text{span{start, d.texts.len
 func (d *decoder) bytesOf(t text) []byte { return d.texts.buffer[t.start:t.end] }
 
 // batch returns the decoded message. All texts share one string and all fields one array, so that
-// the number of allocations does not depend on the message.
+// the number of allocations does not depend on the message; a large array is not copied.
 func (d *decoder) batch() *ledger.Batch {
 	texts := string(d.texts.written())
-	out := append(json.RawMessage(nil), d.out.written()...)
+	out := json.RawMessage(d.out.written())
+	if len(d.out.buffer) <= maxKept { // else release drops the buffer, and nothing writes to it
+		out = append(json.RawMessage(nil), out...)
+	}
 	b := &ledger.Batch{
 		Intake:         ledger.SOAP,
 		OrganizationID: texts[d.organization.start:d.organization.end],

@@ -13,7 +13,8 @@ import (
 // An operator wants to know who was refused, though the message could not be read to its end.
 func TestAParseErrorSaysWhatWasReadBefore(t *testing.T) {
 	t.Parallel()
-	const organization, action = "<OrganizationId>00D5g00000ABCDEEA4</OrganizationId>", "<ActionId>04k5g000000TestAAA</ActionId>"
+	const organization = "<OrganizationId>00D5g00000ABCDEEA4</OrganizationId>"
+	const action = "<ActionId>04k5g000000TestAAA</ActionId>"
 	const lead = `<Notification><Id>04l1</Id><sObject xsi:type="sf:Lead" xmlns:sf="` + soap.SObjectNS + `"/></Notification>`
 	const unfinished = `<Notification><Id>04l2</Id>`
 	type read struct {

@@ -27,7 +27,7 @@ type serveCmd struct {
 	Host         string        `env:"ACKBOX_HOST" help:"Listen on this address only; by default on all."`
 	AdminAddr    string        `env:"ACKBOX_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz there, too, without a token."`
 	MetricsToken string        `env:"METRICS_TOKEN,ACKBOX_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics to requests with this bearer token."`
-	BodyLimit    byteSize      `env:"ACKBOX_BODY_LIMIT" default:"32MiB" help:"Accept messages up to this size."`
+	BodyLimit    byteSize      `env:"ACKBOX_BODY_LIMIT" default:"64MiB" help:"Accept messages up to this size."`
 	Committers   int           `env:"ACKBOX_COMMITTERS" default:"2" help:"Run so many transactions that save messages at once on PostgreSQL; a slow disk needs more. SQLite has one writer."`
 	QueueLimit   int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"Let so many messages wait to be stored; what comes beyond is refused with 503 at once."`
 	SaveTimeout  time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"Refuse a message with 503 that is not stored in this time; Salesforce sends it again."`
@@ -41,9 +41,9 @@ const (
 	// collectFrom is how much memory is in use, in bytes, when garbage is no longer left to double it:
 	// huge messages leave more of it than the 512 MiB of a small dyno. GOMEMLIMIT says otherwise.
 	collectFrom = 128 << 20
-	// queueBytesPerLimit is how much memory the messages that wait may take together, by the size of
-	// the largest.
-	queueBytesPerLimit = 2
+	// queueBytesBesides is how much memory the messages that wait may take together, besides the
+	// largest.
+	queueBytesBesides = 16 << 20
 )
 
 // Run implements the command: it serves until the context ends, then answers what has come in.
@@ -53,7 +53,7 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
 	}
 	warnOldSettings()
 	db, err := c.Database.open(store.Committers(c.Committers),
-		store.Queue(c.QueueLimit, queueBytesPerLimit*int64(c.BodyLimit)))
+		store.Queue(c.QueueLimit, int64(c.BodyLimit)+queueBytesBesides))
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (c *serveCmd) surfaces(db *store.Store, access *accessControl) (*surfaces, 
 	access.register(metrics)
 	h := handlers.New(handlers.Config{
 		Store: db, Access: access.Access, Types: types, Metrics: metrics, BodyLimit: int64(c.BodyLimit),
-		SaveTimeout: c.SaveTimeout,
+		BodyTimeout: readTimeout, SaveTimeout: c.SaveTimeout,
 	})
 	health := handlers.NewHealth(db, slog.Default(), access.warnings, h.Warnings)
 	return &surfaces{h, health, metrics, c.MetricsToken, access.Proxies}, nil

@@ -23,6 +23,7 @@ var huge = []struct {
 }{
 	{"text", func() []byte { return padded("<sf:City>", "a", "</sf:City>") }},
 	{"characters that JSON escapes", func() []byte { return padded("<sf:City>", "\"\t", "</sf:City>") }},
+	{"control characters", func() []byte { return padded("<sf:City>", "\x01", "</sf:City>") }},
 	{"character references", func() []byte { return padded("<sf:City>", "&#x41;", "</sf:City>") }},
 	{"elements", func() []byte { return padded("", "<sf:a/>", "") }},
 	{"nesting", func() []byte { return padded("", "<sf:a>", "") }},
@@ -92,6 +93,47 @@ func TestAHugeMessageIsStored(t *testing.T) {
 		}
 		s.requireBoundedMemory("with a huge message stored")
 	})
+}
+
+// What is accepted takes more memory than what is refused: it is saved, too.
+func TestHugeMessagesThatAreAcceptedTakeBoundedMemory(t *testing.T) {
+	t.Parallel()
+	accepted := map[string][]byte{
+		"a text":              padded("<sf:City>", "a", "</sf:City>"),
+		"escaped":             padded("<sf:City>", `"aaaaa`, "</sf:City>"),
+		"100 long text areas": longTextAreas(),
+	}
+	each(t, func(t *testing.T, database string) {
+		s := startWith(t, database, "crm")
+		for name, body := range accepted {
+			requireAck(t, post(t, s.url("crm"), body))
+			s.requireBoundedMemory(name)
+		}
+		var wait sync.WaitGroup
+		for name, body := range accepted {
+			for range 2 {
+				wait.Go(func() {
+					if got := post(t, s.url("crm"), body); got.status != 200 && got.status != 503 {
+						t.Errorf("%s, of several at once: got %+v", name, got)
+					}
+				})
+			}
+		}
+		wait.Wait()
+		s.requireBoundedMemory("at once")
+	})
+}
+
+// longTextAreas returns a message of 100 notifications with a full long text area in Chinese each,
+// the largest that is known to be sent.
+func longTextAreas() []byte {
+	length := min(131_072, hugeSize/500)
+	field := "<sf:Description>" + strings.Repeat("\u6c49", length) + "</sf:Description>"
+	var all strings.Builder
+	for i := range 100 {
+		all.WriteString(lead(fmt.Sprintf("04lS1000000%04dIAA", i), fmt.Sprintf("00QS1000000%04dIAA", i), field))
+	}
+	return envelope(all.String())
 }
 
 var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)

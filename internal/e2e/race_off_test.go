@@ -7,7 +7,7 @@ import "time"
 const raceEnabled = false
 
 // hugeSize is just below the limit of a body, in bytes.
-const hugeSize = 31 << 20
+const hugeSize = 63 << 20
 
 // acksBetweenCrashes is how many notifications are acked between two crashes, enough for several
 // transactions to be open at each.

@@ -1,0 +1,110 @@
+package handlers
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"ackbox/ledger"
+)
+
+// workRoom bounds what is decoded at once, and of large bodies what is decoded or saved, by the size
+// of the bodies: a body takes several times its size in memory then. Small bodies have a room of
+// their own, and never wait behind a large one.
+type workRoom struct{ small, large *semaphore.Weighted }
+
+const (
+	smallWork = 4 << 20
+	// workTimeout is how long a body may wait for its turn.
+	workTimeout = 5 * time.Second
+)
+
+// newWorkRoom returns the room for bodies up to a limit: of the largest, one at a time is worked on.
+func newWorkRoom(limit int64) *workRoom {
+	return &workRoom{semaphore.NewWeighted(smallWork), semaphore.NewWeighted(limit)}
+}
+
+// turn is the room that one body has to be worked on. It must be ended, whatever happens.
+type turn struct {
+	size  int // of the body
+	leave func()
+}
+
+// freeMemory returns the memory that is no longer in use, for a huge body: that which it was read
+// to, before it is decoded, and that, before it is saved. Each step takes several times the body's
+// size, and the garbage collector by itself would let the sum of them come up.
+func freeMemory(size int) {
+	const huge = 16 << 20
+	if size >= huge {
+		debug.FreeOSMemory()
+	}
+}
+
+// begin waits for room of a size, and reports whether there is some.
+func (t *turn) begin(room *semaphore.Weighted, size int) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), workTimeout)
+	defer cancel()
+	if room.Acquire(ctx, int64(size)) != nil {
+		return false
+	}
+	t.size, t.leave = size, func() { room.Release(int64(size)) }
+	return true
+}
+
+// end gives the room back, if there is any.
+func (t *turn) end() {
+	if t.leave != nil {
+		t.leave()
+		t.leave = nil
+	}
+}
+
+// decode decodes a body as soon as there is room for that. A large one keeps its turn, to be ended
+// when its batch was saved.
+func (h *Handlers) decode(w wire, body []byte, t *turn) (batch *ledger.Batch, refused *refusal) {
+	room, isSmall := h.work.large, int64(len(body)) <= h.rooms.smallBody
+	if isSmall {
+		room = h.work.small
+		defer t.end()
+	}
+	if !t.begin(room, len(body)) {
+		return nil, &refusal{cause: causeOverloaded, message: beginning(w, body)}
+	}
+	if jsonBound(body) > h.BodyLimit*5/4 {
+		return nil, &refusal{cause: causeTooLarge, detail: tooMuchJSON, message: beginning(w, body)}
+	}
+	freeMemory(len(body))
+	return w.decode(body)
+}
+
+// tooMuchJSON is about a body within the limit whose records may not be, as they are stored: they
+// are smaller than the body, unless much of it are characters that JSON escapes.
+const tooMuchJSON = "the records are over the limit of this inbox as JSON, which escapes some characters"
+
+// jsonBound returns a bound of the size of a body's records in JSON: it escapes a control character
+// by up to six bytes, a quote or a backslash by two.
+func jsonBound(body []byte) (size int64) {
+	for _, b := range body {
+		size += int64(jsonLength[b])
+	}
+	return size
+}
+
+// jsonLength has the length of each byte of a text in JSON, at most.
+var jsonLength = func() (lengths [256]uint8) {
+	for b := range lengths {
+		switch {
+		case b == '"', b == '\\', b == '\t', b == '\n', b == '\r':
+			lengths[b] = 2
+		case b == '&': // "&#1;" becomes "\u0001"
+			lengths[b] = 3
+		case b < ' ':
+			lengths[b] = 6
+		default:
+			lengths[b] = 1
+		}
+	}
+	return lengths
+}()
