@@ -38,8 +38,8 @@ func poolOf(size int64) *sync.Pool {
 	return nil
 }
 
-// nextSize returns the size of the next buffer for a body with a Content-Length, or -1, after one of
-// a size. A body has ended, or is known to be too large, when there is room for one byte more.
+// nextSize returns the size of the next buffer for a body with a Content-Length, or -1, after one
+// of a size. A body has ended, or is known to be too large, when there is room for one byte more.
 func (r *rooms) nextSize(size, contentLength int64) int64 {
 	next := min(max(growth*size, firstBuffer), r.limit+1)
 	if contentLength >= 0 && poolOf(next) == nil {

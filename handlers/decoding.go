@@ -10,9 +10,9 @@ import (
 	"ackbox/ledger"
 )
 
-// workRoom bounds what is decoded at once, and of large bodies what is decoded or saved, by the size
-// of the bodies: a body takes several times its size in memory then. Small bodies have a room of
-// their own, and never wait behind a large one.
+// workRoom bounds what is decoded at once, and of large bodies what is decoded or saved, by the
+// size of the bodies: a body takes several times its size in memory then. Small bodies have a room
+// of their own, and never wait behind a large one.
 type workRoom struct{ small, large *semaphore.Weighted }
 
 const (
@@ -21,7 +21,8 @@ const (
 	workTimeout = 5 * time.Second
 )
 
-// newWorkRoom returns the room for bodies up to a limit: of the largest, one at a time is worked on.
+// newWorkRoom returns the room for bodies up to a limit: of the largest, one at a time is worked
+// on.
 func newWorkRoom(limit int64) *workRoom {
 	return &workRoom{semaphore.NewWeighted(smallWork), semaphore.NewWeighted(limit)}
 }

@@ -74,8 +74,8 @@ func TestWithoutADatabaseNoTokenIsUnknown(t *testing.T) {
 	})
 }
 
-// However many addresses ask for tokens that do not exist, the database is asked a bounded number of
-// times: those who wait share an answer.
+// However many addresses ask for tokens that do not exist, the database is asked a bounded number
+// of times: those who wait share an answer.
 func TestUnknownTokensOfManyAddressesShareTheirQueries(t *testing.T) {
 	t.Parallel()
 	db, reads := storetest.New(t, storetest.SQLite), make(chan struct{}, 10_000)

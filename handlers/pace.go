@@ -17,8 +17,8 @@ type pace struct {
 }
 
 const (
-	// paceWindow is the time in which a paceParts-th of a large body must come, or of its buffer if its
-	// length is not known: half as fast as what is to come in 30 s, the time of a request.
+	// paceWindow is the time in which a paceParts-th of a large body must come, or of its buffer if
+	// its length is not known: half as fast as what is to come in 30 s, the time of a request.
 	paceWindow = 5 * time.Second
 	paceParts  = 12
 )

@@ -132,8 +132,8 @@ func (h *Handlers) take(c echo.Context, w wire, source store.Source) (*ledger.Ba
 	return batch, saved, nil
 }
 
-// read decodes a request and makes sure that its organization may post to the source. The turn is to
-// be ended when the batch was saved.
+// read decodes a request and makes sure that its organization may post to the source. The turn is
+// to be ended when the batch was saved.
 func (h *Handlers) read(c echo.Context, w wire, source store.Source, t *turn) (*ledger.Batch, *refusal) {
 	if refused := w.check(c.Request().Header); refused != nil {
 		return nil, refused

@@ -108,8 +108,8 @@ type refusal struct {
 	err          error        // what went wrong on our side; for the log alone
 }
 
-// message says which message a refusal is about. The sender has written it: it is cut, and printable.
-// Its zero value is a message of which nothing was read.
+// message says which message a refusal is about. The sender has written it: it is cut, and
+// printable. Its zero value is a message of which nothing was read.
 type message struct {
 	organization, action, object string
 	notifications                int

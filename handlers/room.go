@@ -2,8 +2,8 @@ package handlers
 
 import "sync"
 
-// room is an amount of memory that the bodies of all sources share, in bytes. Nobody waits for some:
-// there is enough, or the message is refused, and comes again.
+// room is an amount of memory that the bodies of all sources share, in bytes. Nobody waits for
+// some: there is enough, or the message is refused, and comes again.
 type room struct {
 	total int64
 
@@ -12,10 +12,10 @@ type room struct {
 	held map[int64]int64 // by the ids of the sources
 }
 
-// shareFactor is how many times what is left free a source may hold. One that is alone can hold four
-// fifths of a room, each of two that compete four ninths, and so on: the share shrinks only as others
-// come, and something is left for whoever comes next. This is the dynamic threshold of Choudhury and
-// Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches" (1998).
+// shareFactor is how many times what is left free a source may hold. One that is alone can hold
+// four fifths of a room, each of two that compete four ninths, and so on: the share shrinks only as
+// others come, and something is left for whoever comes next. This is the dynamic threshold of
+// Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches" (1998).
 const shareFactor = 4
 
 func newRoom(total int64) *room { return &room{total: total, held: map[int64]int64{}} }

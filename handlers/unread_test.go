@@ -13,8 +13,8 @@ import (
 	"ackbox/store/storetest"
 )
 
-// A sender that writes its whole body before it reads, as Apache's old HttpClient does, gets to read
-// why it was refused.
+// A sender that writes its whole body before it reads, as Apache's old HttpClient does, gets to
+// read why it was refused.
 func TestASenderThatWritesAllFirstReadsItsFault(t *testing.T) {
 	t.Parallel()
 	in := newInbox(t, storetest.New(t, storetest.SQLite).Store, func(c *handlers.Config) { c.BodyLimit = 1 << 20 })

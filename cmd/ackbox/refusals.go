@@ -86,7 +86,8 @@ func (c *refusalsCmd) printCounts(
 	return len(counts), w.Flush()
 }
 
-// result returns what became of a message: a check in report mode only reports what it would refuse.
+// result returns what became of a message: a check in report mode only reports what it would
+// refuse.
 func result(reported bool) string {
 	if reported {
 		return "reported"

@@ -202,8 +202,8 @@ func TestABodyThatNobodyReadsEndsTheConnection(t *testing.T) {
 	}
 }
 
-// A sender that writes all of its body before it reads gets to read why it was refused, and one that
-// waits for an answer does not wait for the time that the rest of the body has.
+// A sender that writes all of its body before it reads gets to read why it was refused, and one
+// that waits for an answer does not wait for the time that the rest of the body has.
 func TestARefusalIsReadByWhoeverWritesAllFirst(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
