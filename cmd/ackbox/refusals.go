@@ -57,7 +57,7 @@ func (c *refusalsCmd) printRefusals(
 	err = s.Refusals(ctx, filter, func(r store.Refusal) error {
 		n++
 		_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", ledger.FormatTime(r.At), r.Source,
-			result(r.Reported), r.Status, r.Cause, cmp.Or(r.OrganizationID, "-"), cmp.Or(r.ActionID, "-"),
+			verdict(r.Reported), r.Status, r.Cause, cmp.Or(r.OrganizationID, "-"), cmp.Or(r.ActionID, "-"),
 			cmp.Or(r.ObjectType, "-"), read(r.Notifications), r.RemoteAddr, r.RequestID, position(r)+r.Detail)
 		return err
 	})
@@ -81,14 +81,14 @@ func (c *refusalsCmd) printCounts(
 	fmt.Fprintln(w, "DAY\tSOURCE\tRESULT\tSTATUS\tCAUSE\tREFUSALS")
 	for _, n := range counts {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%d\n", n.Day.Format(time.DateOnly), cmp.Or(n.Source, "-"),
-			result(n.Reported), n.Status, n.Cause, n.Refusals)
+			verdict(n.Reported), n.Status, n.Cause, n.Refusals)
 	}
 	return len(counts), w.Flush()
 }
 
-// result returns what became of a message: a check in report mode only reports what it would
+// verdict returns what became of a message: a check in report mode only reports what it would
 // refuse.
-func result(reported bool) string {
+func verdict(reported bool) string {
 	if reported {
 		return "reported"
 	}
