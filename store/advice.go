@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -28,9 +29,15 @@ type migrationError struct{ error }
 
 func (e migrationError) Unwrap() error { return e.error }
 
+// IsAdvised reports whether the text of an error says what to do about it.
+func IsAdvised(err error) bool {
+	_, ok := errors.AsType[*advisedError](err)
+	return ok
+}
+
 // withAdvice adds what to do about an error, if that is known.
 func (s *Store) withAdvice(err error) error {
-	if _, ok := errors.AsType[*advisedError](err); ok {
+	if IsAdvised(err) {
 		return err
 	}
 	if advice := s.advice(err); advice != "" {
@@ -46,6 +53,8 @@ func (s *Store) advice(err error) string {
 		return `the database lacks the tables of this version: run "ackbox migrate", or omit --no-migrate`
 	case errors.Is(err, pq.ErrSSLNotSupported):
 		return "add sslmode=disable to DATABASE_URL if nobody can listen on the network in between"
+	case s.driver == driverSQLite && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)):
+		return s.cannotOpenAdvice()
 	}
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		return s.postgresAdvice(e, migrating)

@@ -29,7 +29,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("migrate database: %w", permission(err))
+		return fmt.Errorf("migrate database: %w", err)
 	}
 	return nil
 }

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-
-	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 )
 
 var (
@@ -16,8 +13,6 @@ var (
 	ErrNoDatabase = errors.New("no database")
 	// ErrOutdated means that the schema needs a migration.
 	ErrOutdated = errors.New("the schema is outdated")
-	// ErrPermission means that the role of PostgreSQL may not create the tables.
-	ErrPermission = errors.New("not permitted")
 )
 
 // CheckExists returns [ErrNoDatabase], with the name of the database, unless [Store.Migrate] of
@@ -76,25 +71,18 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 }
 
 // createFile creates the file of SQLite, which only its owner may read and write, if it does not
-// exist. SQLite gives the write-ahead log and its index the same permissions.
+// exist. SQLite gives the write-ahead log and its index the same permissions. A file that exists is
+// not opened: closing it would end the locks that SQLite has on it in this process.
 func (s *Store) createFile() error {
 	if s.driver != driverSQLite {
 		return nil
 	}
-	file, err := os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	if _, err := os.Stat(s.path); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	file, err := os.OpenFile(s.path, os.O_CREATE|os.O_WRONLY, 0o600) // where a link leads, too
 	if err != nil {
 		return fmt.Errorf("create database: %w", err)
 	}
 	return file.Close()
-}
-
-// permission wraps err with [ErrPermission] if PostgreSQL refuses to create something.
-func permission(err error) error {
-	if e, ok := errors.AsType[*pq.Error](err); ok && e.Code == pqerror.InsufficientPrivilege {
-		return fmt.Errorf("%w: %w", ErrPermission, err)
-	}
-	return err
 }

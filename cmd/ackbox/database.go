@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"ackbox/store"
@@ -102,13 +101,8 @@ func (f *databaseFlags) advice(err error, s *store.Store) string {
 		return "Check DATABASE_URL; to create the database, run ackbox migrate"
 	case errors.Is(err, store.ErrOutdated):
 		return "Run ackbox migrate, or omit --no-migrate and ACKBOX_NO_MIGRATE"
-	case errors.Is(err, store.ErrPermission):
-		return "The owner of the database must allow it: grant usage, create on schema public to ROLE, " +
-			"with the user in DATABASE_URL as ROLE"
-	case errors.Is(err, fs.ErrNotExist) && isFile:
-		return "Create the folder, or set DATABASE_URL to a file in another"
-	case errors.Is(err, fs.ErrPermission) && isFile:
-		return "The user that runs ackbox must be able to write to the folder of the database"
+	case store.IsAdvised(err):
+		return ""
 	case errors.Is(err, store.ErrUnavailable) && isFile:
 		return "Check that the user that runs ackbox can read and write the file in DATABASE_URL and " +
 			"its folder, and that the disk has room"

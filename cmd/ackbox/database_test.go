@@ -160,7 +160,7 @@ func TestErrorsOfFilesSayWhatToDo(t *testing.T) {
 	missing := "sqlite:" + filepath.Join(t.TempDir(), "no", "ackbox.db")
 	for _, line := range []string{"migrate", "source add crm"} {
 		got := on(t, missing, strings.Fields(line)...)
-		if got.code != exitFailed || !strings.Contains(got.err, "Create the folder") {
+		if got.code != exitFailed || !strings.Contains(got.err, "does not exist: create it") {
 			t.Errorf("%s: got %+v, want exit code 1 and to create the folder", line, got)
 		}
 	}
@@ -172,7 +172,7 @@ func TestErrorsOfFilesSayWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := on(t, "sqlite:"+filepath.Join(closed, "ackbox.db"), "migrate")
-	if got.code != exitFailed || !strings.Contains(got.err, "write to the folder") {
+	if got.code != exitFailed || !strings.Contains(got.err, "write to its folder") {
 		t.Errorf("got %+v, want exit code 1 and who must be able to write", got)
 	}
 }
