@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -48,8 +49,8 @@ const (
 	maxRefusalText = 1000
 )
 
-// Refuse records a refusal. Of each source and cause the newest 1000 are kept. Texts are cut to
-// 1000 bytes, and what is not UTF-8 in them is replaced.
+// Refuse records a refusal. Of each source and cause the newest 1000 are kept. What is
+// not UTF-8 in texts is replaced, and they are cut to 1000 bytes.
 func (s *Store) Refuse(ctx context.Context, r Refusal) error {
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		var source *int64 // null if it is not known
@@ -87,11 +88,18 @@ func dropOldRefusals(ctx context.Context, tx *sqlx.Tx, source *int64, cause stri
 	return err
 }
 
-// plain returns text, perhaps from a request's header, cut and in a form that both databases
-// accept.
+// plain returns text, perhaps from a request's header, in a form that both databases accept, cut to
+// [maxRefusalText] bytes. It cuts last: what is replaced becomes longer.
 func plain(text string) string {
-	text = text[:min(len(text), maxRefusalText)]
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+	if len(text) <= maxRefusalText {
+		return text
+	}
+	end := maxRefusalText
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
 }
 
 // RefusalFilter selects refusals; its zero value selects all.

@@ -74,6 +74,31 @@ func TestRefuseAcceptsAnyText(t *testing.T) {
 	})
 }
 
+// What replaces bytes is longer than they are: a text is cut after that, between characters.
+func TestRefuseCutsTextsTo1000Bytes(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		strings.Repeat("\xffa", 600):          strings.Repeat("\uFFFDa", 250),
+		strings.Repeat("\x00", 1000):          strings.Repeat("\uFFFD", 333),
+		strings.Repeat("\x00", 333) + "\xffb": strings.Repeat("\uFFFD", 333),
+		"a" + strings.Repeat("é", 600):        "a" + strings.Repeat("é", 499),
+		strings.Repeat("a", 1000):             strings.Repeat("a", 1000),
+		strings.Repeat("a", 999) + "\xff":     strings.Repeat("a", 999),
+		strings.Repeat("a", 1001):             strings.Repeat("a", 1000),
+	}
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		for text, want := range tests {
+			if err := db.Store.Refuse(t.Context(), store.Refusal{Detail: text, At: now}); err != nil {
+				t.Fatal(err)
+			}
+			all := refusals(t, db.Store, store.RefusalFilter{})
+			if got := all[len(all)-1].Detail; got != want {
+				t.Errorf("%.20q…: got %d bytes, %.20q…, want %d", text, len(got), got, len(want))
+			}
+		}
+	})
+}
+
 func refusals(t *testing.T, db *store.Store, filter store.RefusalFilter) (found []store.Refusal) {
 	t.Helper()
 	err := db.Refusals(t.Context(), filter, func(r store.Refusal) error {
