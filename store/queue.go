@@ -37,8 +37,10 @@ type pending struct {
 	join  Join // nil for most
 	bytes int64
 	// outcome has a buffer of one, so that a committer does not wait for a caller that has left.
-	outcome chan outcome
-	group   *group // nil while the batch waits
+	outcome  chan outcome
+	queue    *queue // nil until the batch is in it
+	group    *group // nil while the batch waits
+	answered bool
 }
 
 type outcome struct {
@@ -46,7 +48,23 @@ type outcome struct {
 	err   error
 }
 
-func (p *pending) answer(saved Saved, err error) { p.outcome <- outcome{saved, err} }
+// answer tells the caller what became of the batch, once: a second answer is dropped. The batch
+// leaves the queue before that, so that whoever has the answer finds its room free.
+func (p *pending) answer(saved Saved, err error) {
+	p.queue.mu.Lock()
+	defer p.queue.mu.Unlock()
+	p.answerLocked(saved, err)
+}
+
+func (p *pending) answerLocked(saved Saved, err error) {
+	if p.answered {
+		return
+	}
+	p.answered = true
+	p.rows = nil // the group still holds the batch
+	p.queue.removeLocked(p)
+	p.outcome <- outcome{saved, err}
+}
 
 // group is the batches that one committer has taken.
 type group struct {
@@ -71,15 +89,28 @@ func newQueue(committers int, o options, commit func(context.Context, []*pending
 	return q
 }
 
-// rowOverhead is about how many bytes a notification takes besides its fields.
+// rowOverhead is about how many bytes a notification takes besides its texts.
 const rowOverhead = 300
 
 func newPending(rows []row, join Join) *pending {
 	p := &pending{rows: rows, join: join, outcome: make(chan outcome, 1)}
 	for i := range rows {
-		p.bytes += rowOverhead + int64(len(rows[i].fields))
+		p.bytes += rows[i].size()
 	}
 	return p
+}
+
+// size returns about how many bytes of memory the row takes, now or in the statement that inserts
+// it, which has its own copy of each text.
+func (r *row) size() int64 {
+	size := rowOverhead + len(r.organization) + len(r.organizationSuffix) + len(r.actionID) +
+		len(r.notificationID) + len(r.fields) + len(r.header)
+	for _, text := range []*string{r.objectType, r.recordID, r.operation} {
+		if text != nil {
+			size += len(*text)
+		}
+	}
+	return int64(size)
 }
 
 var errClosed = errors.New("closed")
@@ -95,6 +126,7 @@ func (q *queue) add(p *pending) error {
 	case q.pending >= q.maxPending, q.bytes+p.bytes > q.maxBytes:
 		return ErrOverloaded
 	}
+	p.queue = q
 	q.waiting = append(q.waiting, p)
 	q.pending++
 	q.bytes += p.bytes
@@ -109,8 +141,9 @@ func (q *queue) add(p *pending) error {
 func (q *queue) work() {
 	for g := q.take(); g != nil; g = q.take() {
 		outage := q.commit(g.ctx, g.batches)
-		q.release(g)
-		if errors.Is(outage, errNotBegun) && g.ctx.Err() == nil {
+		abandoned := g.ctx.Err() != nil // by its callers
+		g.cancel()
+		if errors.Is(outage, errNotBegun) && !abandoned {
 			// The waiting batches would not get a transaction either. Refuse them now, not one
 			// group after the other.
 			q.refuse(outage)
@@ -154,15 +187,10 @@ func groupLength(waiting []*pending) int {
 	return n
 }
 
-// release makes room for other batches once a group is done.
-func (q *queue) release(g *group) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	g.cancel()
-	for _, p := range g.batches {
-		q.pending--
-		q.bytes -= p.bytes
-	}
+// removeLocked makes a batch's room free for others.
+func (q *queue) removeLocked(p *pending) {
+	q.pending--
+	q.bytes -= p.bytes
 }
 
 // leave is called when a caller no longer waits. A waiting batch is dropped; a transaction goes on
@@ -178,8 +206,7 @@ func (q *queue) leave(p *pending) {
 	}
 	if i := slices.Index(q.waiting, p); i >= 0 {
 		q.waiting = slices.Delete(q.waiting, i, i+1)
-		q.pending--
-		q.bytes -= p.bytes
+		q.removeLocked(p)
 	}
 }
 
@@ -192,9 +219,7 @@ func (q *queue) refuse(err error) {
 
 func (q *queue) refuseLocked(err error) {
 	for _, p := range q.waiting {
-		p.answer(Saved{}, err)
-		q.pending--
-		q.bytes -= p.bytes
+		p.answerLocked(Saved{}, err)
 	}
 	clear(q.waiting)
 	q.waiting = q.waiting[:0]

@@ -3,12 +3,15 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/pprof"
+	"strings"
 	"testing"
 	"time"
 
+	"ackbox/ledger"
 	"ackbox/store"
 	"ackbox/store/storetest"
 )
@@ -16,8 +19,10 @@ import (
 // requireRefused checks that a batch is refused at once, although the database hangs.
 func requireRefused(t *testing.T, db *store.Store, in store.Inbound) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
 	started := time.Now()
-	_, err := db.Save(t.Context(), in)
+	_, err := db.Save(ctx, in)
 	if !errors.Is(err, store.ErrOverloaded) || errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("got %v, want %v", err, store.ErrOverloaded)
 	}
@@ -81,6 +86,56 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	})
 }
 
+// Of the fields the queue has always known the size: the other texts of a row count as well.
+func TestQueueCountsEveryTextOfABatch(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 20_000)
+	plain := func() *ledger.Batch { return batchOf(entry("04l", "{}")) }
+	texts := map[string]func(b *ledger.Batch){
+		"fields":          func(b *ledger.Batch) { b.Entries[0].Fields = json.RawMessage(`"` + long + `"`) },
+		"header":          func(b *ledger.Batch) { b.Entries[0].Header = json.RawMessage(`"` + long + `"`) },
+		"organization id": func(b *ledger.Batch) { b.OrganizationID = long },
+		"action id":       func(b *ledger.Batch) { b.ActionID = long },
+		"notification id": func(b *ledger.Batch) { b.Entries[0].ID = long },
+		"object type":     func(b *ledger.Batch) { b.Entries[0].ObjectType = &long },
+		"record id":       func(b *ledger.Batch) { b.Entries[0].RecordID = &long },
+		"operation":       func(b *ledger.Batch) { b.Entries[0].Operation = ledger.Operation(long) },
+	}
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		db = storetest.Open(t, db.URL, store.Queue(1000, 10_000))
+		source := addSource(t, db.Store, "one")
+		release := hold(t, db)
+		first := saving(t.Context(), db.Store, source.ID, plain())
+		until(t, "the first is in the queue", func() bool { n, _ := db.Store.Pending(); return n == 1 })
+		for name, lengthen := range texts {
+			batch := plain()
+			lengthen(batch)
+			t.Log(name)
+			requireRefused(t, db.Store, store.Inbound{SourceID: source.ID, Batch: batch})
+		}
+		release()
+		if r := <-first; r.err != nil {
+			t.Error(r.err)
+		}
+	})
+}
+
+// Whoever has an answer may send again at once, and finds the room that the answered batch had. The
+// committer is still busy: it waits in what AfterCommit registered.
+func TestRoomInTheQueueIsFreeBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		source := addSource(t, db.Store, "one")
+		busy := make(chan struct{})
+		db.Store.AfterCommit(func() { <-busy })
+		defer close(busy)
+		save(t, db.Store, source, benchmarkBatch(0, 3), now)
+		if batches, bytes := db.Store.Pending(); batches != 0 || bytes != 0 {
+			t.Errorf("got %d batches of %d bytes in the queue, want none", batches, bytes)
+		}
+	})
+}
+
 func TestCanceledSaveMakesRoomInTheQueue(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
@@ -112,6 +167,79 @@ func TestCanceledSaveMakesRoomInTheQueue(t *testing.T) {
 			t.Errorf("got %d notifications, want 2: the second is not stored", got)
 		}
 	})
+}
+
+// Each of the batches takes more than half of the bytes that may wait.
+func TestCanceledSaveGivesItsBytesBack(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		db = storetest.Open(t, db.URL, store.Committers(1), store.Queue(1000, 10_000))
+		source := addSource(t, db.Store, "one")
+		release := hold(t, db)
+		first := saving(t.Context(), db.Store, source.ID, batchOf(entry("04l", "{}")))
+		until(t, "a committer has taken the first", func() bool {
+			n, _ := db.Store.Pending()
+			return n == 1 && db.Store.Waiting() == 0
+		})
+		_, before := db.Store.Pending()
+		large := batchOf(entry("04m", `"`+strings.Repeat("x", 6000)+`"`))
+		for range 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			left := saving(ctx, db.Store, source.ID, large)
+			until(t, "the large one waits", func() bool { return db.Store.Waiting() == 1 })
+			cancel()
+			if r := <-left; !errors.Is(r.err, context.Canceled) {
+				t.Errorf("got %v, want %v", r.err, context.Canceled)
+			}
+			if batches, bytes := db.Store.Pending(); batches != 1 || bytes != before {
+				t.Errorf("got %d batches of %d bytes, want 1 of %d", batches, bytes, before)
+			}
+		}
+		release()
+		if r := <-first; r.err != nil {
+			t.Error(r.err)
+		}
+	})
+}
+
+// What waits would not get a transaction either, and each attempt takes until its time limit.
+func TestWaitingBatchesAreRefusedWhenNoTransactionBegins(t *testing.T) {
+	t.Parallel()
+	listener := listen(t) // accepts connections, in the kernel, and never answers
+	db, err := store.Open("postgres://u:p@"+listener.Addr().String()+"/d", store.Committers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var saves []<-chan result
+	for i := range 5 {
+		// A batch with a join is a group of its own.
+		in := store.Inbound{Batch: benchmarkBatch(i, 1), Join: keep("a")}
+		saves = append(saves, savingInbound(t.Context(), db, in))
+		until(t, "the batch is in the queue", func() bool { n, _ := db.Pending(); return n == i+1 })
+	}
+	var attempts int
+	accepted := make(chan struct{})
+	go func() {
+		defer close(accepted)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			attempts++
+		}
+	}()
+	for _, s := range saves {
+		if r := <-s; !errors.Is(r.err, store.ErrUnavailable) {
+			t.Errorf("got %v, want %v", r.err, store.ErrUnavailable)
+		}
+	}
+	listener.Close()
+	if <-accepted; attempts != 1 {
+		t.Errorf("got %d attempts to connect, want 1", attempts)
+	}
 }
 
 func TestCloseFinishesRunningSavesAndRefusesWaitingOnes(t *testing.T) {
