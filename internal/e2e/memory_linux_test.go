@@ -13,7 +13,7 @@ import (
 
 // memoryLimit bounds the memory of the process, whatever is posted: a small dyno has 512 MiB, and
 // not for this process alone.
-const memoryLimit = 384 << 20
+const memoryLimit = 480 << 20
 
 // huge makes the hostile bodies that are expected to cost a decoder most. They are made one at a
 // time and not kept, because the tests need memory as well.

@@ -85,7 +85,7 @@ func TestTheLastRefusalsAreCountedAtTheEnd(t *testing.T) {
 			if code, _ := s.term(); code != 0 {
 				t.Fatalf("got exit code %d, want 0", code)
 			}
-			want := fmt.Sprintf(`"source":"crm","cause":"shape","status":400,"refusals":%d}`, ended)
+			want := fmt.Sprintf(`"source":"crm","cause":"shape","status":400,"reported":false,"refusals":%d}`, ended)
 			if got := s.ok("refusals", "--counts", "--json"); !strings.Contains(got, want) {
 				t.Errorf("got %s, want %s", got, want)
 			}
