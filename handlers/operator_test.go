@@ -78,11 +78,13 @@ func TestReadyzNamesTheProblem(t *testing.T) {
 		w := httptest.NewRecorder()
 		routes := newRoutes(handlers.New(handlers.Config{Store: db.Store}), health)
 		routes.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
-		if got := w.Body.String(); w.Code != 503 || !strings.Contains(got, test.want) || strings.Contains(got, "secret-host") {
+		got := w.Body.String()
+		if w.Code != 503 || !strings.Contains(got, test.want) || strings.Contains(got, "secret-host") {
 			t.Errorf("%s: got %d %s, want %s", name, w.Code, got, test.want)
 		}
-		if got := log.String(); !strings.Contains(got, "not ready") || test.err != nil && !strings.Contains(got, "secret-host") {
-			t.Errorf("%s: got the log %q, want the error", name, got)
+		text := log.String()
+		if !strings.Contains(text, "not ready") || test.err != nil && !strings.Contains(text, "secret-host") {
+			t.Errorf("%s: got the log %q, want the error", name, text)
 		}
 	}
 }

@@ -37,11 +37,12 @@ func (w *lastWrite) record(err error, size int64) {
 	}
 }
 
-// outcome returns the outcome if it is recent, and the size of the save that failed last.
-func (w *lastWrite) outcome() (err error, recent bool, failed int64) {
+// outcome returns the error of the last write, whether that is recent, and the size of the save that
+// failed last.
+func (w *lastWrite) outcome() (recent bool, failed int64, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.err, !w.at.IsZero() && time.Since(w.at) < maxWriteAge, w.failed
+	return !w.at.IsZero() && time.Since(w.at) < maxWriteAge, w.failed, w.err
 }
 
 // recordSave records the outcome of a group. An error counts unless the callers have left, a success
@@ -65,7 +66,7 @@ func (s *Store) checkWrite(ctx context.Context) error {
 	if err := s.checkFiles(ctx); err != nil {
 		return s.failure(err)
 	}
-	err, recent, failed := s.lastWrite.outcome()
+	recent, failed, err := s.lastWrite.outcome()
 	if recent {
 		return err
 	}
