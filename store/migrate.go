@@ -39,6 +39,9 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkFiles(ctx); err != nil { // a file that is gone while in use is not made anew
+		return err
+	}
 	if err := s.createFile(); err != nil {
 		return err
 	}

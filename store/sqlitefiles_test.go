@@ -113,6 +113,9 @@ func TestDatabaseThatIsGoneIsNotMadeAnew(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	path, link := filepath.Join(folder, "real.db"), filepath.Join(folder, "link.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Symlink(path, link); err != nil {
 		t.Skip(err)
 	}
@@ -131,6 +134,7 @@ func TestDatabaseThatIsGoneIsNotMadeAnew(t *testing.T) {
 		_, err := db.Store.Save(t.Context(), in)
 		requireMoved(t, err, link)
 	}
+	requireMoved(t, db.Store.Migrate(t.Context()), link)
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v, want no file", err)
 	}
