@@ -37,7 +37,7 @@ race: ## Run the tests with the race detector, PostgreSQL required.
 
 .PHONY: lint
 lint: ## Check style and who imports whom.
-	go run $(GOLANGCI) run ./...
+	go run $(GOLANGCI) run --allow-serial-runners ./...
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities; needs https://vuln.go.dev.
