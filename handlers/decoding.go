@@ -73,16 +73,28 @@ func (h *Handlers) decode(w wire, body []byte, t *turn) (batch *ledger.Batch, re
 	if !t.begin(room, len(body)) {
 		return nil, &refusal{cause: causeOverloaded, message: beginning(w, body)}
 	}
-	if jsonBound(body) > h.BodyLimit*5/4 {
+	if jsonBound(body) > h.BodyLimit*5/4 { // before it takes its room
 		return nil, &refusal{cause: causeTooLarge, detail: tooMuchJSON, message: beginning(w, body)}
 	}
 	freeMemory(len(body))
-	return w.decode(body)
+	batch, refused = w.decode(body)
+	if refused == nil && jsonSize(batch) > h.BodyLimit {
+		return nil, &refusal{cause: causeTooLarge, detail: tooMuchJSON, message: messageOf(batch)}
+	}
+	return batch, refused
 }
 
-// tooMuchJSON is about a body within the limit whose records may not be, as they are stored: they
+// tooMuchJSON is about a body within the limit whose records are not, as they are stored: they
 // are smaller than the body, unless much of it are characters that JSON escapes.
 const tooMuchJSON = "the records are over the limit of this inbox as JSON, which escapes some characters"
+
+// jsonSize returns the size of a batch's records in JSON.
+func jsonSize(batch *ledger.Batch) (size int64) {
+	for i := range batch.Entries {
+		size += int64(len(batch.Entries[i].Fields))
+	}
+	return size
+}
 
 // jsonBound returns a bound of the size of a body's records in JSON: it escapes a control character
 // by up to six bytes, a quote or a backslash by two.

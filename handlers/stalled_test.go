@@ -102,7 +102,7 @@ func TestABodyWhoseJSONIsOverTheLimitIsRefused(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t, storetest.SQLite)
 	in := newInbox(t, db.Store, func(c *handlers.Config) { c.BodyLimit = 1 << 20 })
-	for text, status := range map[string]int{"a": 200, "aaaaaaa\n": 200, "\"": 413, "\n": 413} {
+	for text, status := range map[string]int{"a": 200, "aaaaaaaaa\n": 200, "aaaaa\n": 413, "\"": 413, "\n": 413} {
 		long := strings.Repeat(text, 900<<10/len(text))
 		a := in.post(t, strings.Replace(envelope("04l1"), "Hush Inc", long, 1))
 		if a.status != status {

@@ -15,6 +15,9 @@ func Decode(body []byte, types *Types) (*ledger.Batch, error) {
 	d := decoders.Get().(*decoder)
 	defer d.release()
 	d.body, d.types = body, types
+	if len(body) > maxKept { // the JSON is hardly ever larger; growing to it takes several times as much
+		d.out.reserve(len(body))
+	}
 	if err := d.document(); err != nil {
 		d.addRead(err)
 		return nil, err

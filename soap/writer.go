@@ -39,6 +39,13 @@ func (w *writer) writeByte(c byte) {
 	w.length++
 }
 
+// reserve makes room for n bytes at once, and for no more.
+func (w *writer) reserve(n int) {
+	if len(w.buffer) < n {
+		w.buffer = append(make([]byte, 0, n), w.written()...)[:n]
+	}
+}
+
 // grow makes room for n more bytes, and for further ones in advance, as append does.
 func (w *writer) grow(n int) {
 	larger := slices.Grow(w.buffer[:w.length], n)

@@ -13,7 +13,7 @@ import (
 
 // memoryLimit bounds the memory of the process, whatever is posted: a small dyno has 512 MiB, and
 // not for this process alone.
-const memoryLimit = 480 << 20
+const memoryLimit = 384 << 20
 
 // huge makes the hostile bodies that are expected to cost a decoder most. They are made one at a
 // time and not kept, because the tests need memory as well.
@@ -22,6 +22,7 @@ var huge = []struct {
 	make func() []byte
 }{
 	{"text", func() []byte { return padded("<sf:City>", "a", "</sf:City>") }},
+	{"some characters that JSON escapes", func() []byte { return padded("<sf:City>", `"aaaaa`, "</sf:City>") }},
 	{"characters that JSON escapes", func() []byte { return padded("<sf:City>", "\"\t", "</sf:City>") }},
 	{"control characters", func() []byte { return padded("<sf:City>", "\x01", "</sf:City>") }},
 	{"character references", func() []byte { return padded("<sf:City>", "&#x41;", "</sf:City>") }},
@@ -43,9 +44,12 @@ var huge = []struct {
 
 // padded returns a message of another organization with a field that repeats a text until the body
 // is huge. If the body can be read to its end, it is refused after that.
-func padded(begin, repeated, end string) []byte {
+func padded(begin, repeated, end string) []byte { return paddedTo(hugeSize, begin, repeated, end) }
+
+// paddedTo returns such a message of a size.
+func paddedTo(size int, begin, repeated, end string) []byte {
 	body := envelope(lead("04lS10000000001IAA", "00QS10000000001IAA",
-		begin+strings.Repeat(repeated, hugeSize/len(repeated))+end))
+		begin+strings.Repeat(repeated, size/len(repeated))+end))
 	return bytes.Replace(body, []byte(organization), []byte(stranger), 1)
 }
 
@@ -63,7 +67,7 @@ func TestHugeHostileMessagesTakeBoundedMemory(t *testing.T) {
 	}
 	s.requireBoundedMemory("one after the other")
 	var wait sync.WaitGroup
-	for _, h := range huge[:4] { // 20 at once, of the bodies that are read to their end
+	for _, h := range huge[:6] { // 30 at once, of the bodies that are read to their end
 		body := h.make()
 		for range 5 {
 			wait.Go(func() {
@@ -98,23 +102,28 @@ func TestAHugeMessageIsStored(t *testing.T) {
 // What is accepted takes more memory than what is refused: it is saved, too.
 func TestHugeMessagesThatAreAcceptedTakeBoundedMemory(t *testing.T) {
 	t.Parallel()
-	accepted := map[string][]byte{
-		"a text":              padded("<sf:City>", "a", "</sf:City>"),
-		"escaped":             padded("<sf:City>", `"aaaaa`, "</sf:City>"),
-		"100 long text areas": longTextAreas(),
+	accepted := []struct {
+		name string
+		body []byte
+	}{
+		{"half a text", paddedTo(hugeSize/2, "<sf:City>", "a", "</sf:City>")},
+		{"a text", padded("<sf:City>", "a", "</sf:City>")},
+		{"an escaped text", paddedTo(hugeSize/7*6, "<sf:City>", `"aaaaa`, "</sf:City>")},
+		{"100 long text areas", longTextAreas()},
+		{"a text again", padded("<sf:City>", "b", "</sf:City>")},
 	}
 	each(t, func(t *testing.T, database string) {
 		s := startWith(t, database, "crm")
-		for name, body := range accepted {
-			requireAck(t, post(t, s.url("crm"), body))
-			s.requireBoundedMemory(name)
+		for _, a := range accepted {
+			requireAck(t, post(t, s.url("crm"), a.body))
+			s.requireBoundedMemory(a.name)
 		}
 		var wait sync.WaitGroup
-		for name, body := range accepted {
+		for _, a := range accepted {
 			for range 2 {
 				wait.Go(func() {
-					if got := post(t, s.url("crm"), body); got.status != 200 && got.status != 503 {
-						t.Errorf("%s, of several at once: got %+v", name, got)
+					if got := post(t, s.url("crm"), a.body); got.status != 200 && got.status != 503 {
+						t.Errorf("%s, of several at once: got %+v", a.name, got)
 					}
 				})
 			}
