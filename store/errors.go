@@ -29,6 +29,8 @@ var (
 	// ErrRetention means that Salesforce may still send again what is to be pruned.
 	ErrRetention = errors.New("notifications must be kept for at least 72 hours: " +
 		"Salesforce may send them again")
+	// ErrPruning means that another caller, perhaps in another process, is pruning.
+	ErrPruning = errors.New("notifications are being pruned already")
 	// ErrUnavailable means that the database cannot do its work now: it is down, full, busy,
 	// read-only, damaged, shutting down or unreachable, or did not answer in time. What was being written
 	// may or may not be stored.

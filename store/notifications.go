@@ -60,8 +60,15 @@ func (s *Store) Notifications(
 	if err != nil {
 		return fmt.Errorf("read notifications: %w", s.failure(err))
 	}
+	numbers := revisions{rank: func(where conditions, limit int) ([]rankedRow, error) {
+		return s.rank(ctx, where, limit)
+	}}
 	return pages(filter.After, yield, func(after int64, limit int) (page[Notification], error) {
-		return s.notificationPage(ctx, where.with("n.id > ?", after), limit)
+		p, err := s.notificationPage(ctx, where.with("n.id > ?", after), limit)
+		if err == nil {
+			err = numbers.number(&p, where)
+		}
+		return p, err
 	})
 }
 
@@ -116,16 +123,18 @@ func recordForms(id string) []any {
 	return forms
 }
 
-// notificationPage reads a page. It ranks each row among those of its identity: the unique index
-// finds them, and mostly there is only one.
+// notificationPage reads a page. Of the revisions it only sets those that are the first of their
+// identity, as most are; the index of the unique key tells them from the others.
 func (s *Store) notificationPage(
 	ctx context.Context, where conditions, limit int,
 ) (page[Notification], error) {
 	rows, err := s.read.QueryContext(ctx, s.read.Rebind(`
 		select n.id, s.name, n.organization || n.organization_suffix, n.action_id, n.notification_id,
-			(select count(*) from notifications p
+			case when exists (
+				select 1 from notifications p
 				where p.source_id = n.source_id and p.organization = n.organization
-					and p.notification_id = n.notification_id and p.id <= n.id),
+					and p.notification_id = n.notification_id and p.id < n.id
+			) then 0 else 1 end,
 			n.object_type, n.record_id, n.fields, n.received_at, n.intake, n.operation, n.changed_at
 		from notifications n join sources s on s.id = n.source_id
 		where `+where.sql()+` order by n.id limit ?`), append(where.args, limit)...)

@@ -78,6 +78,12 @@ func (c conditions) with(part string, args ...any) conditions {
 	return conditions{append(slices.Clip(c.parts), part), append(slices.Clip(c.args), args...)}
 }
 
+// withIDs returns the condition that a column has one of the values, which must not be none.
+func withIDs(column string, ids []any) conditions {
+	list := strings.Repeat("?, ", len(ids)-1) + "?"
+	return conditions{[]string{column + " in (" + list + ")"}, ids}
+}
+
 func (c conditions) sql() string { return strings.Join(c.parts, " and ") }
 
 // sourceID returns the id of the source with that name, or [ErrNotFound].

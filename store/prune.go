@@ -12,96 +12,162 @@ import (
 // unacknowledged message for 24 hours, and a duplicate is recognized only by what is stored.
 const MinRetention = 72 * time.Hour
 
-// pruneRows is how many rows one transaction of a prune examines, so that pruning does not delay
-// what comes in.
-const pruneRows = 2000
-
 // Prune deletes the notifications that were received before now-olderThan, together with the
-// refusals and refusal counts of that time, and returns the number of deleted notifications.
-// Revisions of one notification are deleted together, once the newest is that old. It works in
-// several transactions: if one fails, what the earlier ones deleted stays deleted. If olderThan is
-// below [MinRetention], it deletes nothing and returns [ErrRetention].
-func (s *Store) Prune(ctx context.Context, now time.Time, olderThan time.Duration) (int64, error) {
+// refusals and refusal counts of that time, and returns the number of deleted notifications. It
+// calls progress, unless that is nil, with their number so far after each transaction that deleted
+// any.
+//
+// Revisions of one notification are deleted together, once the newest is that old; the oldest ones
+// first if they are more than one transaction deletes. Transactions are short, with pauses between
+// them, so that what comes in is not delayed. If one fails or the context ends, what the earlier
+// ones deleted stays deleted.
+//
+// If olderThan is below [MinRetention], Prune deletes nothing and returns [ErrRetention]. If
+// another process is pruning, it deletes nothing and returns [ErrPruning].
+func (s *Store) Prune(
+	ctx context.Context, now time.Time, olderThan time.Duration, progress func(deleted int64),
+) (deleted int64, err error) {
 	if olderThan < MinRetention {
 		return 0, fmt.Errorf("prune notifications older than %s: %w", olderThan, ErrRetention)
 	}
-	before := timestamp{now.Add(-olderThan)}
-	pruned, err := s.pruneNotifications(ctx, before)
+	unlock, err := s.lockPrune(ctx)
 	if err != nil {
-		return pruned, fmt.Errorf("prune notifications: %w", err)
+		return 0, fmt.Errorf("prune: %w", s.failure(err))
 	}
-	if err := s.pruneRefusals(ctx, before); err != nil {
-		return pruned, fmt.Errorf("prune refusals: %w", err)
+	defer unlock()
+	before := timestamp{now.Add(-olderThan)}
+	p := pruner{store: s, before: before, progress: progress, rows: pruneRows}
+	if err := p.notifications(ctx); err != nil {
+		return p.deleted, fmt.Errorf("prune notifications: %w", s.failure(err))
 	}
-	return pruned, nil
+	if err := p.refusals(ctx); err != nil {
+		return p.deleted, fmt.Errorf("prune refusals: %w", s.failure(err))
+	}
+	return p.deleted, nil
 }
 
-func (s *Store) pruneRefusals(ctx context.Context, before timestamp) error {
-	return s.inTx(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, tx.Rebind(`delete from refusals where refused_at < ?`), before)
+const (
+	// pruneRows is how many rows one transaction deletes at most.
+	pruneRows = 2000
+	// pruneTime is how long one transaction should take at most: SQLite has one writer.
+	pruneTime = 50 * time.Millisecond
+	// maxPrunePause is how long a prune pauses after a transaction at most.
+	maxPrunePause = time.Second
+)
+
+// pruner deletes what is older than a time.
+type pruner struct {
+	store    *Store
+	before   timestamp
+	progress func(deleted int64) // may be nil
+	rows     int                 // how many rows the next transaction deletes at most
+	deleted  int64               // number of notifications
+}
+
+// notifications goes through the table by id, up to the first range without an old notification:
+// those after it are newer, unless a clock was wrong, and then they are deleted later. It looks for
+// what can be deleted outside of the transactions that delete. Only a revision that comes in
+// meanwhile may be missed: it is then the first one, as if it had come in after the prune.
+func (p *pruner) notifications(ctx context.Context) error {
+	limit := minPruneRange
+	for after := int64(0); ; {
+		found, err := p.examine(ctx, after, limit)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, tx.Rebind(`delete from refusal_counts where day < ?`),
-			dayOf(before.Time))
+		if err := p.delete(ctx, found.rows); err != nil {
+			return err
+		}
+		switch {
+		case found.old == 0:
+			return nil
+		case len(found.rows) < maxPrunable: // else there may be more in this range
+			after = found.last
+			limit = min(2*limit, maxPruneRange)
+		}
+	}
+}
+
+func (p *pruner) examine(ctx context.Context, after int64, limit int) (prunable, error) {
+	var found prunable
+	err := p.store.await(ctx, func() (err error) {
+		found, err = p.store.prunable(ctx, after, p.before, limit)
 		return err
 	})
-}
-
-// pruneNotifications goes through the table by id, up to the first range without an old
-// notification: those after it are newer, unless a clock was wrong, and then they are deleted
-// later.
-func (s *Store) pruneNotifications(
-	ctx context.Context, before timestamp,
-) (pruned int64, err error) {
-	for after := int64(0); ; {
-		var part prunedRange
-		err := s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
-			part, err = prune(ctx, tx, after, before)
-			return err
-		})
-		if err != nil {
-			return pruned, err
-		}
-		pruned += part.pruned
-		if part.old == 0 {
-			return pruned, nil
-		}
-		after = part.last
-	}
-}
-
-// prunedRange is the result for one range of ids.
-type prunedRange struct {
-	last   int64 // the highest id
-	old    int   // how many were received before the limit
-	pruned int64 // how many were deleted, their revisions beyond the range included
-}
-
-func prune(
-	ctx context.Context, tx *sqlx.Tx, after int64, before timestamp,
-) (part prunedRange, err error) {
-	err = tx.QueryRowContext(ctx, tx.Rebind(`
-		select coalesce(max(id), 0), coalesce(sum(case when received_at < ? then 1 else 0 end), 0)
-		from (select id, received_at from notifications where id > ? order by id limit ?) part`),
-		before, after, pruneRows).Scan(&part.last, &part.old)
-	if err != nil || part.old == 0 {
-		return part, err
-	}
-	result, err := tx.ExecContext(ctx, tx.Rebind(`
-		delete from notifications where id in (
-			select r.id
-			from notifications n
-			join notifications r on r.source_id = n.source_id and r.organization = n.organization
-				and r.notification_id = n.notification_id
-			where n.id > ? and n.id <= ? and n.received_at < ? and not exists (
-				select 1 from notifications k
-				where k.source_id = n.source_id and k.organization = n.organization
-					and k.notification_id = n.notification_id and k.received_at >= ?))`),
-		after, part.last, before, before)
 	if err != nil {
-		return part, err
+		return prunable{}, err // found may still be written to
 	}
-	part.pruned, err = result.RowsAffected()
-	return part, err
+	return found, nil
+}
+
+// delete deletes notifications in as many transactions as it takes. Rows of one identity are
+// adjacent, and are in one transaction unless they are too many.
+func (p *pruner) delete(ctx context.Context, rows []rankedRow) error {
+	for len(rows) > 0 {
+		n := min(len(rows), p.rows)
+		for end := n; n < len(rows) && end > 0; end-- {
+			if rows[end].revision == 1 {
+				n = end
+				break
+			}
+		}
+		ids := make([]any, n)
+		for i := range ids {
+			ids[i] = rows[i].id
+		}
+		where := withIDs("id", ids)
+		deleted, err := p.change(ctx, `delete from notifications where `+where.sql(), where.args...)
+		if err != nil {
+			return err
+		}
+		p.deleted += deleted
+		if p.progress != nil && deleted > 0 {
+			p.progress(p.deleted)
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func (p *pruner) refusals(ctx context.Context) error {
+	for {
+		deleted, err := p.change(ctx, `
+			delete from refusals where id in (
+				select id from refusals where refused_at < ? order by id limit ?)`, p.before, p.rows)
+		if err != nil {
+			return err
+		}
+		if deleted == 0 {
+			break
+		}
+	}
+	_, err := p.change(ctx, `delete from refusal_counts where day < ?`, dayOf(p.before.Time))
+	return err
+}
+
+// change executes a statement in a transaction of its own, and returns the number of rows that it
+// changed. After that it pauses as long as the transaction took, so that another process with the
+// same SQLite file gets its turn, and decides how many rows the next transaction may delete.
+func (p *pruner) change(ctx context.Context, query string, args ...any) (changed int64, err error) {
+	var begun time.Time
+	err = p.store.inTx(ctx, func(tx *sqlx.Tx) error {
+		begun = time.Now()
+		result, err := tx.ExecContext(ctx, tx.Rebind(query), args...)
+		if err != nil {
+			return err
+		}
+		changed, err = result.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return 0, err // changed may still be written to
+	}
+	took := time.Since(begun)
+	switch {
+	case took > pruneTime:
+		p.rows = max(p.rows/2, 1)
+	case took < pruneTime/2:
+		p.rows = min(2*p.rows, pruneRows)
+	}
+	return changed, pause(ctx, min(took, maxPrunePause))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"ackbox/internal/text"
@@ -17,8 +18,17 @@ type pruneCmd struct {
 // Run implements the command.
 func (c *pruneCmd) Run(ctx context.Context, t terminal) error {
 	return c.Database.with(ctx, func(s *store.Store) error {
-		deleted, err := s.Prune(ctx, time.Now(), c.OlderThan)
-		t.say("%s deleted", text.Count(deleted, "notification", "notifications"))
+		var soFar atomic.Int64
+		stop := showProgress(t, func() string {
+			return deletedText(soFar.Load()) + " …"
+		})
+		deleted, err := s.Prune(ctx, time.Now(), c.OlderThan, soFar.Store)
+		stop()
+		t.say("%s", deletedText(deleted))
 		return err
 	})
+}
+
+func deletedText(n int64) string {
+	return text.Count(n, "notification", "notifications") + " deleted"
 }
