@@ -30,6 +30,9 @@ type healthReader interface {
 
 // Health answers whether the process is alive and whether it is ready.
 type Health struct {
+	// Size is shown if it is not nil.
+	Size *DatabaseSize
+
 	store    *cached[store.Health]
 	warnings []Warnings
 	stopping atomic.Bool
@@ -75,8 +78,10 @@ type readiness struct {
 	Schema   schema `json:"schema"`
 	// Problem says why messages cannot be stored. Like the warnings, it names nothing that only an
 	// operator may know.
-	Problem  string   `json:"problem"`
-	Warnings []string `json:"warnings"`
+	Problem string `json:"problem"`
+	// Size is null until the database was measured.
+	Size     *databaseSize `json:"size"`
+	Warnings []string      `json:"warnings"`
 }
 
 type schema struct {
@@ -102,6 +107,10 @@ func (h *Health) readiness(health store.Health, err error) readiness {
 	r.Warnings = append([]string{}, health.Warnings...)
 	for _, warnings := range h.warnings {
 		r.Warnings = append(r.Warnings, warnings(time.Now())...)
+	}
+	if h.Size != nil {
+		r.Size = h.Size.report()
+		r.Warnings = append(r.Warnings, h.Size.Warnings(time.Now())...)
 	}
 	switch {
 	case h.stopping.Load():

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -31,4 +33,43 @@ func (c *pruneCmd) Run(ctx context.Context, t terminal) error {
 
 func deletedText(n int64) string {
 	return text.Count(n, "notification", "notifications") + " deleted"
+}
+
+// pruneEvery is how often serve prunes.
+const pruneEvery = time.Hour
+
+// pruner deletes old notifications.
+type pruner interface {
+	Prune(
+		ctx context.Context, now time.Time, olderThan time.Duration, progress func(deleted int64),
+	) (deleted int64, err error)
+}
+
+// pruneRegularly prunes at once and then every hour until the context ends, unless olderThan is 0.
+// Of several processes that do so, one prunes at a time.
+func pruneRegularly(ctx context.Context, db pruner, olderThan time.Duration) error {
+	if olderThan == 0 {
+		return nil
+	}
+	ticker := time.NewTicker(pruneEvery)
+	defer ticker.Stop()
+	for {
+		started := time.Now()
+		deleted, err := db.Prune(ctx, started, olderThan, nil)
+		took := time.Since(started)
+		switch {
+		case ctx.Err() != nil: // what was deleted stays deleted
+		case errors.Is(err, store.ErrPruning):
+			slog.Debug("another process prunes")
+		case err != nil:
+			slog.Warn("not pruned, tried again in an hour", "deleted", deleted, "duration", took, "error", err)
+		case deleted > 0:
+			slog.Info("pruned", "deleted", deleted, "duration", took)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
 }

@@ -30,6 +30,7 @@ type serveCmd struct {
 	BodyLimit    byteSize      `env:"ACKBOX_BODY_LIMIT" default:"64MiB" help:"Accept messages up to this size."`
 	Committers   int           `env:"ACKBOX_COMMITTERS" default:"2" help:"Run so many transactions that save messages at once on PostgreSQL; a slow disk needs more. SQLite has one writer."`
 	QueueLimit   int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"Let so many messages wait to be stored; what comes beyond is refused with 503 at once."`
+	Prune        time.Duration `env:"ACKBOX_PRUNE" placeholder:"90d" help:"Delete the notifications whose newest revision is older than this, and older refusals, once an hour. At least 72h (default: never)."`
 	SaveTimeout  time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"Refuse a message with 503 that is not stored in this time; Salesforce sends it again."`
 }
 
@@ -90,6 +91,7 @@ func (c *serveCmd) surfaces(db *store.Store, access *accessControl) (*surfaces, 
 		BodyTimeout: readTimeout, SaveTimeout: c.SaveTimeout,
 	})
 	health := handlers.NewHealth(db, slog.Default(), access.warnings, h.Warnings)
+	health.Size = handlers.NewDatabaseSize(db, slog.Default(), metrics)
 	return &surfaces{h, health, metrics, c.MetricsToken, access.Proxies}, nil
 }
 
@@ -110,6 +112,8 @@ func (in *inbox) run(ctx context.Context) error {
 	group.Go(func() error {
 		in.settings.prepare(running, in.db, in.terminal)
 		group.Go(func() error { return in.access.watchRanges(running) }) // whose copies are in the database
+		group.Go(func() error { return in.surfaces.health.Size.Run(running) })
+		group.Go(func() error { return pruneRegularly(running, in.db, in.settings.Prune) })
 		return in.surfaces.handlers.Run(running)
 	})
 	for _, e := range in.endpoints {

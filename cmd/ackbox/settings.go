@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"ackbox/store"
 )
 
 // The least that settings may be. Below these no message could be stored, or hardly any.
@@ -32,6 +34,7 @@ func (c *serveCmd) Validate() error {
 		{c.BodyLimit >= minBodyLimit, "--body-limit must be at least 4KiB"},
 		{c.Committers >= 1, "--committers must be at least 1"},
 		{c.QueueLimit >= 1, "--queue-limit must be at least 1"},
+		{c.Prune == 0 || c.Prune >= store.MinRetention, "--prune: " + store.ErrRetention.Error()},
 		{c.SaveTimeout >= minSaveTimeout, "--save-timeout must be at least 100ms"},
 		{c.Access.AllowedRangesRefresh >= minRefresh, "--allowed-ranges-refresh must be at least 1s"},
 		{c.AdminAddr == "" || isAddress(c.AdminAddr), "--admin-addr must be HOST:PORT, as 127.0.0.1:9090"},

@@ -25,6 +25,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		"serve --save-timeout 0":                          "100ms",
 		"serve --save-timeout 5ms":                        "100ms",
 		"serve --save-timeout=-1s":                        "not a duration",
+		"serve --prune 71h59m":                            "72 hours",
 		"serve --max-connections 0":                       "max-connections",
 		"serve --allowed-ranges-refresh 0":                "1s",
 		"serve --admin-addr 9090":                         "HOST:PORT",
@@ -51,8 +52,9 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	if got := on(t, url, "migrate"); got.code != exitDone {
 		t.Fatalf("migrate: got %+v", got)
 	}
-	if got := on(t, url, "source", "list"); !strings.Contains(got.err, "no source") {
-		t.Errorf("got %+v, want no source", got)
+	if got := on(t, url, "source", "list"); !strings.Contains(got.err, "no source") ||
+		!strings.Contains(got.err, "the database has ") {
+		t.Errorf("got %+v, want no source, and the size of the database", got)
 	}
 }
 

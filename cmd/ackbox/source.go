@@ -205,6 +205,11 @@ func (c *sourceListCmd) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
+		size, err := s.Size(ctx, time.Now())
+		if err != nil {
+			return err
+		}
+		t.say("%s", sizeText(size))
 		if c.JSON {
 			encoder := json.NewEncoder(t.out)
 			return each(sources, func(s store.Source) error { return encoder.Encode(s) })

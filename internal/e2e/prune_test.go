@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"database/sql"
 	"strings"
 	"testing"
 )
@@ -22,5 +23,50 @@ func TestPruneKeepsWhatSalesforceMaySendAgain(t *testing.T) {
 			t.Errorf("got %d notifications, want 1", len(got))
 		}
 		requireAck(t, post(t, s.url("crm"), one("0001")))
+	})
+}
+
+func TestServePrunesByItself(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, database string) {
+		s := startWith(t, database, "crm", "METRICS_TOKEN="+metricsToken)
+		requireAck(t, post(t, s.url("crm"), one("0001")))
+		s.term()
+		driver, path := "postgres", database
+		if file, ok := strings.CutPrefix(database, "sqlite:"); ok {
+			driver, path = "sqlite", file
+		}
+		db, err := sql.Open(driver, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = db.Exec(`update notifications set received_at = '2020-01-02T03:04:05.000000Z'`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s.set("ACKBOX_PRUNE", "3d")
+		s.restart()
+		s.ready()
+		requireAck(t, post(t, s.url("crm"), one("0002")))
+		eventually(t, testTimeout, "the old notification is deleted", func() bool {
+			left := s.export()
+			return len(left) == 1 && left[0].NotificationID != ""
+		})
+		eventually(t, testTimeout, "the log says so", func() bool {
+			return s.stderr.count("msg=pruned deleted=1") == 1
+		})
+		eventually(t, testTimeout, "the size is known", func() bool {
+			return strings.Contains(get(t, s.base()+"/readyz").body, `"size":{"bytes":`)
+		})
+		page := get(t, s.base()+"/metrics", "Authorization", "Bearer "+metricsToken)
+		if !strings.Contains(page.body, "\nackbox_database_bytes ") {
+			t.Errorf("the metrics do not have the size:\n%s", page.body)
+		}
+		if got := s.cli("source", "list"); !strings.Contains(got.stderr, "the database has ") {
+			t.Errorf("source list: got %+v, want the size", got)
+		}
 	})
 }
