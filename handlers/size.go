@@ -2,13 +2,13 @@ package handlers
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"ackbox/internal/text"
 	"ackbox/store"
 )
 
@@ -38,13 +38,18 @@ type DatabaseSize struct {
 }
 
 // NewDatabaseSize returns a DatabaseSize that knows nothing yet. [DatabaseSize.Run] must run.
-func NewDatabaseSize(m sizeMeter, log *slog.Logger, metrics prometheus.Registerer) *DatabaseSize {
-	gauge := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+func NewDatabaseSize(
+	m sizeMeter, log *slog.Logger, metrics prometheus.Registerer,
+) *DatabaseSize {
+	gauge := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, nil, nil)
+	}
 	d := &DatabaseSize{
 		meter: m, log: log,
-		bytes:    gauge("ackbox_database_bytes", "Size of the database."),
-		free:     gauge("ackbox_database_free_bytes", "By how many bytes the database can grow."),
-		daysLeft: gauge("ackbox_database_days_left", "Days until the disk is full, by the growth of the database."),
+		bytes: gauge("ackbox_database_bytes", "Size of the database."),
+		free:  gauge("ackbox_database_free_bytes", "By how many bytes the database can grow."),
+		daysLeft: gauge("ackbox_database_days_left",
+			"Days until the disk is full, by the growth of the database."),
 	}
 	metrics.MustRegister(d)
 	return d
@@ -87,17 +92,15 @@ func (d *DatabaseSize) Warnings(time.Time) []string {
 	if size == nil {
 		return nil
 	}
-	switch days, known := size.DaysLeft(); {
-	case !known || days >= fewDaysLeft:
+	days, known := size.DaysLeft()
+	if !known || days >= fewDaysLeft {
 		return nil
-	case days == 0:
-		return []string{"the disk of the database is full in less than a day if it goes on growing like this"}
-	case days == 1:
-		return []string{"the disk of the database is full in 1 day if it goes on growing like this"}
-	default:
-		return []string{fmt.Sprintf(
-			"the disk of the database is full in %d days if it goes on growing like this", days)}
 	}
+	left := text.Count(days, "day", "days")
+	if days == 0 {
+		left = "less than a day"
+	}
+	return []string{"the disk of the database is full in " + left + " if it goes on growing like this"}
 }
 
 // Describe implements prometheus.Collector.

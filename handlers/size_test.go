@@ -67,45 +67,36 @@ func TestSizeIsShownByReadyzAndMetrics(t *testing.T) {
 			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 			return w.Body.String()
 		}
-		require := func(what, ready string, samples ...string) {
+		require := func(ready string, samples ...string) {
 			t.Helper()
 			<-time.After(time.Second) // as old as an answer of /readyz may be
-			if got := page(routes, "/readyz"); !strings.Contains(got, ready) {
-				t.Errorf("%s: got %s, want %s", what, got, ready)
-			}
-			got := page(metrics, "/metrics")
-			if n := strings.Count(got, "\nackbox_database"); n != len(samples) {
-				t.Errorf("%s: got %d metrics, want %d:\n%s", what, n, len(samples), got)
-			}
-			for _, sample := range samples {
-				if !strings.Contains(got, "\n"+sample+"\n") {
-					t.Errorf("%s: the metrics lack %s:\n%s", what, sample, got)
-				}
-			}
+			requireSize(t, page(routes, "/readyz"), page(metrics, "/metrics"), ready, samples)
 		}
-		require("before", `"size":null,"warnings":[]`)
+		require(`"size":null,"warnings":[]`)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- health.Size.Run(ctx) }()
-		m.set(store.Size{Bytes: 5000}, nil)
-		require("a disk that cannot be asked", `"size":{"bytes":5000,"days_left":null},"warnings":[]`,
-			"ackbox_database_bytes 5000")
-		m.set(sizeOf(6000, 1400, 100), nil)
-		require("14 days", `"size":{"bytes":6000,"days_left":14},"warnings":[]`,
-			"ackbox_database_bytes 6000", "ackbox_database_free_bytes 1400", "ackbox_database_days_left 14")
-		m.set(sizeOf(6000, 1399, 100), nil)
-		m.set(sizeOf(6000, 1300, 100), nil)
-		require("13 days", `the disk of the database is full in 13 days`, "ackbox_database_bytes 6000",
-			"ackbox_database_free_bytes 1300", "ackbox_database_days_left 13")
-		m.set(sizeOf(6000, 199, 100), nil)
-		require("1 day", `is full in 1 day if`, "ackbox_database_bytes 6000",
-			"ackbox_database_free_bytes 199", "ackbox_database_days_left 1")
-		m.set(sizeOf(6000, 99, 100), nil)
-		require("no day", `is full in less than a day if`, "ackbox_database_bytes 6000",
-			"ackbox_database_free_bytes 99", "ackbox_database_days_left 0")
-		m.set(store.Size{}, errors.New("gone"))
-		require("no answer", `"size":{"bytes":6000,"days_left":0}`, "ackbox_database_bytes 6000",
-			"ackbox_database_free_bytes 99", "ackbox_database_days_left 0")
+		for _, step := range []struct {
+			size    store.Size
+			ready   string
+			samples []string
+		}{
+			{store.Size{Bytes: 5000}, `"size":{"bytes":5000,"days_left":null},"warnings":[]`,
+				[]string{"bytes 5000"}},
+			{sizeOf(6000, 1400, 100), `"size":{"bytes":6000,"days_left":14},"warnings":[]`,
+				[]string{"bytes 6000", "free_bytes 1400", "days_left 14"}},
+			{sizeOf(6000, 1399, 100), `the disk of the database is full in 13 days`,
+				[]string{"bytes 6000", "free_bytes 1399", "days_left 13"}},
+			{sizeOf(6000, 199, 100), `is full in 1 day if`,
+				[]string{"bytes 6000", "free_bytes 199", "days_left 1"}},
+			{sizeOf(6000, 99, 100), `is full in less than a day if`,
+				[]string{"bytes 6000", "free_bytes 99", "days_left 0"}},
+		} {
+			m.set(step.size, nil)
+			require(step.ready, step.samples...)
+		}
+		m.set(store.Size{}, errors.New("gone")) // the last one is still shown
+		require(`"size":{"bytes":6000,"days_left":0}`, "bytes 6000", "free_bytes 99", "days_left 0")
 		if got := strings.Count(log.String(), "disk of the database fills"); got != 1 {
 			t.Errorf("got %d lines about the disk in the log, want 1", got)
 		}
@@ -117,4 +108,21 @@ func TestSizeIsShownByReadyzAndMetrics(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// requireSize fails unless /readyz has a text and the metrics have these samples about the size and
+// no others.
+func requireSize(t *testing.T, readyz, metrics, text string, samples []string) {
+	t.Helper()
+	if !strings.Contains(readyz, text) {
+		t.Errorf("got %s, want %s", readyz, text)
+	}
+	if n := strings.Count(metrics, "\nackbox_database_"); n != len(samples) {
+		t.Errorf("got %d metrics, want %d:\n%s", n, len(samples), metrics)
+	}
+	for _, sample := range samples {
+		if !strings.Contains(metrics, "\nackbox_database_"+sample+"\n") {
+			t.Errorf("the metrics lack %s:\n%s", sample, metrics)
+		}
+	}
 }

@@ -111,15 +111,17 @@ type sizeTaken struct {
 }
 
 // sizesSince returns the recorded sizes between two times, the oldest first.
-func (s *Store) sizesSince(ctx context.Context, since, until time.Time) (taken []sizeTaken, err error) {
+func (s *Store) sizesSince(
+	ctx context.Context, since, until time.Time,
+) (taken []sizeTaken, err error) {
 	err = s.read.SelectContext(ctx, &taken, s.read.Rebind(`
 		select taken_at, bytes from database_sizes
 		where taken_at > ? and taken_at <= ? order by taken_at`), timestamp{since}, timestamp{until})
 	return taken, err
 }
 
-// growth returns by how many bytes a day the database has grown since the oldest size that was taken
-// or since the oldest of the last day, whichever is greater, or nil if none is an hour old.
+// growth returns by how many bytes a day the database has grown since the oldest size that was
+// taken or since the oldest of the last day, whichever is greater, or nil if none is an hour old.
 func growth(taken []sizeTaken, used int64, now time.Time) *int64 {
 	var most *int64
 	for i, size := range taken {

@@ -62,7 +62,8 @@ func pruneRegularly(ctx context.Context, db pruner, olderThan time.Duration) err
 		case errors.Is(err, store.ErrPruning):
 			slog.Debug("another process prunes")
 		case err != nil:
-			slog.Warn("not pruned, tried again in an hour", "deleted", deleted, "duration", took, "error", err)
+			slog.Warn("not pruned, tried again in an hour",
+				"deleted", deleted, "duration", took, "error", err)
 		case deleted > 0:
 			slog.Info("pruned", "deleted", deleted, "duration", took)
 		}

@@ -32,28 +32,14 @@ func TestServePrunesByItself(t *testing.T) {
 		s := startWith(t, database, "crm", "METRICS_TOKEN="+metricsToken)
 		requireAck(t, post(t, s.url("crm"), one("0001")))
 		s.term()
-		driver, path := "postgres", database
-		if file, ok := strings.CutPrefix(database, "sqlite:"); ok {
-			driver, path = "sqlite", file
-		}
-		db, err := sql.Open(driver, path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = db.Exec(`update notifications set received_at = '2020-01-02T03:04:05.000000Z'`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
+		makeOld(t, database)
 		s.set("ACKBOX_PRUNE", "3d")
 		s.restart()
 		s.ready()
 		requireAck(t, post(t, s.url("crm"), one("0002")))
 		eventually(t, testTimeout, "the old notification is deleted", func() bool {
 			left := s.export()
-			return len(left) == 1 && left[0].NotificationID != ""
+			return len(left) == 1 && left[0].ID > 1
 		})
 		eventually(t, testTimeout, "the log says so", func() bool {
 			return s.stderr.count("msg=pruned deleted=1") == 1
@@ -69,4 +55,21 @@ func TestServePrunesByItself(t *testing.T) {
 			t.Errorf("source list: got %+v, want the size", got)
 		}
 	})
+}
+
+// makeOld makes all notifications of a database so old that they may be pruned.
+func makeOld(tb testing.TB, database string) {
+	tb.Helper()
+	driver, path := "postgres", database
+	if file, ok := strings.CutPrefix(database, "sqlite:"); ok {
+		driver, path = "sqlite", file
+	}
+	db, err := sql.Open(driver, path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`update notifications set received_at = '2020-01-02T03:04:05.000000Z'`); err != nil {
+		tb.Fatal(err)
+	}
 }
