@@ -118,10 +118,15 @@ var rejectionRules = []struct {
 	}},
 }
 
+// xmlSpace matches the white space of XML. That of regular expressions, \s, includes the form feed.
+const xmlSpace = `[ \t\r\n]`
+
 var (
-	declarationForm = regexp.MustCompile(`^\x{feff}?\s*<\?xml\s+version\s*=\s*("1\.0"|'1\.0')` +
-		`(\s+encoding\s*=\s*("[A-Za-z0-9._-]+"|'[A-Za-z0-9._-]+'))?(\s+standalone\s*=\s*("(yes|no)"|'(yes|no)'))?\s*\?>`)
-	unspaced  = regexp.MustCompile(`=\s*("[^"]*"|'[^']*')[^\s/>?]`)
+	declarationForm = regexp.MustCompile(strings.ReplaceAll(
+		`^\x{feff}?_*<\?xml_+version_*=_*("1\.0"|'1\.0')`+
+			`(_+encoding_*=_*("[A-Za-z0-9.-]+"|'[A-Za-z0-9.-]+'))?`+
+			`(_+standalone_*=_*("(yes|no)"|'(yes|no)'))?_*\?>`, "_", xmlSpace))
+	unspaced  = regexp.MustCompile(`=` + xmlSpace + `*("[^"]*"|'[^']*')[^ \t\r\n/>?]`)
 	surrogate = regexp.MustCompile(`(?i)&#(x0*d[89a-f][0-9a-f]{2}|0*5[5-7][0-9]{3});`)
 )
 

@@ -60,6 +60,7 @@ func syntaxErrors() map[string]rejection {
 		"declaration: version 1.1":            malformed(replace(`"1.0"`, `"1.1"`), 1, 1),
 		"declaration: version twice":          malformed(replace("encoding", "version"), 1, 21),
 		"declaration: version, no value":      malformed(replace(`version="1.0"`, "version"), 1, 15),
+		"declaration: form feed":              malformed(replace(" encoding", "\fencoding"), 1, 20),
 		"declaration: encoding unquoted":      malformed(replace(`"UTF-8"`, "UTF-8"), 1, 30),
 		"declaration: standalone unquoted":    malformed(replace("?>", " standalone=yes?>"), 1, 49),
 		"declaration: standalone is a number": malformed(replace("?>", " standalone='1'?>"), 1, 1),
