@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -125,6 +126,54 @@ func insertEach(tx *sql.Tx, sourceID int64, batch *ledger.Batch) error {
 		}
 	}
 	return nil
+}
+
+// BenchmarkLedgerColumns measures what the columns that came with the ledger add to the time of an
+// insert: the metric "x" is the time with them divided by that without. Both take turns, on a
+// database each, and commit batches of 100.
+func BenchmarkLedgerColumns(b *testing.B) {
+	for _, driver := range drivers {
+		b.Run(driver, func(b *testing.B) {
+			db, before := storetest.New(b, driver), storetest.New(b, driver)
+			source, conn := addSource(b, db.Store, "one"), openRaw(b, db)
+			addSource(b, before.Store, "one")
+			connBefore := openRaw(b, before)
+			for _, column := range []string{"intake", "operation", "covers", "changed_at", "header"} {
+				execAll(b, connBefore, "alter table notifications drop column "+column)
+			}
+			var with, without time.Duration
+			for i := 0; b.Loop(); i++ {
+				batch := benchmarkBatch(100*i, 100)
+				text, textBefore, args, argsBefore := db.Store.Insert(store.Inbound{
+					SourceID: source.ID, Batch: batch, ReceivedAt: now,
+				})
+				insertBefore := func() { without += timeOf(b, connBefore, textBefore, argsBefore) }
+				if i%2 == 0 {
+					insertBefore()
+				}
+				with += timeOf(b, conn, text, args)
+				if i%2 == 1 {
+					insertBefore()
+				}
+			}
+			b.ReportMetric(float64(with)/float64(without), "x")
+		})
+	}
+}
+
+// timeOf executes an insert of 100 rows and returns how long it took.
+func timeOf(b *testing.B, conn *sql.DB, statement string, args []any) time.Duration {
+	b.Helper()
+	started := time.Now()
+	result, err := conn.Exec(statement, args...)
+	took := time.Since(started)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if rows, err := result.RowsAffected(); err != nil || rows != 100 {
+		b.Fatalf("got %d rows, %v, want 100", rows, err)
+	}
+	return took
 }
 
 var benchmarkFields = `","Company":"Company","AnnualRevenue":1.0E7,"Description":"` +

@@ -98,7 +98,7 @@ func rollbacks(t *testing.T, db *sql.DB) (n int) {
 	return n
 }
 
-func execAll(t *testing.T, db *sql.DB, statements ...string) {
+func execAll(t testing.TB, db *sql.DB, statements ...string) {
 	t.Helper()
 	for _, statement := range statements {
 		if _, err := db.Exec(statement); err != nil {
