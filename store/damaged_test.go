@@ -98,11 +98,11 @@ func rollbacks(t *testing.T, db *sql.DB) (n int) {
 	return n
 }
 
-func execAll(t testing.TB, db *sql.DB, statements ...string) {
-	t.Helper()
+func execAll(tb testing.TB, db *sql.DB, statements ...string) {
+	tb.Helper()
 	for _, statement := range statements {
 		if _, err := db.Exec(statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
+			tb.Fatalf("%s: %v", statement, err)
 		}
 	}
 }
