@@ -55,6 +55,8 @@ func (s *target) insiderAttacks() []attack {
 	inside := attacker{from: "127.0.0.5", shown: s.sender.Shown()}
 	byLength := sendSlowly(s.head()+"Content-Length: 100000\r\n\r\n", "<")
 	inChunks := sendSlowly(s.head()+"Transfer-Encoding: chunked\r\n\r\n", "1\r\n<\r\n")
+	large := sendAndWait(fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", s.head(), bodyLimit,
+		strings.Repeat("<", bodyLimit-1)))
 	part := "8000\r\n" + strings.Repeat("<", 0x8000) + "\r\n" // of a chunked body
 	var requests []string
 	for _, h := range append(hostileXML(), hostileHTTP()...) {
@@ -75,7 +77,19 @@ func (s *target) insiderAttacks() []attack {
 			sendText(s.head()+"Content-Length: 1000\r\n\r\n<"))},
 		{"slow bodies", 4, 0, s.running(inside,
 			byLength, inChunks, giveUpAfter(stalledFor, byLength), giveUpAfter(stalledFor, inChunks))},
+		{"large bodies that stall", 4, 0, s.running(inside, large, giveUpAfter(stalledFor, large))},
+		{"large messages that are slow to decode", 2, 0, s.requesting(inside,
+			s.posted(slowToDecode("日本語の名前")), s.posted(string(with("</notifications>",
+				strings.Repeat("<a/>", 20_000)+"</notifications>"))))},
 	}
+}
+
+// slowToDecode returns a message just under the limit whose only record has fields of this name. It
+// is not whole: it is refused after all of it was decoded.
+func slowToDecode(name string) string {
+	start, _, _ := strings.Cut(string(unchanged()), "</sObject>")
+	field := "<sf:" + name + "/>"
+	return start + strings.Repeat(field, (bodyLimit-len(start))/len(field))
 }
 
 // connectionAttacks returns the attacks that keep the inbox busy before it has a request.

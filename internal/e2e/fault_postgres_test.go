@@ -71,9 +71,7 @@ func TestFaultFailover(t *testing.T) {
 			t.Parallel()
 			primary := storetest.NewCluster(t, storetest.Options{Settings: map[string]string{"fsync": "on"}})
 			standby := primary.NewStandby(t)
-			both := fmt.Sprintf("postgres://postgres@/postgres?host=127.0.0.1,127.0.0.1&port=%d,%d"+
-				"&target_session_attrs=read-write&sslmode=disable", primary.Port(), standby.Port())
-			s := startWith(t, both, "crm")
+			s := startWith(t, eitherOf(primary, standby), "crm")
 			load := s.startLoad(unreliableSender)
 			load.awaitAcks(acksBetweenFaults)
 			stopCluster(t, primary)
