@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // rich makes messages of 100 notifications that are accepted and take much memory for their size.
@@ -50,43 +52,46 @@ func hundred(prefix, suffix, fields string) []byte {
 }
 
 // Many senders post at once what is accepted: first while nothing can be committed, so that as much
-// waits as may, and then until all of it is acked.
+// waits as may, and then, a few at a time, until all of it is acked.
 func TestManySendersTakeBoundedMemory(t *testing.T) {
 	t.Parallel()
-	const senders = 40 // of each kind
+	const ofEachKind, aFew = 40, 4
 	each(t, func(t *testing.T, database string) {
 		s := startWith(t, database, "crm")
-		postAll := func(want func(status int) bool) {
-			var wait sync.WaitGroup
-			for k, kind := range rich {
-				for i := range senders {
-					wait.Go(func() {
-						body := kind.make(fmt.Sprintf("%03d%09d", k, i))
-						for {
-							got := post(t, s.url("crm"), body)
-							if got.status != 200 && got.status != 503 {
-								t.Errorf("%s: got %+v", kind.name, got)
-								return
-							}
-							if want(got.status) {
-								return
-							}
-						}
-					})
-				}
+		var bodies [][]byte
+		for k, kind := range rich {
+			for i := range ofEachKind {
+				bodies = append(bodies, kind.make(fmt.Sprintf("%03d%09d", k, i)))
 			}
-			wait.Wait()
 		}
 		release := holdNotifications(t, database)
-		postAll(func(int) bool { return true })
+		s.postAll(bodies, len(bodies), 200, 503)
 		s.requireBoundedMemory("while nothing can be committed")
 		release()
-		postAll(func(status int) bool { return status == 200 })
+		s.postAll(bodies, aFew, 200)
 		s.requireBoundedMemory("when all is acked")
-		if got, want := len(s.export()), len(rich)*senders*100; got != want {
+		if got, want := len(s.export()), 100*len(bodies); got != want {
 			t.Errorf("got %d notifications, want %d", got, want)
 		}
 	})
+}
+
+// postAll posts messages, a number of them at a time. The answers must have one of the statuses.
+func (s *server) postAll(bodies [][]byte, atOnce int, statuses ...int) {
+	s.tb.Helper()
+	var senders errgroup.Group
+	senders.SetLimit(atOnce)
+	for _, body := range bodies {
+		senders.Go(func() error {
+			if got := post(s.tb, s.url("crm"), body); !slices.Contains(statuses, got.status) {
+				return fmt.Errorf("got %+v, want one of %v", got, statuses)
+			}
+			return nil
+		})
+	}
+	if err := senders.Wait(); err != nil {
+		s.tb.Error(err)
+	}
 }
 
 // holdNotifications keeps others from adding notifications until release is called.
