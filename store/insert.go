@@ -134,7 +134,7 @@ func (s *Store) runInTx(ctx context.Context, inserts []statement, join Join) ([]
 // runAlone executes one statement without begin and commit.
 func (s *Store) runAlone(ctx context.Context, insert statement) ([]freshRow, error) {
 	var fresh []freshRow
-	err := s.onConnection(ctx, func(conn *sqlx.Conn) (err error) {
+	err := s.onConnection(ctx, s.write, func(conn *sqlx.Conn) (err error) {
 		fresh, err = insertSome(ctx, conn, insert, nil)
 		return err
 	})
@@ -155,7 +155,7 @@ func insertAll(
 	return fresh, nil
 }
 
-// querier is a connection or a transaction.
+// querier is a pool of connections, a connection or a transaction.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }

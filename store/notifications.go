@@ -60,13 +60,11 @@ func (s *Store) Notifications(
 	if err != nil {
 		return fmt.Errorf("read notifications: %w", s.failure(err))
 	}
-	numbers := revisions{rank: func(where conditions, limit int) ([]rankedRow, error) {
-		return s.rank(ctx, where, limit)
-	}}
+	var numbers revisions
 	return pages(filter.After, yield, func(after int64, limit int) (page[Notification], error) {
-		p, err := s.notificationPage(ctx, where.with("n.id > ?", after), limit)
+		p, err := s.notificationPage(ctx, s.read, where.with("n.id > ?", after), limit)
 		if err == nil {
-			err = numbers.number(&p, where)
+			err = numbers.number(&p, where, s.ranking(ctx, s.read))
 		}
 		return p, err
 	})
@@ -126,9 +124,9 @@ func recordForms(id string) []any {
 // notificationPage reads a page. Of the revisions it only sets those that are the first of their
 // identity, as most are; the index of the unique key tells them from the others.
 func (s *Store) notificationPage(
-	ctx context.Context, where conditions, limit int,
+	ctx context.Context, from querier, where conditions, limit int,
 ) (page[Notification], error) {
-	rows, err := s.read.QueryContext(ctx, s.read.Rebind(`
+	rows, err := from.QueryContext(ctx, s.read.Rebind(`
 		select n.id, s.name, n.organization || n.organization_suffix, n.action_id, n.notification_id,
 			case when exists (
 				select 1 from notifications p

@@ -13,7 +13,6 @@ import (
 // about what follows the page, too: up to maxAhead rows at a time, so that an identity is not read
 // again for each page that has a part of its rows.
 type revisions struct {
-	rank  func(where conditions, limit int) ([]rankedRow, error)
 	ahead int           // how many rows to number with the next query, 0 for those of the page
 	ranks map[int64]int // by id, from the last query
 }
@@ -25,6 +24,9 @@ const (
 	maxAhead = 256 << 10
 )
 
+// ranking numbers the notifications, ordered by id, that meet the conditions.
+type ranking func(where conditions, limit int) ([]rankedRow, error)
+
 // rankedRow is the number of a notification among those of its identity, from 1.
 type rankedRow struct {
 	id       int64
@@ -33,7 +35,7 @@ type rankedRow struct {
 
 // number sets the revisions of a page that are not set yet. The filter has selected the page. It
 // drops what was deleted since the page was read.
-func (r *revisions) number(p *page[Notification], filter conditions) error {
+func (r *revisions) number(p *page[Notification], filter conditions, rank ranking) error {
 	var unset []any // ids
 	for _, n := range p.items {
 		if n.Revision == 0 {
@@ -41,12 +43,12 @@ func (r *revisions) number(p *page[Notification], filter conditions) error {
 		}
 	}
 	if !r.has(unset) && r.ahead > 0 {
-		if err := r.read(filter.with("n.id >= ?", unset[0]), r.ahead); err != nil {
+		if err := r.read(rank, filter.with("n.id >= ?", unset[0]), r.ahead); err != nil {
 			return err
 		}
 	}
 	if !r.has(unset) {
-		if err := r.read(withIDs("n.id", unset), len(unset)); err != nil {
+		if err := r.read(rank, withIDs("n.id", unset), len(unset)); err != nil {
 			return err
 		}
 	}
@@ -66,8 +68,8 @@ func (r *revisions) has(ids []any) bool {
 }
 
 // read numbers what the conditions select, and decides how far the next query looks ahead.
-func (r *revisions) read(where conditions, limit int) error {
-	rows, err := r.rank(where, limit)
+func (r *revisions) read(rank ranking, where conditions, limit int) error {
+	rows, err := rank(where, limit)
 	if err != nil {
 		return err
 	}
@@ -85,10 +87,18 @@ func (r *revisions) read(where conditions, limit int) error {
 	return nil
 }
 
-// rank numbers the notifications, ordered by id, that meet the conditions. The index of the unique
-// key finds the rows of each identity once, whatever the number of its rows that are selected.
-func (s *Store) rank(ctx context.Context, where conditions, limit int) ([]rankedRow, error) {
-	rows, err := s.read.QueryContext(ctx, s.read.Rebind(`
+// ranking returns a ranking by a query. The index of the unique key finds the rows of each identity
+// once, whatever the number of its rows that are selected.
+func (s *Store) ranking(ctx context.Context, from querier) ranking {
+	return func(where conditions, limit int) ([]rankedRow, error) {
+		return s.rank(ctx, from, where, limit)
+	}
+}
+
+func (s *Store) rank(
+	ctx context.Context, from querier, where conditions, limit int,
+) ([]rankedRow, error) {
+	rows, err := from.QueryContext(ctx, s.read.Rebind(`
 		with part as (
 			select n.id, n.source_id, n.organization, n.notification_id
 			from notifications n where `+where.sql()+` order by n.id limit ?

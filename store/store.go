@@ -129,14 +129,16 @@ func (s *Store) checkFiles(ctx context.Context) error {
 	return errors.Join(s.files.hold(ctx), s.files.check())
 }
 
-// onConnection runs do on a connection of its own, without a transaction. If it fails, do may still
-// be running: the caller must not read what do writes to.
-func (s *Store) onConnection(ctx context.Context, do func(conn *sqlx.Conn) error) error {
+// onConnection runs do on a connection of its own from a pool, without a transaction. If it fails,
+// do may still be running: the caller must not read what do writes to.
+func (s *Store) onConnection(
+	ctx context.Context, pool *sqlx.DB, do func(conn *sqlx.Conn) error,
+) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	begun := s.limitBegin(cancel)
 	return s.await(ctx, func() error {
-		conn, err := s.write.Connx(ctx)
+		conn, err := pool.Connx(ctx)
 		begun()
 		if err != nil {
 			return fmt.Errorf("%w: %w", errNotBegun, err)
