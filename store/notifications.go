@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ackbox/ledger"
+	"ackbox/query"
 )
 
 // Notification is a stored entry of a batch.
@@ -47,6 +48,8 @@ type NotificationFilter struct {
 	After int64
 	// Since and Until bound the time of receipt; Since is inclusive, Until is not.
 	Since, Until time.Time
+	// Query must match. It must have no terms that [query.Query.Only] refuses.
+	Query query.Query
 }
 
 // Notifications calls yield for each notification that the filter selects, in the order of their
@@ -60,8 +63,14 @@ func (s *Store) Notifications(
 	if err != nil {
 		return fmt.Errorf("read notifications: %w", s.failure(err))
 	}
+	matching := func(n Notification) error {
+		if len(filter.Query.Terms) > 0 && !filter.Query.Match(n.subject()) {
+			return nil
+		}
+		return yield(n)
+	}
 	var numbers revisions
-	return pages(filter.After, yield, func(after int64, limit int) (page[Notification], error) {
+	return pages(filter.After, matching, func(after int64, limit int) (page[Notification], error) {
 		p, err := s.notificationPage(ctx, s.read, where.with("n.id > ?", after), limit)
 		if err == nil {
 			err = numbers.number(&p, where, s.ranking(ctx, s.read))
@@ -73,7 +82,7 @@ func (s *Store) Notifications(
 func (s *Store) notificationConditions(
 	ctx context.Context, filter NotificationFilter,
 ) (conditions, error) {
-	var where conditions
+	where := querySQL(filter.Query)
 	if filter.Source != "" {
 		id, err := s.sourceID(ctx, filter.Source)
 		if err != nil {

@@ -78,6 +78,9 @@ func (c conditions) with(part string, args ...any) conditions {
 	return conditions{append(slices.Clip(c.parts), part), append(slices.Clip(c.args), args...)}
 }
 
+// and returns a copy with the conditions of another.
+func (c conditions) and(other conditions) conditions { return c.with(other.sql(), other.args...) }
+
 // withIDs returns the condition that a column has one of the values, which must not be none.
 func withIDs(column string, ids []any) conditions {
 	list := strings.Repeat("?, ", len(ids)-1) + "?"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ackbox/ledger"
+	"ackbox/query"
 	"ackbox/store"
 )
 
@@ -23,6 +24,7 @@ type exportCmd struct {
 	After    int64         `placeholder:"ID" help:"Only notifications with a higher id. For incremental exports use --since with a minute of overlap instead: with several processes a lower id may appear a little later."`
 	Since    moment        `placeholder:"TIME" help:"Only notifications received at or after this time: 2026-11-22, 2026-11-22T01:02:03Z, or 24h or 30d for the time before now."`
 	Until    moment        `placeholder:"TIME" help:"Only notifications received before this time."`
+	Query    string        `placeholder:"QUERY" help:"Only notifications that match, such as 'object:Lead Amount>1000 -source:test'; docs/export.md has the language."`
 	Format   string        `enum:"ndjson,csv" default:"ndjson" help:"The format: ${enum}."`
 	Columns  []string      `placeholder:"NAME" help:"With --format csv: only these columns, separated by commas. A name is that of a column of the export without --columns, such as record_id, or of a field, such as Company."`
 }
@@ -70,11 +72,24 @@ func (c *exportCmd) filter() (store.NotificationFilter, error) {
 		Source: c.Source, Object: c.Object, Record: c.Record,
 		After: c.After, Since: c.Since.Time, Until: c.Until.Time,
 	}
-	if c.Intake == "" {
-		return filter, nil
+	var err error
+	if filter.Query, err = parseQuery(c.Query); err != nil || c.Intake == "" {
+		return filter, err
 	}
 	filter.Intake = new(ledger.Intake)
 	return filter, filter.Intake.UnmarshalText([]byte(c.Intake))
+}
+
+// parseQuery parses a query that only notifications decide.
+func parseQuery(text string) (query.Query, error) {
+	q, err := query.Parse(text, time.Now())
+	if err == nil {
+		err = q.Only()
+	}
+	if err != nil {
+		return query.Query{}, fmt.Errorf("--query: %w", err)
+	}
+	return q, nil
 }
 
 // export calls write for each notification.

@@ -152,6 +152,7 @@ func TestCommandsSayThatTheyFoundNothing(t *testing.T) {
 			"export --object lead --intake change":                  "",
 			"export --record 00Qxx0000001gPM":                       "",
 			"export --after 9999":                                   "",
+			"export --query Name=y":                                 "",
 			"export --format csv --columns Name --until 2000-01-01": "Name\n",
 			"refusals --json":                                       "",
 			"refusals --counts --json":                              "",
@@ -169,15 +170,18 @@ func TestCommandsSayThatTheyFoundNothing(t *testing.T) {
 			}
 		}
 		for _, line := range []string{
-			"export", "export --object LEAD --intake soap", "export --record 00QXX0000001GPLEAY",
+			"export", "export --object LEAD --intake soap", "export --record 00QXX0000001GPLEAY", "export --query Name=x",
 		} {
 			got := on(t, db.URL, strings.Fields(line)...)
 			if got.code != exitDone || strings.Count(got.out, "\n") != 1 || got.err != "" {
 				t.Errorf("%s: got %+v, want one line", line, got)
 			}
 		}
-		if got := on(t, db.URL, "export", "--intake", "email"); got.code != exitUsage {
-			t.Errorf("export --intake email: got %+v, want exit code 2", got)
+		for _, wrong := range []string{"--intake email", "--query Name=", "--query state:dead"} {
+			got := on(t, db.URL, strings.Fields("export "+wrong)...)
+			if got.code != exitUsage || got.err == "" {
+				t.Errorf("export %s: got %+v, want exit code 2", wrong, got)
+			}
 		}
 	})
 }

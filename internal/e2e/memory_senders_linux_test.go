@@ -55,12 +55,12 @@ func hundred(prefix, suffix, fields string) []byte {
 // waits as may, and then, a few at a time, until all of it is acked.
 func TestManySendersTakeBoundedMemory(t *testing.T) {
 	t.Parallel()
-	const ofEachKind, aFew = 40, 4
+	const aFew = 4
 	each(t, func(t *testing.T, database string) {
 		s := startWith(t, database, "crm")
 		var bodies [][]byte
 		for k, kind := range rich {
-			for i := range ofEachKind {
+			for i := range manySenders {
 				bodies = append(bodies, kind.make(fmt.Sprintf("%03d%09d", k, i)))
 			}
 		}

@@ -15,3 +15,6 @@ const acksBetweenCrashes = 1000
 
 // answersWithin bounds the time of a 503 while the database is down.
 const answersWithin = 2 * time.Second
+
+// manySenders is how many senders of each kind post at once.
+const manySenders = 40

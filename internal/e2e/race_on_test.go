@@ -17,3 +17,7 @@ const acksBetweenCrashes = 300
 // answersWithin bounds the time of a 503 while the database is down. It is longer than without the
 // race detector, which keeps the machine busy.
 const answersWithin = 6 * time.Second
+
+// manySenders is how many senders of each kind post at once. They are fewer than without the race
+// detector, with which 200 would keep the machine busy for minutes.
+const manySenders = 3
