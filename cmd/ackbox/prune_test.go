@@ -65,18 +65,18 @@ func TestSizeText(t *testing.T) {
 		return store.Size{Bytes: bytes, Free: &free, Growth: &growth}
 	}
 	for want, size := range map[string]store.Size{
-		"the database has 5.0 MiB":                            {Bytes: 5 << 20},
-		"the database has 5.0 MiB and grows by 1.0 MiB a day": {Bytes: 5 << 20, Growth: new(int64(1 << 20))},
-		"the database has 5.0 MiB; its disk has room for 1.0 GiB": {
+		"the database takes 5.0 MiB":                            {Bytes: 5 << 20},
+		"the database takes 5.0 MiB and grows by 1.0 MiB a day": {Bytes: 5 << 20, Growth: new(int64(1 << 20))},
+		"the database takes 5.0 MiB; its disk has room for 1.0 GiB": {
 			Bytes: 5 << 20, Free: new(int64(1 << 30)),
 		},
-		"the database has 5.0 MiB and grows by 1.0 MiB a day; its disk has room for 3.0 MiB, which is 3 days": sized(
+		"the database takes 5.0 MiB and grows by 1.0 MiB a day; its disk has room for 3.0 MiB, which is 3 days": sized(
 			5<<20, 3<<20, 1<<20),
-		"the database has 5.0 MiB and grows by 1.0 MiB a day; its disk has room for 1.0 MiB, which is 1 day": sized(
+		"the database takes 5.0 MiB and grows by 1.0 MiB a day; its disk has room for 1.0 MiB, which is 1 day": sized(
 			5<<20, 1<<20, 1<<20),
-		"the database has 5.0 MiB and grows by 1.0 MiB a day; its disk has room for 3 B, which is less than a day": sized(
+		"the database takes 5.0 MiB and grows by 1.0 MiB a day; its disk has room for 3 B, which is less than a day": sized(
 			5<<20, 3, 1<<20),
-		"the database has 5.0 MiB and grows by 0 B a day; its disk has room for 3 B, which is more than ten years": sized(
+		"the database takes 5.0 MiB and grows by 0 B a day; its disk has room for 3 B, which is more than ten years": sized(
 			5<<20, 3, 0),
 	} {
 		if got := sizeText(size); got != want {

@@ -53,7 +53,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		t.Fatalf("migrate: got %+v", got)
 	}
 	if got := on(t, url, "source", "list"); !strings.Contains(got.err, "no source") ||
-		!strings.Contains(got.err, "the database has ") {
+		!strings.Contains(got.err, "the database takes ") {
 		t.Errorf("got %+v, want no source, and the size of the database", got)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // sizeText says how large the database is and how long its disk lasts, as far as that is known.
 func sizeText(size store.Size) string {
-	said := "the database has " + bytesText(size.Bytes)
+	said := "the database takes " + bytesText(size.Bytes)
 	if size.Growth != nil {
 		said += fmt.Sprintf(" and grows by %s a day", bytesText(*size.Growth))
 	}

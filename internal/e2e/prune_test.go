@@ -51,7 +51,7 @@ func TestServePrunesByItself(t *testing.T) {
 		if !strings.Contains(page.body, "\nackbox_database_bytes ") {
 			t.Errorf("the metrics do not have the size:\n%s", page.body)
 		}
-		if got := s.cli("source", "list"); !strings.Contains(got.stderr, "the database has ") {
+		if got := s.cli("source", "list"); !strings.Contains(got.stderr, "the database takes ") {
 			t.Errorf("source list: got %+v, want the size", got)
 		}
 	})
