@@ -43,6 +43,9 @@ type GeneratorOptions struct {
 	// Changes is the probability, 0 to 1, that a notification is of a record that was sent before
 	// and has changed.
 	Changes float64
+	// Pool is a number of records that exist when the first message is made. When it is not 0, each
+	// notification is about a change of one of them, whatever Records and Changes are.
+	Pool int
 	// Now returns the time of creations and changes; when nil, the current time, or with a Seed a
 	// fixed time that advances with each call.
 	Now func() time.Time
@@ -59,6 +62,7 @@ type Generator struct {
 	records       ids
 	others        map[string]*ids // of referenced records, by prefix
 	existing      []*savedRecord
+	pool          *pool // nil without one
 }
 
 // savedRecord is an existing record of the organization.
@@ -105,6 +109,9 @@ func NewGenerator(definition *wsdl.Definition, o GeneratorOptions) (*Generator, 
 	instance := g.options.OrganizationID[3:5] + "0"
 	g.notifications = newIDs(g.random, prefixNotification, instance)
 	g.records = newIDs(g.random, recordPrefix(g.object), instance)
+	if o.Pool > 0 {
+		g.pool = newPool(g.random, g.records, o.Pool, g.options.Now())
+	}
 	return g, nil
 }
 
@@ -212,6 +219,9 @@ func (g *Generator) Message(notifications int) *Message {
 // changed.
 func (g *Generator) notification() (id string, of *savedRecord) {
 	id = g.notifications.next()
+	if g.pool != nil {
+		return id, g.changeOne(g.pool)
+	}
 	if len(g.existing) > 0 && g.chance(g.options.Changes) {
 		of = pick(g.random, g.existing)
 		g.change(of)
@@ -230,11 +240,15 @@ func (g *Generator) chance(of float64) bool { return of > 0 && g.random.Float64(
 
 // create returns a new record.
 func (g *Generator) create() *savedRecord {
-	now := g.options.Now().UTC().Truncate(time.Second)
+	return g.createAt(g.records.next(), g.options.Now())
+}
+
+func (g *Generator) createAt(id string, now time.Time) *savedRecord {
+	now = now.UTC().Truncate(time.Second)
 	s := &savedRecord{
 		person: randomPerson(g.random), created: now, modified: now, stamp: dateTime(now),
 	}
-	s.latest = &Record{Object: g.object, ID: g.records.next(), Fields: make([]Field, len(g.plan))}
+	s.latest = &Record{Object: g.object, ID: id, Fields: make([]Field, len(g.plan))}
 	for i := range g.plan {
 		s.latest.Fields[i] = Field{Name: g.plan[i].name, Value: g.value(&g.plan[i].rule, s)}
 	}

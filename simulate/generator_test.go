@@ -125,6 +125,38 @@ func TestIdsAreNeverUsedAgain(t *testing.T) {
 	}
 }
 
+func TestAPoolOfRecords(t *testing.T) {
+	t.Parallel()
+	const size = 300
+	options := simulate.GeneratorOptions{Seed: 4, Pool: size}
+	g, same := newGenerator(t, options), newGenerator(t, options)
+	last, created, several := map[string]string{}, map[string]string{}, 0
+	for range 40 {
+		m := g.Message(100)
+		if got := string(same.Message(100).Append(nil)); got != string(m.Append(nil)) {
+			t.Fatal("the same seed made another message")
+		}
+		for _, n := range decodeMessage(t, m.Append(nil)).notifications {
+			at, before := n.fields["LastModifiedDate"], last[n.recordID]
+			if before != "" {
+				several++
+				if at <= before || n.fields["CreatedDate"] != created[n.recordID] {
+					t.Fatalf("%s: changed at %s, created at %s; before at %s, %s", n.recordID, at,
+						n.fields["CreatedDate"], before, created[n.recordID])
+				}
+			}
+			if n.fields["CreatedDate"] >= at {
+				t.Fatalf("%s: changed at %s, but created at %s", n.recordID, at, n.fields["CreatedDate"])
+			}
+			last[n.recordID], created[n.recordID] = at, n.fields["CreatedDate"]
+		}
+	}
+	if len(last) < size*9/10 || len(last) > size || several == 0 {
+		t.Errorf("got %d records, %d changes of one that had changed before, want nearly all of %d",
+			len(last), several, size)
+	}
+}
+
 func TestRecordsChangeOverTime(t *testing.T) {
 	t.Parallel()
 	g := newGenerator(t, simulate.GeneratorOptions{Seed: 3, Changes: 0.5})

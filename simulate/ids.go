@@ -54,9 +54,14 @@ func newIDs(random *rand.Rand, prefix, instance string) ids {
 
 func (s *ids) next() string {
 	s.serial = (s.serial + 1) % maxSerial
+	return s.at(0)
+}
+
+// at returns the id that comes so many after the present one.
+func (s *ids) at(after uint64) string {
 	var id [15]byte
 	copy(id[:], s.prefix)
-	for i, rest := 14, s.serial; i >= 6; i-- {
+	for i, rest := 14, (s.serial+after)%maxSerial; i >= 6; i-- {
 		id[i] = base62[rest%62]
 		rest /= 62
 	}

@@ -24,6 +24,7 @@ type sendMessages struct {
 	APIVersion string   `placeholder:"65.0" help:"The API version in the URLs (default: at random)."`
 	Session    string   `enum:"nil,empty,absent,sent" default:"nil" help:"The form of SessionId: ${enum}. Not documented since Salesforce removed session ids in 2026."`
 	Changes    float64  `placeholder:"P" help:"The probability that a notification is of a record that was sent before and has changed."`
+	Records    int      `placeholder:"N" help:"Send changes of so many records that exist, such as 1000000, drawn at random, instead of new ones."`
 	Seed       uint64   `placeholder:"N" help:"Make the messages reproducible, ids included."`
 }
 
@@ -52,7 +53,7 @@ func (m *sendMessages) open() (*simulate.Generator, [][]byte, error) {
 	generator, err := simulate.NewGenerator(definition, simulate.GeneratorOptions{
 		Seed: m.Seed, OrganizationID: simulate.FullID(m.Org), ActionID: m.Action, APIVersion: m.APIVersion,
 		Session: sessionForms[m.Session],
-		Changes: m.Changes,
+		Changes: m.Changes, Pool: max(m.Records, 0),
 	})
 	return generator, nil, err
 }
