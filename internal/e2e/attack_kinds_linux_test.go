@@ -31,7 +31,7 @@ func (s *target) attacks() []attack {
 func (s *target) outsiderAttacks() []attack {
 	message := s.posted(string(unchanged()))
 	unknown := s.written(hostile{body: unchanged(), token: tokenMarker})
-	flood := strings.Repeat(unknown, 25) // more than the rate limit of an address
+	flood := strings.Repeat(unknown, 50) // more than the rate limit of an address
 	pretends := s.sender.Shown()
 	pretends.PrivateKey = pretender{newSender(nil).Key, s.sender.Certificate.PublicKey}
 	good, others := s.sender.Shown(), slices.Collect(maps.Values(strangers(s.sender)))
