@@ -65,6 +65,13 @@ func newRooms(limit int64) *rooms {
 	}
 }
 
+// RoomOfBodies returns how many bytes the bodies that are being read, of up to a limit each, take
+// together at most.
+func RoomOfBodies(limit int64) int64 {
+	r := newRooms(limit)
+	return r.small.total + r.large.total
+}
+
 // take takes room for a buffer of a source, and returns the room that has it, or nil.
 func (r *rooms) take(source, size int64) *room {
 	if size <= r.smallBody && r.small.take(source, size) {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,9 +37,6 @@ const (
 	// the process 30 s after it.
 	drainTimeout = 20 * time.Second
 	flushTimeout = 2 * time.Second
-	// collectFrom is how much memory is in use, in bytes, when garbage is no longer left to double it:
-	// huge messages leave more of it than the 512 MiB of a small dyno. GOMEMLIMIT says otherwise.
-	collectFrom = 128 << 20
 	// queueBytesBesides is how much memory the messages that wait may take together, besides the
 	// largest.
 	queueBytesBesides = 16 << 20
@@ -49,12 +44,10 @@ const (
 
 // Run implements the command: it serves until the context ends, then answers what has come in.
 func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(collectFrom)
-	}
+	queueBytes := int64(c.BodyLimit) + queueBytesBesides
+	setCollector(handlers.RoomOfBodies(int64(c.BodyLimit)) + queueBytes)
 	warnOldSettings()
-	db, err := c.Database.open(store.Committers(c.Committers),
-		store.Queue(c.QueueLimit, int64(c.BodyLimit)+queueBytesBesides))
+	db, err := c.Database.open(store.Committers(c.Committers), store.Queue(c.QueueLimit, queueBytes))
 	if err != nil {
 		return err
 	}
