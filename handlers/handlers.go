@@ -32,6 +32,8 @@ type Config struct {
 	Types *soap.Types
 	// Log is slog's default when nil.
 	Log *slog.Logger
+	// QuietAcks is whether messages that are acked have no line in the log.
+	QuietAcks bool
 	// Metrics is where the handlers register what they count; nil for nowhere.
 	Metrics prometheus.Registerer
 	// BodyLimit is how large a body may be, in bytes; 64 MiB when 0. All bodies that are read at once

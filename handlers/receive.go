@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,14 +49,29 @@ func (h *Handlers) receive(c echo.Context, w wire) error {
 	}
 	took := time.Since(started)
 	h.metrics.accepted(source.Name, batch, saved, took)
-	attrs := []any{"request_id", requestID(c), "source", source.Name,
-		"notifications", saved.Stored + saved.Revisions + saved.Duplicates, "stored", saved.Stored,
-		"revisions", saved.Revisions, "duplicates", saved.Duplicates, "duration", took}
-	if batch.Oddities > 0 {
-		attrs = append(attrs, "oddities", batch.Oddities)
+	if !h.QuietAcks {
+		h.logAcked(c, source, batch, saved, took)
 	}
-	h.Log.Info("message acked", attrs...)
 	return w.accept(c, saved)
+}
+
+// logAcked writes the line of a message that is acked. Its attributes have types, which spares
+// reflection and allocations.
+func (h *Handlers) logAcked(
+	c echo.Context, source store.Source, batch *ledger.Batch, saved store.Saved, took time.Duration,
+) {
+	attrs := [...]slog.Attr{
+		slog.String("request_id", requestID(c)), slog.String("source", source.Name),
+		slog.Int("notifications", saved.Stored+saved.Revisions+saved.Duplicates),
+		slog.Int("stored", saved.Stored), slog.Int("revisions", saved.Revisions),
+		slog.Int("duplicates", saved.Duplicates), slog.Duration("duration", took),
+		slog.Int("oddities", batch.Oddities),
+	}
+	logged := attrs[:]
+	if batch.Oddities == 0 {
+		logged = attrs[:len(attrs)-1]
+	}
+	h.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "message acked", logged...)
 }
 
 // answerErrors returns the handler of a wire's errors, which all requests that are not accepted end

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"ackbox/internal/logbuffer"
 	"ackbox/simulate"
 )
 
@@ -45,14 +46,28 @@ type logFlags struct {
 	Format string `enum:"text,json" default:"text" env:"ACKBOX_LOG_FORMAT" help:"The format of the log: ${enum}."`
 }
 
-func (f logFlags) logger(w io.Writer) *slog.Logger {
+// handler returns the handler of the log.
+func (f logFlags) handler(w io.Writer) slog.Handler {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(f.Level)) // kong has checked it
 	options := &slog.HandlerOptions{Level: level}
 	if f.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.NewTextHandler(w, options)
+}
+
+// startLog makes the log slog's default, and returns a function that writes what is left of it. That
+// of a server is buffered.
+func (c *cli) startLog(isServer bool, w io.Writer) (end func()) {
+	if !isServer {
+		slog.SetDefault(slog.New(c.Log.handler(w)))
+		return func() {}
+	}
+	buffer := logbuffer.New(w)
+	slog.SetDefault(slog.New(buffer.Handler(c.Log.handler(buffer))))
+	c.Serve.log = buffer
+	return buffer.Close
 }
 
 // vars returns the variables in the help texts and defaults of flags.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -83,9 +82,10 @@ func run(ctx context.Context, args []string, t terminal) int {
 		t.say("ackbox: %v\nRun \"ackbox --help\" or \"ackbox COMMAND --help\" for help.", err)
 		return exitUsage
 	}
-	slog.SetDefault(c.Log.logger(t.err))
+	endLog := c.startLog(command.Command() == serveName, t.err)
 	warnUnknownSettings(command, t)
 	err = command.Run()
+	endLog()
 	if command.Command() != serveName { // which a signal ends in the normal way
 		err = interrupted(ctx, err)
 	}

@@ -13,9 +13,11 @@ func TestCgroupMemory(t *testing.T) {
 		files map[string]string
 		want  int64
 	}{
-		"not Linux":   {nil, none},
-		"no limit":    {map[string]string{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "max\n"}, none},
-		"a container": {map[string]string{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "536870912\n"}, 512 << 20},
+		"not Linux": {nil, none},
+		"no limit":  {map[string]string{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "max\n"}, none},
+		"a container": {map[string]string{
+			"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "536870912\n",
+		}, 512 << 20},
 		"a service in a slice with less": {map[string]string{
 			"proc/self/cgroup":                             "0::/a.slice/b.service\n",
 			"sys/fs/cgroup/a.slice/b.service/memory.max":   "1073741824\n",

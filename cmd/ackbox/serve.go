@@ -8,9 +8,11 @@ import (
 	"net"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"ackbox/handlers"
+	"ackbox/internal/logbuffer"
 	"ackbox/soap"
 	"ackbox/soap/sobject"
 	"ackbox/store"
@@ -28,8 +30,11 @@ type serveCmd struct {
 	BodyLimit    byteSize      `env:"ACKBOX_BODY_LIMIT" default:"64MiB" help:"Accept messages up to this size."`
 	Committers   int           `env:"ACKBOX_COMMITTERS" default:"2" help:"Run so many transactions that save messages at once on PostgreSQL; a slow disk needs more. SQLite has one writer."`
 	QueueLimit   int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"Let so many messages wait to be stored; what comes beyond is refused with 503 at once."`
+	LogMessages  string        `enum:"on,off" default:"on" env:"ACKBOX_LOG_MESSAGES" help:"Write a line to the log for each message that is acked: ${enum}. The metrics count them anyway."`
 	Prune        time.Duration `env:"ACKBOX_PRUNE" placeholder:"90d" help:"Delete the notifications whose newest revision is older than this, and older refusals, once an hour. At least 72h (default: never)."`
 	SaveTimeout  time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"Refuse a message with 503 that is not stored in this time; Salesforce sends it again."`
+
+	log *logbuffer.Buffer // nil in tests
 }
 
 const (
@@ -79,13 +84,24 @@ func (c *serveCmd) surfaces(db *store.Store, access *accessControl) (*surfaces, 
 	}
 	metrics := newRegistry()
 	access.register(metrics)
+	if c.log != nil {
+		metrics.MustRegister(droppedLines(c.log))
+	}
 	h := handlers.New(handlers.Config{
 		Store: db, Access: access.Access, Types: types, Metrics: metrics, BodyLimit: int64(c.BodyLimit),
-		BodyTimeout: readTimeout, SaveTimeout: c.SaveTimeout,
+		BodyTimeout: readTimeout, SaveTimeout: c.SaveTimeout, QuietAcks: c.LogMessages == "off",
 	})
 	health := handlers.NewHealth(db, slog.Default(), access.warnings, h.Warnings)
 	health.Size = handlers.NewDatabaseSize(db, slog.Default(), metrics)
 	return &surfaces{h, health, metrics, c.MetricsToken, access.Proxies}, nil
+}
+
+// droppedLines is the metric of the lines that are not in the log.
+func droppedLines(log *logbuffer.Buffer) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "ackbox_log_lines_dropped_total",
+		Help: "Lines of the log that were dropped because it was not read fast enough.",
+	}, func() float64 { return float64(log.Dropped()) })
 }
 
 // inbox is what serve runs.
