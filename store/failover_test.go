@@ -196,6 +196,40 @@ func TestCommitThatIsNotReplicatedIsAnUnknownOutcome(t *testing.T) {
 	}
 }
 
+// What another process, or a server that has crashed since, has stored without its standby may not be
+// there yet, and inserting nothing waits for no standby.
+func TestDuplicatesWaitForTheStandby(t *testing.T) {
+	t.Parallel()
+	cluster := storetest.NewCluster(t, storetest.Options{})
+	db := storetest.Open(t, cluster.URL("postgres"))
+	source := addSource(t, db.Store, "one")
+	other := storetest.Open(t, db.URL).Store
+	raw := openRaw(t, db)
+	awaitStandby(t, raw, "missing")
+	in := store.Inbound{SourceID: source.ID, ReceivedAt: now}
+	saved := saveWithoutStandby(t, db.Store, raw, &in)
+	execAll(t, raw, cancelReplication)
+	if r := <-saved; !errors.Is(r.err, store.ErrUnavailable) {
+		t.Fatalf("got %+v, %v, want %v", r.saved, r.err, store.ErrUnavailable)
+	}
+	again := savingInbound(t.Context(), other, in)
+	until(t, "the redelivery waits", func() bool {
+		if len(again) > 0 {
+			r := <-again
+			t.Fatalf("got %+v, %v without the standby", r.saved, r.err)
+		}
+		return waiting(t, raw, "SyncRep") > 0
+	})
+	execAll(t, raw, cancelReplication)
+	if r := <-again; !errors.Is(r.err, store.ErrUnavailable) {
+		t.Errorf("got %+v, %v, want %v", r.saved, r.err, store.ErrUnavailable)
+	}
+	awaitStandby(t, raw, "")
+	if got := save(t, other, source, in.Batch, now); got.Duplicates != 3 {
+		t.Errorf("without a standby: got %+v, want 3 duplicates", got)
+	}
+}
+
 // awaitStandby makes commits wait for a standby of a name, or for none.
 func awaitStandby(t *testing.T, raw *sql.DB, name string) {
 	t.Helper()

@@ -64,35 +64,13 @@ func textOrNull(text []byte) any {
 }
 
 // run saves rows with their statements, and join unless it is nil, in one transaction and returns
-// the inserted ones. If an earlier commit may not be on the synchronous standby, rows that are known
-// already may not be either, and inserting nothing waits for no standby: run then writes a heartbeat.
+// the inserted ones. Inserting nothing waits for no standby, so it then waits by itself.
 func (s *Store) run(ctx context.Context, inserts []statement, join Join) ([]freshRow, error) {
-	before := s.unreplicated.Load()
 	fresh, err := s.runOnce(ctx, inserts, join)
-	switch {
-	case errors.Is(err, errNotReplicated):
-		s.unreplicated.Add(1)
-	case err != nil:
-	case len(fresh) > 0:
-		s.markReplicated(before)
-	default:
-		if before = s.unreplicated.Load(); before > s.replicated.Load() {
-			if err = s.heartbeat(ctx, 0); err == nil {
-				s.markReplicated(before)
-			}
-		}
+	if err == nil && len(fresh) == 0 {
+		err = s.awaitStandby(ctx)
 	}
 	return fresh, err
-}
-
-// markReplicated records that the first n commits that did not wait for the standby are there, as is
-// all that was written before a commit that did.
-func (s *Store) markReplicated(n int64) {
-	for known := s.replicated.Load(); known < n; known = s.replicated.Load() {
-		if s.replicated.CompareAndSwap(known, n) {
-			return
-		}
-	}
 }
 
 // runOnce executes the statements, and join unless it is nil, in one transaction and returns the

@@ -44,10 +44,6 @@ type Store struct {
 
 	lastWrite lastWrite
 	checking  sync.Mutex // is held by checkWrite
-
-	// unreplicated counts the saves that are committed, but perhaps not on the synchronous standby;
-	// replicated is how many of them are known to be there.
-	unreplicated, replicated atomic.Int64
 }
 
 // Open opens the database at url, a DATABASE_URL: sqlite:FILE, postgres:// or postgresql://. It
