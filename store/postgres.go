@@ -34,11 +34,10 @@ func openPostgres(databaseURL string, o options) (*Store, error) {
 		o.log.Warn("parameters of other clients in DATABASE_URL are ignored",
 			"parameters", strings.Join(dropped, " "))
 	}
-	connector, err := pq.NewConnectorConfig(config)
+	connector, err := newPgHosts(config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	connector.Dialer(dialer{})
 	db := sqlx.NewDb(sql.OpenDB(&pgConnector{Connector: connector}), driverPostgres)
 	db.SetMaxOpenConns(o.committers + spareConnections)
 	db.SetMaxIdleConns(o.committers + spareConnections)
