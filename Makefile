@@ -64,6 +64,11 @@ fuzz: ## Run each fuzz target for FUZZTIME (1m).
 faults: ## Crash, fill and cut off everything that can be, and count what is lost: nothing; under 15 minutes.
 	cd internal/e2e && ACKBOX_FAULTS=all go test -run '^TestFault' -count=1 -timeout 20m
 
+.PHONY: cluster
+cluster: ## Kill and freeze the machines of a Patroni cluster under load: nothing is lost; under 10 minutes.
+	cd internal/e2e && ACKBOX_FAULTS=all ACKBOX_TEST_REQUIRE=postgres,patroni \
+		go test -run '^TestCluster' -count=1 -timeout 20m
+
 .PHONY: soak
 soak: FOR ?= 30m
 soak: ## Send everything that can be sent for FOR (30m), and watch memory, goroutines and files.

@@ -9,7 +9,7 @@ import (
 	"ackbox/store/storetest"
 )
 
-// A machine that hangs accepts connections and does not answer; one that is down does not even that.
+// A machine that hangs accepts connections but answers nothing; one that is down not even that.
 func TestAHostThatDoesNotAnswerIsPassedOver(t *testing.T) {
 	t.Parallel()
 	cluster := storetest.NewCluster(t, storetest.Options{})

@@ -56,7 +56,15 @@ func (l *faultLoad) sendTo(url string, o simulate.SenderOptions) {
 	if o.Notifications == (simulate.Range{}) {
 		o.Notifications = simulate.Range{Min: 1, Max: 5}
 	}
-	o.OnAck, o.OnFailure = l.onAck, l.onFailure
+	if observe := o.OnAck; observe != nil {
+		o.OnAck = func(sent []simulate.Notification) {
+			l.onAck(sent)
+			observe(sent)
+		}
+	} else {
+		o.OnAck = l.onAck
+	}
+	o.OnFailure = l.onFailure
 	sender, err := simulate.NewSender(client, generator(l.tb, 0), o)
 	if err != nil {
 		l.tb.Fatal(err)
@@ -131,6 +139,12 @@ func (l *faultLoad) await(what string, number func() int, by int) {
 // outcomes.
 func (l *faultLoad) checkStored(fault, database string, stored []line) {
 	l.tb.Helper()
+	l.checkNoted(fault, database, stored, "")
+}
+
+// checkNoted does the same, with a note in the line.
+func (l *faultLoad) checkNoted(fault, database string, stored []line, note string) {
+	l.tb.Helper()
 	found, twice := map[content]bool{}, 0
 	for _, n := range stored {
 		key := contentOf(n.NotificationID, contentStored(l.tb, n))
@@ -148,6 +162,7 @@ func (l *faultLoad) checkStored(fault, database string, stored []line) {
 	report(l.tb, outcome{
 		fault: fault, database: database, sent: l.sent, acked: len(l.ackedIDs), stored: len(stored),
 		lost: lost, twice: twice, refused: l.refused, unanswered: l.unanswered,
+		note: note,
 	})
 	if lost > 0 || twice > 0 || len(l.acked) == 0 {
 		l.tb.Errorf("%d of %d acked contents are lost, %d are stored twice", lost, len(l.acked), twice)
