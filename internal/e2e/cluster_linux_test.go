@@ -81,7 +81,7 @@ var clusterSender = simulate.SenderOptions{
 // failover makes a fault several times under load, and adds a line to the table.
 func (c *cluster) failover(what string, rounds int, fault func() (repair func())) {
 	c.Helper()
-	load := newFaultLoad(c)
+	load, before := newFaultLoad(c), len(c.servers[0].export())
 	load.sendTo("http://"+c.inbox+c.servers[0].paths["crm"], clusterSender)
 	var gauges [2]*ackGauge
 	for i, s := range c.servers {
@@ -102,7 +102,7 @@ func (c *cluster) failover(what string, rounds int, fault func() (repair func())
 	c.both() // the former primary follows, so that nobody reads from it what it alone has
 	description := fmt.Sprintf("Patroni, %s, %d times", what, rounds)
 	note := fmt.Sprintf("no Ack for %s s (%s and %s)", strings.Join(notes, ", "), ways[0], ways[1])
-	load.checkNoted(description, storetest.Postgres, c.servers[0].export(), note)
+	load.checkNoted(description, storetest.Postgres, c.servers[0].export()[before:], note)
 }
 
 // measure makes a fault and returns the longest time without an Ack by each server.
