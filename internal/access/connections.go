@@ -1,7 +1,6 @@
 package access
 
 import (
-	"container/list"
 	"net"
 	"net/http"
 	"net/netip"
@@ -54,7 +53,7 @@ func (c *Connections) ConnState(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case own.element == nil: // already closed
+	case own.list == nil: // already closed
 	case state == http.StateActive:
 		c.moveTo(own, &own.group.active)
 	case state == http.StateIdle:
@@ -123,22 +122,22 @@ func (c *Connections) selectExcess(added *connection) *connection {
 }
 
 // moveTo moves a connection to the end of one of its group's lists.
-func (c *Connections) moveTo(conn *connection, to *list.List) {
-	if conn.element != nil {
-		conn.list.Remove(conn.element)
+func (c *Connections) moveTo(conn *connection, to *list) {
+	if conn.list != nil {
+		conn.list.remove(conn)
 	}
 	c.sequence++
-	conn.list, conn.element, conn.sequence = to, to.PushBack(conn), c.sequence
+	conn.sequence = c.sequence
+	to.append(conn)
 }
 
 // remove removes a connection. It may be removed already: the server also closes connections that
 // were closed because of the limit.
 func (c *Connections) remove(conn *connection) {
-	if conn.element == nil {
+	if conn.list == nil {
 		return
 	}
-	conn.list.Remove(conn.element)
-	conn.element = nil
+	conn.list.remove(conn)
 	c.open--
 	if conn.group.count() == 0 {
 		delete(c.groups, conn.group.peer)
@@ -164,24 +163,23 @@ func (c *Connections) peerOf(conn net.Conn) peer {
 // added to it.
 type group struct {
 	peer
-	waiting list.List // for a request or for the rest of its header
-	active  list.List // with a request being handled
+	waiting list // for a request or for the rest of its header
+	active  list // with a request being handled
 }
 
-func (g *group) count() int { return g.waiting.Len() + g.active.Len() }
+func (g *group) count() int { return g.waiting.length + g.active.length }
 
 // first returns the connection that is closed first.
 func (g *group) first() *connection {
-	first := g.waiting.Front()
-	if first == nil {
-		first = g.active.Front()
+	if g.waiting.first != nil {
+		return g.waiting.first
 	}
-	return first.Value.(*connection)
+	return g.active.first
 }
 
 // closesBefore reports whether a connection of g is closed before any of the other group.
 func (g *group) closesBefore(other *group) bool {
-	waits, otherWaits := g.waiting.Len() > 0, other.waiting.Len() > 0
+	waits, otherWaits := g.waiting.length > 0, other.waiting.length > 0
 	switch {
 	case g.trusted != other.trusted:
 		return other.trusted
@@ -198,9 +196,45 @@ type connection struct {
 	net.Conn
 	connections *Connections
 	group       *group
-	list        *list.List    // the list of the group that holds it
-	element     *list.Element // nil after it is closed
-	sequence    uint64        // when it was added to the list
+	list        *list  // the list of the group that holds it; nil after it is closed
+	sequence    uint64 // when it was added to the list
+
+	before, after *connection // in the list
+}
+
+// list is a list of connections, linked through themselves: a connection changes its list twice for
+// each request, which must not allocate memory.
+type list struct {
+	first, last *connection
+	length      int
+}
+
+// append adds a connection that is in no list at the end.
+func (l *list) append(c *connection) {
+	c.list, c.before, c.after = l, l.last, nil
+	if l.last == nil {
+		l.first = c
+	} else {
+		l.last.after = c
+	}
+	l.last = c
+	l.length++
+}
+
+// remove removes a connection that is in the list.
+func (l *list) remove(c *connection) {
+	if c.before == nil {
+		l.first = c.after
+	} else {
+		c.before.after = c.after
+	}
+	if c.after == nil {
+		l.last = c.before
+	} else {
+		c.after.before = c.before
+	}
+	c.list, c.before, c.after = nil, nil, nil
+	l.length--
 }
 
 // Close closes the connection and removes it from the count.

@@ -302,3 +302,27 @@ func TestConnectionsUnderConcurrency(t *testing.T) {
 		t.Errorf("got %d open, want 1 to %d", got, limit)
 	}
 }
+
+// A request changes the state of its connection twice. The order in which connections are closed
+// must not depend on where in a list they were when they left it.
+func TestStatesOfAConnectionAllocateNothing(t *testing.T) {
+	f := newFixture(t, 3, nil)
+	f.accept("first", "192.0.2.1")
+	f.accept("middle", "192.0.2.1")
+	f.accept("last", "192.0.2.1")
+	allocations := testing.AllocsPerRun(10, func() {
+		for _, name := range []string{"middle", "first", "last"} {
+			f.c.ConnState(f.server[name], http.StateActive)
+			f.c.ConnState(f.server[name], http.StateIdle)
+		}
+	})
+	if allocations > 0 {
+		t.Errorf("got %v allocations for 6 changes, want none", allocations)
+	}
+	for i, closed := range []string{"middle", "first", "last"} {
+		f.accept(string(rune('a'+i)), "192.0.2.1")
+		if _, err := f.client[closed].Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: got %v, want it closed", closed, err)
+		}
+	}
+}
