@@ -29,20 +29,16 @@ var (
 	closeConnection = []string{"close"}
 )
 
-// securityHeaders is the middleware that sets the headers of every answer.
-func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r, header := c.Request(), c.Response().Header()
-		for _, h := range defaultHeaders {
-			header[h.name] = h.value
-		}
-		if r.TLS != nil { // we can promise it; a proxy that ends TLS makes its own promise
-			header[echo.HeaderStrictTransportSecurity] = httpsForAYear
-		}
-		if ambiguousLength(r) {
-			header[echo.HeaderConnection] = closeConnection
-		}
-		return next(c)
+// setHeaders sets the headers that every answer has.
+func setHeaders(r *http.Request, header http.Header) {
+	for _, h := range defaultHeaders {
+		header[h.name] = h.value
+	}
+	if r.TLS != nil { // we can promise it; a proxy that ends TLS makes its own promise
+		header[echo.HeaderStrictTransportSecurity] = httpsForAYear
+	}
+	if ambiguousLength(r) {
+		header[echo.HeaderConnection] = closeConnection
 	}
 }
 

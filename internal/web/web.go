@@ -31,7 +31,7 @@ func New(log *slog.Logger, remoteAddr func(*http.Request) string) *Server {
 	s.HideBanner, s.HidePort = true, true
 	s.IPExtractor = remoteAddr
 	s.HTTPErrorHandler = s.answerError
-	s.Use(securityHeaders, dropUnreadBody, requestIDs, recoverPanics)
+	s.Use(forEach)
 	return s
 }
 
