@@ -10,31 +10,32 @@ import (
 )
 
 // readBody reads the body. Its room grows with what has arrived, so that nobody takes room by
-// announcing a size. The buffer, which is never nil, has what has come of a body that is refused,
-// and is to be released.
-func (h *Handlers) readBody(c echo.Context, source store.Source) (*bodyBuffer, *refusal) {
-	r, b := c.Request(), &bodyBuffer{rooms: h.rooms, source: source.ID}
+// announcing a size. The buffer, which is new, has what has come of a body that is refused, and is
+// to be released.
+func (h *Handlers) readBody(c echo.Context, source store.Source, b *bodyBuffer) *refusal {
+	r := c.Request()
+	b.rooms, b.source = h.rooms, source.ID
 	if r.ContentLength > h.BodyLimit {
-		return b, &refusal{cause: causeTooLarge, size: int(r.ContentLength)}
+		return &refusal{cause: causeTooLarge, size: int(r.ContentLength)}
 	}
 	p := newPace(c, h.BodyTimeout)
 	for {
 		size := h.rooms.nextSize(b.size(), r.ContentLength)
 		if !b.grow(size) {
-			return b, &refusal{cause: causeOverloaded, size: b.length}
+			return &refusal{cause: causeOverloaded, size: b.length}
 		}
 		if size > h.rooms.smallBody {
 			p.expect(max(size, r.ContentLength))
 		}
-		ended, err := b.fill(r.Body, p.came)
+		ended, err := b.fill(r.Body, &p)
 		switch {
 		case err != nil:
-			return b, &refusal{cause: causeInterrupted, size: b.length, err: unquoted(err)}
+			return &refusal{cause: causeInterrupted, size: b.length, err: unquoted(err)}
 		case int64(b.length) > h.BodyLimit:
-			return b, &refusal{cause: causeTooLarge, size: b.length}
+			return &refusal{cause: causeTooLarge, size: b.length}
 		case ended:
 			p.expect(0)
-			return b, nil
+			return nil
 		}
 	}
 }

@@ -95,9 +95,8 @@ func (b *bodyBuffer) release() {
 	b.memory, b.room = nil, nil
 }
 
-// fill reads until the buffer is full or the body has ended, and reports whether it has. came is
-// called with the number of bytes of each read.
-func (b *bodyBuffer) fill(body io.Reader, came func(n int)) (ended bool, err error) {
+// fill reads until the buffer is full or the body has ended, and reports whether it has.
+func (b *bodyBuffer) fill(body io.Reader, p *pace) (ended bool, err error) {
 	for b.length < len(*b.memory) {
 		n, err := body.Read((*b.memory)[b.length:])
 		b.length += n
@@ -107,7 +106,7 @@ func (b *bodyBuffer) fill(body io.Reader, came func(n int)) (ended bool, err err
 		if err != nil {
 			return false, err
 		}
-		came(n)
+		p.came(n)
 	}
 	return false, nil
 }

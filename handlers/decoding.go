@@ -29,8 +29,8 @@ func newWorkRoom(limit int64) *workRoom {
 
 // turn is the room that one body has to be worked on. It must be ended, whatever happens.
 type turn struct {
-	size  int // of the body
-	leave func()
+	size int                 // of the body
+	room *semaphore.Weighted // nil without a turn
 }
 
 // freeMemory returns the memory that is no longer in use, for a huge body: that which it was read
@@ -45,20 +45,24 @@ func freeMemory(size int) {
 
 // begin waits for room of a size, and reports whether there is some.
 func (t *turn) begin(room *semaphore.Weighted, size int) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), workTimeout)
-	defer cancel()
-	if room.Acquire(ctx, int64(size)) != nil {
+	if !room.TryAcquire(int64(size)) && !awaitRoom(room, size) {
 		return false
 	}
-	t.size, t.leave = size, func() { room.Release(int64(size)) }
+	t.size, t.room = size, room
 	return true
+}
+
+func awaitRoom(room *semaphore.Weighted, size int) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), workTimeout)
+	defer cancel()
+	return room.Acquire(ctx, int64(size)) == nil
 }
 
 // end gives the room back, if there is any.
 func (t *turn) end() {
-	if t.leave != nil {
-		t.leave()
-		t.leave = nil
+	if t.room != nil {
+		t.room.Release(int64(t.size))
+		t.room = nil
 	}
 }
 

@@ -64,6 +64,7 @@ type Handlers struct {
 	unknownTokens *access.RateLimiter
 	rooms         *rooms
 	work          *workRoom
+	saveDeadlines *deadlines
 	metrics       *metrics
 	refusals      *refusalCounter
 	certificates  *certificateLog
@@ -89,6 +90,7 @@ func New(c Config) *Handlers {
 		unknownTokens: access.NewRateLimiter(unknownTokenRate, unknownTokenBurst),
 		rooms:         newRooms(c.BodyLimit),
 		work:          newWorkRoom(c.BodyLimit),
+		saveDeadlines: &deadlines{timeout: c.SaveTimeout},
 		metrics:       newMetrics(),
 		refusals:      newRefusalCounter(c.Store, c.Log),
 		certificates:  newCertificateLog(c.Store, c.Log),

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,15 @@ type metrics struct {
 	drift         *prometheus.CounterVec
 	oddities      *prometheus.CounterVec
 	ackSeconds    prometheus.Histogram
+
+	mu      sync.RWMutex
+	sources map[string]*sourceMetrics // by name
+}
+
+// sourceMetrics are the counters of a source: to find one by its labels takes longer than to count.
+type sourceMetrics struct {
+	messages, oddities            prometheus.Counter
+	stored, revisions, duplicates prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -24,6 +34,7 @@ func newMetrics() *metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	return &metrics{
+		sources:  map[string]*sourceMetrics{},
 		messages: counter("ackbox_messages_total", "Messages acked.", "source"),
 		notifications: counter("ackbox_notifications_total",
 			"Notifications of acked messages: stored, a revision of a stored one, or a duplicate.", "source", "result"),
@@ -43,12 +54,34 @@ func (m *metrics) register(r prometheus.Registerer) {
 }
 
 func (m *metrics) accepted(source string, batch *ledger.Batch, saved store.Saved, took time.Duration) {
-	m.messages.WithLabelValues(source).Inc()
-	m.oddities.WithLabelValues(source).Add(float64(batch.Oddities))
-	m.notifications.WithLabelValues(source, "stored").Add(float64(saved.Stored))
-	m.notifications.WithLabelValues(source, "revision").Add(float64(saved.Revisions))
-	m.notifications.WithLabelValues(source, "duplicate").Add(float64(saved.Duplicates))
+	counters := m.of(source)
+	counters.messages.Inc()
+	counters.oddities.Add(float64(batch.Oddities))
+	counters.stored.Add(float64(saved.Stored))
+	counters.revisions.Add(float64(saved.Revisions))
+	counters.duplicates.Add(float64(saved.Duplicates))
 	m.ackSeconds.Observe(took.Seconds())
+}
+
+// of returns the counters of a source, which exist from its first message on.
+func (m *metrics) of(source string) *sourceMetrics {
+	m.mu.RLock()
+	counters := m.sources[source]
+	m.mu.RUnlock()
+	if counters != nil {
+		return counters
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	counters = &sourceMetrics{ // the same counters if somebody else has made it meanwhile
+		messages:   m.messages.WithLabelValues(source),
+		oddities:   m.oddities.WithLabelValues(source),
+		stored:     m.notifications.WithLabelValues(source, "stored"),
+		revisions:  m.notifications.WithLabelValues(source, "revision"),
+		duplicates: m.notifications.WithLabelValues(source, "duplicate"),
+	}
+	m.sources[source] = counters
+	return counters
 }
 
 // drifted counts per object: only objects with a WSDL drift, so the label is bounded.

@@ -94,9 +94,14 @@ func (o outbound) decode(body []byte) (*ledger.Batch, *refusal) {
 	}
 }
 
-var ack = []byte(soap.Ack)
+// The Ack and its Content-Type, which all answers share.
+var (
+	ack            = []byte(soap.Ack)
+	ackContentType = []string{xmlContentType}
+)
 
 func (outbound) accept(c echo.Context, _ store.Saved) error {
+	c.Response().Header()[echo.HeaderContentType] = ackContentType
 	return c.Blob(http.StatusOK, xmlContentType, ack)
 }
 

@@ -10,10 +10,10 @@ import (
 // pace cuts off a large body that does not keep coming: it holds room that others need. A small one
 // has all the time of a request.
 type pace struct {
-	control *http.ResponseController
-	end     time.Time // of all the time that the body has
-	needed  int       // bytes in each window
-	missing int       // of them in the present window
+	answer  http.ResponseWriter // of the request
+	end     time.Time           // of all the time that the body has
+	needed  int                 // bytes in each window
+	missing int                 // of them in the present window
 }
 
 const (
@@ -23,8 +23,8 @@ const (
 	paceParts  = 12
 )
 
-func newPace(c echo.Context, timeout time.Duration) *pace {
-	return &pace{control: http.NewResponseController(c.Response()), end: time.Now().Add(timeout)}
+func newPace(c echo.Context, timeout time.Duration) pace {
+	return pace{answer: c.Response(), end: time.Now().Add(timeout)}
 }
 
 // expect begins a window, for a body of a size; 0 is for one that has come.
@@ -43,7 +43,8 @@ func (p *pace) begin() {
 	if window := time.Now().Add(paceWindow); p.needed > 0 && window.Before(deadline) {
 		deadline = window
 	}
-	_ = p.control.SetReadDeadline(deadline) // without a connection, as in a test, there is none
+	// Without a connection, as in a test, there is no deadline.
+	_ = http.NewResponseController(p.answer).SetReadDeadline(deadline)
 }
 
 // came counts bytes that have come.

@@ -139,7 +139,7 @@ func (h *Handlers) take(c echo.Context, w wire, source store.Source) (*ledger.Ba
 		return nil, store.Saved{}, refused
 	}
 	freeMemory(t.size)
-	saved, refused := h.save(c, source, batch)
+	saved, refused := h.save(source, batch)
 	if refused != nil {
 		refused.message = messageOf(batch)
 		return nil, saved, refused
@@ -154,9 +154,9 @@ func (h *Handlers) read(c echo.Context, w wire, source store.Source, t *turn) (*
 	if refused := w.check(c.Request().Header); refused != nil {
 		return nil, refused
 	}
-	body, refused := h.readBody(c, source)
+	var body bodyBuffer
 	defer body.release()
-	if refused != nil {
+	if refused := h.readBody(c, source, &body); refused != nil {
 		refused.message = beginning(w, body.bytes())
 		return nil, refused
 	}
@@ -189,10 +189,10 @@ func beginning(w wire, body []byte) message {
 
 // save stores the batch, even when the sender goes away meanwhile: it will come again, and add
 // nothing.
-func (h *Handlers) save(c echo.Context, source store.Source, batch *ledger.Batch) (store.Saved, *refusal) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), h.SaveTimeout)
-	defer cancel()
-	saved, err := h.Store.Save(ctx, store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: time.Now()})
+func (h *Handlers) save(source store.Source, batch *ledger.Batch) (store.Saved, *refusal) {
+	now := time.Now()
+	saved, err := h.Store.Save(h.saveDeadlines.next(now),
+		store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: now})
 	switch {
 	case errors.Is(err, store.ErrOverloaded):
 		return saved, &refusal{cause: causeOverloaded, err: err}

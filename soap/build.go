@@ -43,14 +43,11 @@ func (d *decoder) batch() *ledger.Batch {
 	if len(d.out.buffer) <= maxKept { // else release drops the buffer, and nothing writes to it
 		out = append(json.RawMessage(nil), out...)
 	}
-	b := &ledger.Batch{
-		Intake:         ledger.SOAP,
-		OrganizationID: texts[d.organization.start:d.organization.end],
-		ActionID:       texts[d.action.start:d.action.end],
-		Entries:        make([]ledger.Entry, len(d.notifications)),
-		Oddities:       d.oddities,
-	}
-	optional := make([]string, 0, 2*len(d.notifications)) // entries point into it: it must not grow
+	b, optional := newBatch(len(d.notifications))
+	b.Intake = ledger.SOAP
+	b.OrganizationID = texts[d.organization.start:d.organization.end]
+	b.ActionID = texts[d.action.start:d.action.end]
+	b.Oddities = d.oddities
 	pointer := func(t text) *string {
 		if !t.found {
 			return nil
@@ -71,6 +68,21 @@ func (d *decoder) batch() *ledger.Batch {
 		to.Digest, to.Drift, to.ChangedAt = n.digest, n.drift, n.changedAt
 	}
 	return b
+}
+
+// newBatch returns a batch of n entries, and room for the texts that they point to, which must not
+// grow. Most messages have a single notification: all of its batch is one allocation.
+func newBatch(n int) (b *ledger.Batch, optional []string) {
+	if n > 1 {
+		return &ledger.Batch{Entries: make([]ledger.Entry, n)}, make([]string, 0, 2*n)
+	}
+	var single struct {
+		ledger.Batch
+		entries  [1]ledger.Entry
+		optional [2]string
+	}
+	single.Entries = single.entries[:]
+	return &single.Batch, single.optional[:0]
 }
 
 // decoders is the pool of idle decoders.
