@@ -28,7 +28,7 @@ func TestSharedDeadlines(t *testing.T) {
 		}
 		last := d.next(time.Now())
 		<-last.Done()
-		if err := last.Err(); err != context.DeadlineExceeded { //nolint:errorlint // exactly it
+		if err := last.Err(); err != context.DeadlineExceeded {
 			t.Errorf("got %v", err)
 		}
 		if next := d.next(time.Now()); next.Err() != nil {

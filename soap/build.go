@@ -22,7 +22,8 @@ type text struct {
 type notification struct {
 	id, objectType, recordID text
 	plan                     *plan
-	place                    int // in the plan, of the field that is probably next
+	place                    int  // in the plan, of the field that is probably next
+	prefix                   text // of fields, in the body, with its colon; only with a plan
 	hasRecord                bool
 	fields                   span // of decoder.out; empty without a record
 	digest                   ledger.Digest

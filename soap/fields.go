@@ -25,8 +25,7 @@ func (d *decoder) record(e *element, offset int, n *notification) *ParseError {
 		return d.failAt(offset, CauseLimit, "the xsi:type of an sObject is longer than 255 bytes")
 	}
 	head, start, isNil := d.wire.length, d.out.length, e.isNil
-	err := d.object(e, writer{}, func(child *element) *ParseError { return d.field(child, n) })
-	if err != nil {
+	if err := d.object(e, writer{}, n); err != nil {
 		return err
 	}
 	if len(d.bytesOf(n.recordID)) > MaxID {
@@ -43,22 +42,22 @@ func (d *decoder) record(e *element, offset int, n *notification) *ParseError {
 	return nil
 }
 
-// field reads one field of the record: it writes the value, counts drift, and takes the record's id
-// from the first Id. The namespace of a field does not matter, as it is not stored: some client
-// libraries write a record's fields in that of the message.
-func (d *decoder) field(e *element, n *notification) *ParseError {
-	name := d.written(e.local)
-	f, known := n.plan.field(name, n.place)
-	if known {
-		n.place = f.place + 1
+// field reads one field of the record, of which the WSDLs say f, or nil if they do not declare it:
+// it writes the value, counts drift, and takes the record's id from the first Id. The namespace of a
+// field does not matter, as it is not stored: some client libraries write a record's fields in that
+// of the message.
+func (d *decoder) field(e *element, n *notification, f *field) *ParseError {
+	name, kind := d.written(e.local), kindString
+	if f != nil {
+		n.place, kind = f.place+1, f.kind
 	}
 	isID := !n.recordID.found && string(name) == "Id"
 	start := d.out.length
-	fits, err := d.value(e, f.kind)
+	fits, err := d.value(e, kind)
 	if err != nil {
 		return err
 	}
-	if n.plan != nil && (!known || !fits) {
+	if n.plan != nil && (f == nil || !fits) {
 		n.drift++
 	}
 	value := d.out.from(start)
@@ -137,12 +136,11 @@ func (d *decoder) resolveType(qname []byte) ([]byte, namespace) {
 	return local, b.space
 }
 
-// object writes the children of e as a JSON object, in which read writes each value. text is the
-// text before the first child, as the inside of a JSON string. Runs of white space between the
-// children are ignored; other runs of text are concatenated in the member mixedText.
-func (d *decoder) object(
-	e *element, text writer, read func(child *element) *ParseError,
-) *ParseError {
+// object writes the children of e as a JSON object: the fields of a notification's record, or, if n
+// is nil, strings. text is the text before the first child, as the inside of a JSON string. Runs of
+// white space between the children are ignored; other runs of text are concatenated in the member
+// mixedText.
+func (d *decoder) object(e *element, text writer, n *notification) *ParseError {
 	start, first := d.out.length, len(d.members)
 	d.write("{")
 	for !e.empty {
@@ -153,7 +151,7 @@ func (d *decoder) object(
 			break
 		}
 		if d.startsElement() {
-			if err := d.member(first, read); err != nil {
+			if err := d.member(first, n); err != nil {
 				return err
 			}
 		}
@@ -196,22 +194,66 @@ func (d *decoder) layout(text *writer) *ParseError {
 }
 
 // member reads a child and writes it as a member of the object whose members start at first.
-func (d *decoder) member(first int, read func(child *element) *ParseError) *ParseError {
+func (d *decoder) member(first int, n *notification) *ParseError {
 	offset := d.pos
-	child, err := d.start()
-	if err != nil {
-		return err
+	child, f := d.probable(n)
+	if child == nil {
+		var err *ParseError
+		if child, err = d.start(); err != nil {
+			return err
+		}
+		f = d.declared(child, n)
 	}
 	if len(d.members)-first == maxMembers {
 		return d.failAt(offset, CauseLimit, "the element has more than 10000 children")
 	}
 	d.name(first, d.written(child.local))
 	this := len(d.members) - 1
-	if err := read(child); err != nil {
+	if n == nil {
+		if _, err := d.value(child, kindString); err != nil {
+			return err
+		}
+	} else if err := d.field(child, n, f); err != nil {
 		return err
 	}
 	d.members[this].end = d.out.length
 	return nil
+}
+
+// probable reads the start tag of the field that probably comes next, if it does: one of the next in
+// the order of the plan, without attributes and with the prefix of a field before it. To compare a
+// tag is faster than to scan it. It returns nil, and reads nothing, for all others.
+func (d *decoder) probable(n *notification) (*element, *field) {
+	if n == nil || !n.prefix.found || d.depth == maxDepth {
+		return nil, nil
+	}
+	raw := d.pos + 1 // after the <
+	local := raw + n.prefix.end - n.prefix.start
+	if local >= len(d.body) || !bytes.Equal(d.body[raw:local], d.written(n.prefix.span)) {
+		return nil, nil
+	}
+	f := n.plan.startOf(d.body[local:], n.place)
+	if f == nil {
+		return nil, nil
+	}
+	e := &d.elements[d.depth]
+	end := local + len(f.name)
+	*e = element{outer: len(d.namespaces), raw: span{raw, end}, local: span{local, end}}
+	d.pos = end + 1 // after the >
+	d.depth++
+	return e, f
+}
+
+// declared returns what the WSDLs declare of a child of a record, or nil. It remembers the prefix of
+// a child without attributes: it is bound outside of the child.
+func (d *decoder) declared(child *element, n *notification) *field {
+	if n == nil || n.plan == nil {
+		return nil
+	}
+	if len(d.attributes) == 0 {
+		n.prefix = text{span{child.raw.start, child.local.start}, true}
+	}
+	return n.plan.field(d.written(child.local), n.place)
 }
 
 // name begins a member: it writes its name.
@@ -267,10 +309,7 @@ func (d *decoder) nested(e *element, start int) *ParseError {
 		text.write(before)
 	}
 	d.out.cut(start)
-	return d.object(e, text, func(child *element) *ParseError {
-		_, err := d.value(child, kindString)
-		return err
-	})
+	return d.object(e, text, nil)
 }
 
 // isBlankJSON reports whether the inside of a JSON string is only white space.

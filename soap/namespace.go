@@ -47,20 +47,23 @@ type binding struct {
 // bindings are the bindings in scope, the innermost last.
 type bindings []binding
 
-var xmlBinding = binding{prefix: []byte("xml"), uri: []byte(xmlNS), space: spaceOther}
+var (
+	xmlBinding = binding{prefix: []byte("xml"), uri: []byte(xmlNS), space: spaceOther}
+	noBinding  = binding{}
+)
 
-// lookup returns the binding of a prefix and whether there is one. The empty prefix is always
-// bound, without a default namespace to none.
-func (b bindings) lookup(prefix []byte) (binding, bool) {
+// lookup returns the binding of a prefix, which must not be changed, and whether there is one. The
+// empty prefix is always bound, without a default namespace to none.
+func (b bindings) lookup(prefix []byte) (*binding, bool) {
 	for i := len(b) - 1; i >= 0; i-- {
 		if bytes.Equal(b[i].prefix, prefix) {
-			return b[i], true
+			return &b[i], true
 		}
 	}
 	if string(prefix) == "xml" {
-		return xmlBinding, true
+		return &xmlBinding, true
 	}
-	return binding{}, len(prefix) == 0
+	return &noBinding, len(prefix) == 0
 }
 
 // isDeclaration reports whether an attribute is xmlns or xmlns:prefix.

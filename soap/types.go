@@ -27,6 +27,7 @@ type field struct {
 	repeats bool  // whether it is a slice: the element may be repeated
 	index   []int // of the struct's field
 	place   int   // in the plan's order
+	isName  bool  // whether the name is one that the scanner reads in its entirety
 }
 
 // NewTypes compiles the types of records. If there are several types for one object, their fields
@@ -76,6 +77,8 @@ func (p *plan) sort() {
 	})
 	for i, f := range p.order {
 		f.place = i
+		name, err := (&scanner{body: []byte(f.name)}).name()
+		f.isName = err == nil && len(name) == len(f.name)
 	}
 }
 
@@ -91,25 +94,33 @@ func (t *Types) plan(object []byte) *plan {
 // order before it uses the map.
 const maxSkipped = 3
 
-// field returns the field of a record's child, which is probably at the place in the order or soon
-// after it, and whether the WSDLs declare it. One that they do not declare is a string.
-func (p *plan) field(name []byte, place int) (f *field, known bool) {
-	if p == nil {
-		return &unknownField, false
-	}
-	for i := place; i < len(p.order) && i <= place+maxSkipped; i++ {
-		if f := p.order[i]; f.name == string(name) {
-			return f, true
-		}
-	}
-	if f, known = p.fields[string(name)]; !known {
-		return &unknownField, false
-	}
-	return f, true
+// next returns the fields from a place in the order on that probably come next.
+func (p *plan) next(place int) []*field {
+	return p.order[place:min(place+maxSkipped+1, len(p.order))]
 }
 
-// unknownField is a field that no WSDL declares.
-var unknownField = field{kind: kindString}
+// field returns the field of a record's child, which is probably at the place in the order or soon
+// after it, or nil if the WSDLs do not declare it.
+func (p *plan) field(name []byte, place int) *field {
+	for _, f := range p.next(place) {
+		if f.name == string(name) {
+			return f
+		}
+	}
+	return p.fields[string(name)]
+}
+
+// startOf returns the field, at the place in the order or soon after it, with whose name text begins
+// and then ends the start tag, or nil.
+func (p *plan) startOf(text []byte, place int) *field {
+	for _, f := range p.next(place) {
+		n := len(f.name)
+		if n < len(text) && text[n] == '>' && string(text[:n]) == f.name && f.isName {
+			return f
+		}
+	}
+	return nil
+}
 
 // repeatDrift returns how many of the repeated names are fields that, by the WSDLs, occur only
 // once.

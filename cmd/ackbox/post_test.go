@@ -35,6 +35,11 @@ func (instantStore) Save(_ context.Context, in store.Inbound) (store.Saved, erro
 	return store.Saved{Stored: len(in.Batch.Entries)}, nil
 }
 
+// discard is a log that nobody reads, whose lines are made all the same.
+type discard struct{}
+
+func (discard) Write(line []byte) (int, error) { return len(line), nil }
+
 // postingServers are what can be posted to: net/http alone, all but a database, and all.
 var postingServers = []string{"bare", "memory", "sqlite", "postgres"}
 
@@ -63,7 +68,7 @@ func serveSource(tb testing.TB, db *store.Store, saver handlers.Store) *postingS
 	if err != nil {
 		tb.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.NewTextHandler(discard{}, nil))
 	metrics := newRegistry()
 	s := &surfaces{metrics: metrics, handlers: handlers.New(handlers.Config{
 		Store: saver, Types: types, Metrics: metrics, Log: log,
