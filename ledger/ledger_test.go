@@ -57,3 +57,26 @@ func TestIntakesHaveNames(t *testing.T) {
 		t.Error("UnmarshalText accepts SOAP in upper case")
 	}
 }
+
+// Whatever has the usual form is parsed as package time does, whether or not a shortcut is taken.
+func TestParseTimeAgreesWithPackageTime(t *testing.T) {
+	t.Parallel()
+	for _, year := range []string{"0000", "0001", "1969", "2024", "2026", "9999"} {
+		for _, monthAndDay := range []string{
+			"00-01", "01-00", "01-01", "01-31", "02-28", "02-29", "02-30", "09-09", "10-10", "12-28", "12-31", "13-01", "19-39",
+		} {
+			for _, clock := range []string{
+				"00:00:00.000Z", "09:59:59.999Z", "19:10:01.001Z", "23:59:59.999Z", "24:00:00.000Z", "29:59:59.999Z",
+				"23:60:00.000Z", "23:59:60.000Z", "23:59:59,999Z", "23:59:59.99xZ", "23:59:59.999z",
+			} {
+				text := year + "-" + monthAndDay + "T" + clock
+				want, err := time.Parse("2006-01-02T15:04:05.000Z", text)
+				ok := err == nil && want.Year() >= 1
+				got, gotOK := ledger.ParseTime([]byte(text))
+				if gotOK != ok || ok && got != want {
+					t.Errorf("%s: got %v, %t, want %v, %t", text, got, gotOK, want, ok)
+				}
+			}
+		}
+	}
+}

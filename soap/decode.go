@@ -37,6 +37,7 @@ type decoder struct {
 	texts   writer   // the ids and object types, concatenated
 	out     writer   // the JSON of the fields of all records, concatenated
 	wire    writer   // the content of the current record as sent, for its digest
+	copied  int      // the length of out of which wire has a copy
 	members []member // of the objects being written
 
 	repeated []string // the repeated names of the object that was written last

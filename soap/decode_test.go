@@ -286,3 +286,26 @@ func TestDecodeErrorsContainNothingOfTheBody(t *testing.T) {
 		}
 	}
 }
+
+// A prefix that fields had before is still looked up where its binding has ended or another holds.
+func TestPrefixOfFieldsEndsWithItsBinding(t *testing.T) {
+	t.Parallel()
+	bound := notification("04l1", "<sf:City>A</sf:City>", "<sf:Company>B</sf:Company>")
+	unbound := strings.Replace(bound, ` xmlns:sf="urn:sobject.enterprise.soap.sforce.com"`, "", 1)
+	own := notification("04l2", `<q:City xmlns:q="urn:q">A</q:City>`, "<q:Company>B</q:Company>")
+	for name, body := range map[string]string{
+		"of another record": envelope(bound, unbound),
+		"of a sibling":      envelope(own),
+		"of a nested field": envelope(notification("04l3",
+			`<sf:City><q:A xmlns:q="urn:q"><q:B/></q:A></sf:City>`, "<q:Company>B</q:Company>")),
+	} {
+		_, err := soap.Decode([]byte(body), types(t))
+		e, ok := errors.AsType[*soap.ParseError](err)
+		if !ok || e.Cause != soap.CauseMalformed {
+			t.Errorf("%s: got %v, want it malformed", name, err)
+		}
+	}
+	if _, err := soap.Decode([]byte(envelope(bound, bound)), types(t)); err != nil {
+		t.Error(err)
+	}
+}

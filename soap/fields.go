@@ -25,6 +25,7 @@ func (d *decoder) record(e *element, offset int, n *notification) *ParseError {
 		return d.failAt(offset, CauseLimit, "the xsi:type of an sObject is longer than 255 bytes")
 	}
 	head, start, isNil := d.wire.length, d.out.length, e.isNil
+	d.copied = start
 	if err := d.object(e, writer{}, n); err != nil {
 		return err
 	}
@@ -35,8 +36,10 @@ func (d *decoder) record(e *element, offset int, n *notification) *ParseError {
 		d.out.cut(start)
 		d.wire.cut(head)
 		d.wire.writeString("null")
+		d.copied = start
 	}
 	n.fields = span{start, d.out.length}
+	d.copyOut()
 	n.digest = ledger.DigestOf(d.wire.written())
 	n.drift += n.plan.repeatDrift(d.repeated)
 	return nil
@@ -142,7 +145,7 @@ func (d *decoder) resolveType(qname []byte) ([]byte, namespace) {
 // mixedText.
 func (d *decoder) object(e *element, text writer, n *notification) *ParseError {
 	start, first := d.out.length, len(d.members)
-	d.write("{")
+	d.out.writeByte('{')
 	for !e.empty {
 		if err := d.layout(&text); err != nil {
 			return err
@@ -158,23 +161,22 @@ func (d *decoder) object(e *element, text writer, n *notification) *ParseError {
 	}
 	if text.length > 0 {
 		d.name(first, []byte(mixedText))
-		value := d.out.length
 		d.out.writeByte('"')
 		d.out.write(text.written())
 		d.out.writeByte('"')
-		d.wire.write(d.out.from(value))
 		d.members[len(d.members)-1].end = d.out.length
 	}
-	d.write("}")
+	d.out.writeByte('}')
 	d.repeated = d.joinRepeated(start, d.members[first:])
 	d.members = d.members[:first]
 	return d.end(e)
 }
 
-// write writes JSON to both the fields and the content of the digest.
-func (d *decoder) write(json string) {
-	d.out.writeString(json)
-	d.wire.writeString(json)
+// copyOut copies to wire what was written to out since the last time. It must be called before out
+// is changed otherwise than at its end. A copy for each name and value would take longer.
+func (d *decoder) copyOut() {
+	d.wire.write(d.out.from(d.copied))
+	d.copied = d.out.length
 }
 
 // layout reads a run of text or a comment between two children. It appends a run that is not only
@@ -238,7 +240,8 @@ func (d *decoder) probable(n *notification) (*element, *field) {
 	}
 	e := &d.elements[d.depth]
 	end := local + len(f.name)
-	*e = element{outer: len(d.namespaces), raw: span{raw, end}, local: span{local, end}}
+	e.space, e.empty, e.isNil, e.typed, e.outer = spaceNone, false, false, false, len(d.namespaces)
+	e.raw, e.local = span{raw, end}, span{local, end}
 	d.pos = end + 1 // after the >
 	d.depth++
 	return e, f
@@ -258,15 +261,11 @@ func (d *decoder) declared(child *element, n *notification) *field {
 
 // name begins a member: it writes its name.
 func (d *decoder) name(first int, name []byte) {
-	start := d.out.length
 	if len(d.members) > first {
 		d.out.writeByte(',')
 	}
-	d.out.writeByte('"')
-	m := member{name: d.out.length, nameEnd: d.out.length + len(name)}
-	d.out.write(name)
-	d.out.writeString(`":`)
-	d.wire.write(d.out.from(start))
+	m := member{name: d.out.length + 1, nameEnd: d.out.length + 1 + len(name)}
+	d.out.writeName(name)
 	m.value = d.out.length
 	d.members = append(d.members, m)
 }
@@ -287,16 +286,17 @@ func (d *decoder) value(e *element, k kind) (fits bool, err *ParseError) {
 	}
 	if e.isNil && isBlankJSON(d.out.from(start+1)) {
 		d.out.cut(start)
-		d.write("null")
+		d.out.writeString("null")
 		return true, d.end(e)
 	}
 	d.out.writeByte('"')
 	value := d.out.from(start)
-	d.wire.write(value)
 	literal, fits := k.read(value[1 : len(value)-1])
 	if literal != nil {
+		d.copyOut()
 		d.out.cut(start)
 		d.out.write(literal)
+		d.copied = d.out.length
 	}
 	return fits, d.end(e)
 }

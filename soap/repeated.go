@@ -26,6 +26,7 @@ func (d *decoder) joinRepeated(start int, members []member) []string {
 	if repeated == nil {
 		return nil
 	}
+	d.copyOut()
 	written := bytes.Clone(d.out.from(start))
 	d.out.cut(start)
 	separator := byte('{')
@@ -36,6 +37,7 @@ func (d *decoder) joinRepeated(start int, members []member) []string {
 		separator = ','
 	}
 	d.out.writeByte('}')
+	d.copied = d.out.length
 	return repeated
 }
 

@@ -39,6 +39,19 @@ func (w *writer) writeByte(c byte) {
 	w.length++
 }
 
+// writeName writes the name of a member of a JSON object, and the colon.
+func (w *writer) writeName(name []byte) {
+	n := len(name) + len(`"":`)
+	if len(w.buffer)-w.length < n {
+		w.grow(n)
+	}
+	to := w.buffer[w.length : w.length+n]
+	to[0] = '"'
+	copy(to[1:], name)
+	to[n-2], to[n-1] = '"', ':'
+	w.length += n
+}
+
 // reserve makes room for n bytes at once, and for no more.
 func (w *writer) reserve(n int) {
 	if len(w.buffer) < n {
