@@ -114,4 +114,5 @@ func (d *decoder) release() {
 func (s *scanner) reset() {
 	s.body, s.pos, s.depth, s.xsiType, s.oddities = nil, 0, 0, nil, 0
 	s.namespaces, s.attributes = s.namespaces[:0], s.attributes[:0]
+	s.known.reset()
 }

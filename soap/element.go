@@ -55,6 +55,9 @@ func (s *scanner) start() (*element, *ParseError) {
 		return nil, s.fail(CauseLimit, "elements nest deeper than 32")
 	}
 	e := &s.elements[s.depth]
+	if s.known.again(s, e) {
+		return e, nil
+	}
 	*e = element{outer: len(s.namespaces)}
 	s.pos++ // the <
 	prefix, err := s.qname(e)
@@ -72,6 +75,9 @@ func (s *scanner) start() (*element, *ParseError) {
 	}
 	if !e.empty {
 		s.depth++
+	}
+	if e.typed && !e.empty {
+		s.known.remember(s, e, offset)
 	}
 	return e, nil
 }
@@ -265,6 +271,9 @@ func (s *scanner) resolveAttribute(e *element, i int) *ParseError {
 // end reads the end tag of e, if it has one, and removes the bindings that e declared.
 func (s *scanner) end(e *element) *ParseError {
 	s.namespaces = s.namespaces[:e.outer]
+	if e.outer < s.known.element.outer {
+		s.known.tag = span{} // the bindings outside of it may change
+	}
 	if e.empty {
 		return nil
 	}

@@ -248,12 +248,12 @@ func (d *decoder) probable(n *notification) (*element, *field) {
 }
 
 // declared returns what the WSDLs declare of a child of a record, or nil. It remembers the prefix of
-// a child without attributes: it is bound outside of the child.
+// a child that declares none: it is bound outside of the child.
 func (d *decoder) declared(child *element, n *notification) *field {
 	if n == nil || n.plan == nil {
 		return nil
 	}
-	if len(d.attributes) == 0 {
+	if child.outer == len(d.namespaces) {
 		n.prefix = text{span{child.raw.start, child.local.start}, true}
 	}
 	return n.plan.field(d.written(child.local), n.place)

@@ -18,6 +18,7 @@ type scanner struct {
 	namespaces bindings              // in scope
 	attributes []attribute           // of the current start tag
 	xsiType    []byte                // the QName in the last xsi:type, as written
+	known      knownTag              // the last start tag that has one
 	oddities   int                   // the violations of XML 1.0 in the text of fields
 }
 
