@@ -292,7 +292,7 @@ func (q *queue) stats() Stats {
 	s.Failures = q.failures.list()
 	s.InFlight = int64(q.inFlight)
 	s.Queued = int64(len(q.retries) + len(q.held) + q.pending())
-	s.P50, s.P99 = q.latency.quantile(0.5), q.latency.quantile(0.99)
+	s.P50, s.P99, s.P999 = q.latency.quantile(0.5), q.latency.quantile(0.99), q.latency.quantile(0.999)
 	if !q.started.IsZero() {
 		s.Elapsed = time.Since(q.started)
 	}

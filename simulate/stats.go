@@ -37,8 +37,9 @@ type Stats struct {
 	Elapsed time.Duration
 	// Rate is how many notifications were acked per second of real time.
 	Rate float64
-	// P50 and P99 are the times within which 50 % and 99 % of the deliveries ended, to within 6 %.
-	P50, P99 time.Duration
+	// P50, P99 and P999 are the times within which 50, 99 and 99.9 % of the deliveries ended, to
+	// within 6 %.
+	P50, P99, P999 time.Duration
 }
 
 // AllAcked reports whether every notification that was created has been acked. After a Run that
@@ -59,8 +60,9 @@ func (s *Stats) Summary() string {
 		text.Count(s.Notifications, "notification", "notifications"), round(s.Elapsed))
 	fmt.Fprintf(&b, "%d acked, %d dropped, %d failed, %d left\n",
 		s.Acked, s.Dropped, s.Failed, s.Notifications-s.Acked-s.Dropped-s.Failed)
-	fmt.Fprintf(&b, "%s, %d of them again; %.0f notifications/s, p50 %s, p99 %s\n",
-		text.Count(s.Posts, "delivery", "deliveries"), s.Retried, s.Rate, round(s.P50), round(s.P99))
+	fmt.Fprintf(&b, "%s, %d of them again; %.0f notifications/s, p50 %s, p99 %s, p99.9 %s\n",
+		text.Count(s.Posts, "delivery", "deliveries"), s.Retried, s.Rate,
+		round(s.P50), round(s.P99), round(s.P999))
 	for _, reason := range slices.Sorted(maps.Keys(s.Reasons)) {
 		fmt.Fprintf(&b, "%d × %s\n", s.Reasons[reason], reason)
 		for _, f := range s.Failures {
@@ -101,10 +103,12 @@ func (s Stats) MarshalJSON() ([]byte, error) {
 		Rate          float64          `json:"acked_per_second"`
 		P50           float64          `json:"p50_ms"`
 		P99           float64          `json:"p99_ms"`
+		P999          float64          `json:"p999_ms"`
 	}{
 		s.Messages, s.Notifications, s.Queued, s.InFlight, s.Posts, s.Retried, s.Acked, s.Dropped,
 		s.Failed, s.Reasons, append([]FailureCount{}, s.Failures...),
 		s.Elapsed.Seconds(), s.Rate, float64(s.P50) / millisecond, float64(s.P99) / millisecond,
+		float64(s.P999) / millisecond,
 	})
 }
 

@@ -13,7 +13,7 @@ func TestSummaryCountsOneAsOne(t *testing.T) {
 	t.Parallel()
 	stats := simulate.Stats{Messages: 1, Notifications: 1, Posts: 1, Acked: 1, Elapsed: time.Second}
 	const want = "1 message with 1 notification in 1s\n1 acked, 0 dropped, 0 failed, 0 left\n" +
-		"1 delivery, 0 of them again; 0 notifications/s, p50 0s, p99 0s\n"
+		"1 delivery, 0 of them again; 0 notifications/s, p50 0s, p99 0s, p99.9 0s\n"
 	if got := stats.Summary(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -25,6 +25,7 @@ func TestStatsAsTextAndJSON(t *testing.T) {
 		Messages: 3, Notifications: 30, Posts: 4, Retried: 1, Acked: 20, Failed: 10,
 		Elapsed: 1500 * time.Millisecond,
 		Rate:    13.3, P50: 1234567 * time.Nanosecond, P99: 2 * time.Second,
+		P999:    3 * time.Second,
 		Reasons: map[string]int64{simulate.ReasonNack: 1, simulate.ReasonFault: 3, simulate.ReasonRefused: 1},
 		Failures: []simulate.FailureCount{
 			{Reason: simulate.ReasonFault, Status: 503, Fault: "the database is down", Deliveries: 2},
@@ -52,7 +53,7 @@ func TestStatsAsTextAndJSON(t *testing.T) {
 		`{"reason":"SOAP response was a nack","status":200,"fault":"","deliveries":1},` +
 		`{"reason":"java.net.ConnectException: Connection refused","status":0,"fault":"","deliveries":1}],` +
 		`"elapsed_seconds":1.5,` +
-		`"acked_per_second":13.3,"p50_ms":1.234567,"p99_ms":2000}`
+		`"acked_per_second":13.3,"p50_ms":1.234567,"p99_ms":2000,"p999_ms":3000}`
 	if err != nil || string(text) != want {
 		t.Errorf("got %s (%v)", text, err)
 	}
