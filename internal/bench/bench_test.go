@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func quick() options {
 	return options{
 		For: 50 * time.Millisecond, Repeat: 1, Databases: []string{storetest.SQLite},
 		Listeners: []string{"ackbox", "plain"},
-		Senders:   []int{2}, Notifications: []int{3}, SeedRows: []int{10},
+		Senders:   []int{2}, Notifications: []int{3}, Stored: []int{10}, Processes: []int{1},
 	}
 }
 
@@ -37,6 +38,62 @@ func TestBenchmarkPrintsBothListenersAndTheirRatio(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report does not hold %q:\n%s", want, out.String())
 		}
+	}
+}
+
+// skipWithoutPostgres skips the test if err says that PostgreSQL is not installed, or fails it as tests
+// of the store do.
+func skipWithoutPostgres(t *testing.T, err error) {
+	t.Helper()
+	required := strings.Contains(os.Getenv("ACKBOX_TEST_REQUIRE"), storetest.Postgres)
+	if errors.Is(err, storetest.ErrNotInstalled) && !required {
+		t.Skip(err)
+	}
+}
+
+func TestBenchmarkJudgesEveryGoal(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the benchmark needs Linux")
+	}
+	o := quick()
+	o.Databases, o.Senders, o.Notifications = []string{storetest.Postgres}, []int{goalSenders}, []int{1}
+	o.Stored, o.Processes = []int{0, 10}, []int{1, 2}
+	var out, progress bytes.Buffer
+	if err := run(t.Context(), o, &out, &progress); err != nil {
+		skipWithoutPostgres(t, err)
+		t.Fatalf("%v\n%s", err, progress.String())
+	}
+	for _, want := range []string{
+		"the plain rate, goal", "the plain p99, goal", "the plain CPU time each, goal", "MiB, goal",
+		"the rate with 0 stored, goal", "2 processes: ", "the rate of one process, goal",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report does not hold %q:\n%s", want, out.String())
+		}
+	}
+}
+
+func TestBenchmarkDelaysSyncs(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the benchmark needs Linux")
+	}
+	for _, database := range []string{storetest.SQLite, storetest.Postgres} {
+		t.Run(database, func(t *testing.T) {
+			t.Parallel()
+			o := quick()
+			o.Databases, o.Stored, o.SyncDelay = []string{database}, []int{0}, time.Millisecond
+			var out, progress bytes.Buffer
+			if err := run(t.Context(), o, &out, &progress); err != nil {
+				skipWithoutPostgres(t, err)
+				t.Fatalf("%v\n%s", err, progress.String())
+			}
+			const want = "waits 1ms before it is made"
+			if text := out.String(); !strings.Contains(text, want) || strings.Contains(text, " 0 syncs waited") {
+				t.Errorf("the report does not say that syncs were delayed:\n%s", text)
+			}
+		})
 	}
 }
 
@@ -73,7 +130,7 @@ func TestStatLinesAreReadWhateverTheNameOfTheProcess(t *testing.T) {
 
 // measured returns a result on PostgreSQL with messages of one notification and 64 senders.
 func measured(listener string, stored int, f figures) result {
-	return result{load{storetest.Postgres, stored, 1, goalSenders}, listener, f}
+	return result{load{storetest.Postgres, stored, 1, goalSenders, 1}, listener, f}
 }
 
 func TestResultsAreTheMediansOfTheirRuns(t *testing.T) {
@@ -109,24 +166,77 @@ func TestRatiosAreThoseOfNeighbours(t *testing.T) {
 
 func TestGoalsAreJudged(t *testing.T) {
 	t.Parallel()
-	plain := figures{rate: 1000, p99: 40}
+	plain := figures{rate: 1000, p99: 40, cost: 300}
+	shared := measured("ackbox", 0, figures{rate: 4700, memory: 300})
+	shared.processes = 2
+	large := func(listener string, f figures) result {
+		r := measured(listener, 0, f)
+		r.notifications = 100
+		return r
+	}
 	r := report{runs: []result{
-		measured("ackbox", 0, figures{rate: 5000, p99: 20, memory: 100}), measured("plain", 0, plain),
-		measured("ackbox", 1_000_000, figures{rate: 3500, p99: 5, memory: 200}),
+		measured("ackbox", 0, figures{rate: 5000, p99: 20, cost: 60, memory: 100}),
+		measured("plain", 0, plain), shared,
+		measured("ackbox", 1_000_000, figures{rate: 3500, p99: 5, cost: 75, memory: 200}),
 		measured("plain", 1_000_000, plain),
+		large("ackbox", figures{rate: 4500, p99: 10, cost: 54, memory: 160}), large("plain", plain),
 	}}
 	const few = "postgres, 0 stored, 64 senders, messages of 1: "
+	const two = "postgres, 0 stored, 64 senders, messages of 1, 2 processes: "
 	const many = "postgres, 1,000,000 stored, 64 senders, messages of 1: "
+	const hundred = "postgres, 0 stored, 64 senders, messages of 100: "
 	want := []string{
-		"- PASS  " + few + "5.00 × the plain rate, goal 4",
-		"- below " + few + "0.50 × the plain p99, goal 0.25",
-		"- PASS  " + few + "100 MiB, goal under 150",
-		"- below " + many + "3.50 × the plain rate, goal 4",
-		"- PASS  " + many + "0.12 × the plain p99, goal 0.25",
-		"- below " + many + "200 MiB, goal under 150",
-		"- below " + many + "0.70 × the rate with 0 stored, goal 0.80",
+		"- PASS  " + few + "5.00 × the plain rate, goal at least 4",
+		"- below " + few + "0.50 × the plain p99, goal at most 0.25",
+		"- PASS  " + few + "0.20 × the plain CPU time each, goal at most 0.2",
+		"- PASS  " + few + "100 MiB, goal at most 160",
+		"- below " + two + "0.94 × the rate of one process, goal at least 0.95",
+		"- below " + many + "3.50 × the plain rate, goal at least 4",
+		"- PASS  " + many + "0.12 × the plain p99, goal at most 0.25",
+		"- below " + many + "0.25 × the plain CPU time each, goal at most 0.2",
+		"- below " + many + "200 MiB, goal at most 160",
+		"- below " + many + "0.70 × the rate with 0 stored, goal at least 0.9",
+		"- below " + hundred + "4.50 × the plain rate, goal at least 5",
+		"- PASS  " + hundred + "0.25 × the plain p99, goal at most 0.25",
+		"- below " + hundred + "0.18 × the plain CPU time each, goal at most 0.17",
+		"- PASS  " + hundred + "160 MiB, goal at most 160",
 	}
 	if diff := cmp.Diff(want, r.goals()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	r.options.SyncDelay = time.Millisecond
+	if got := r.goals(); len(got) > 0 {
+		t.Errorf("goals with a slow disk: %q", got)
+	}
+}
+
+func TestSendsAreSummedUp(t *testing.T) {
+	t.Parallel()
+	got := sum([]sent{
+		{Posts: 3, Acked: 2, Failed: 1, Reasons: map[string]int64{"a": 1}, Elapsed: 2, Rate: 1,
+			P50: 1, P99: 8, P999: 9, cpu: time.Second},
+		{Posts: 4, Acked: 3, Failed: 1, Reasons: map[string]int64{"a": 1, "b": 1}, Elapsed: 1, Rate: 3,
+			P50: 2, P99: 7, P999: 7, cpu: time.Second},
+	})
+	want := sent{Posts: 7, Acked: 5, Failed: 2, Reasons: map[string]int64{"a": 2, "b": 1}, Elapsed: 2,
+		Rate: 4, P50: 2, P99: 8, P999: 9, cpu: 2 * time.Second}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(sent{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestMoreProcessesAreMeasuredOnPostgreSQLWithTheFirstOfStored(t *testing.T) {
+	t.Parallel()
+	o := options{
+		Databases: []string{storetest.SQLite, storetest.Postgres}, Notifications: []int{1},
+		Senders: []int{64}, Stored: []int{0, 10}, Processes: []int{1, 2},
+	}
+	want := []load{
+		{storetest.SQLite, 0, 1, 64, 1}, {storetest.SQLite, 10, 1, 64, 1},
+		{storetest.Postgres, 0, 1, 64, 1}, {storetest.Postgres, 0, 1, 64, 2},
+		{storetest.Postgres, 10, 1, 64, 1},
+	}
+	if diff := cmp.Diff(want, o.loads(), cmp.AllowUnexported(load{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -38,10 +38,13 @@ type database struct {
 
 // startPostgres starts a server with the default settings of PostgreSQL. That of the tests does not
 // sync.
-func (d *databases) startPostgres(ctx context.Context) (err error) {
-	d.cluster, err = storetest.StartCluster(ctx, storetest.Options{Settings: map[string]string{
-		"fsync": "on", "shared_buffers": "128MB", "max_connections": "100",
-	}})
+func (d *databases) startPostgres(ctx context.Context, syncs *syncDelay) (err error) {
+	d.cluster, err = storetest.StartCluster(ctx, storetest.Options{
+		Settings: map[string]string{
+			"fsync": "on", "shared_buffers": "128MB", "max_connections": "100",
+		},
+		Start: func(cmd *exec.Cmd) error { return syncs.onThisThread(cmd.Start) },
+	})
 	if err != nil {
 		return fmt.Errorf("start PostgreSQL (--databases sqlite omits it): %w", err)
 	}

@@ -19,12 +19,17 @@ type load struct {
 	database      string
 	stored        int // notifications that are stored before
 	notifications int // in a message
-	senders       int
+	senders       int // of all processes together
+	processes     int // of the listener
 }
 
 func (l load) String() string {
-	return fmt.Sprintf("%s, %s stored, %d senders, messages of %d",
+	text := fmt.Sprintf("%s, %s stored, %d senders, messages of %d",
 		l.database, count(l.stored), l.senders, l.notifications)
+	if l.processes > 1 {
+		text += fmt.Sprintf(", %d processes", l.processes)
+	}
+	return text
 }
 
 // result is what one listener did under one load, in one run or as the median of several.
@@ -40,6 +45,7 @@ type harness struct {
 	progress  io.Writer
 	folder    string
 	databases databases
+	sync      *syncDelay
 	runs      int
 }
 
@@ -49,7 +55,9 @@ func newHarness(ctx context.Context, o options, progress io.Writer) (_ *harness,
 	if err != nil {
 		return nil, err
 	}
-	h := &harness{options: o, progress: progress, folder: folder}
+	h := &harness{
+		options: o, progress: progress, folder: folder, sync: &syncDelay{delay: o.SyncDelay},
+	}
 	h.databases = databases{folder: folder, seeded: map[load]*database{}, logf: h.logf}
 	defer func() {
 		if err != nil {
@@ -62,7 +70,7 @@ func newHarness(ctx context.Context, o options, progress io.Writer) (_ *harness,
 	if !slices.Contains(o.Databases, storetest.Postgres) {
 		return h, nil
 	}
-	return h, h.databases.startPostgres(ctx)
+	return h, h.databases.startPostgres(ctx, h.sync)
 }
 
 func (h *harness) close() error { return errors.Join(h.databases.close(), os.RemoveAll(h.folder)) }
@@ -84,13 +92,22 @@ func (h *harness) build(ctx context.Context) error {
 // binary returns the path of the binary of a listener.
 func (h *harness) binary(name string) string { return filepath.Join(h.folder, name) }
 
-// loads returns all combinations of the options.
-func (h *harness) loads() (all []load) {
-	for _, database := range h.Databases {
-		for _, notifications := range h.Notifications {
-			for _, senders := range h.Senders {
-				for _, stored := range h.SeedRows {
-					all = append(all, load{database, stored, notifications, senders})
+// loads returns all combinations of the options, but only the first number of processes with more
+// than the first number of stored notifications. SQLite has one process.
+func (o options) loads() (all []load) {
+	for _, database := range o.Databases {
+		for _, notifications := range o.Notifications {
+			for _, senders := range o.Senders {
+				for i, stored := range o.Stored {
+					processes := o.Processes
+					if database == storetest.SQLite {
+						processes = []int{1}
+					} else if i > 0 {
+						processes = processes[:1]
+					}
+					for _, n := range processes {
+						all = append(all, load{database, stored, notifications, senders, n})
+					}
 				}
 			}
 		}
@@ -127,26 +144,26 @@ func (h *harness) measure(ctx context.Context, l load, listener string) (_ figur
 		return figures{}, err
 	}
 	defer func() { err = errors.Join(err, db.release(context.WithoutCancel(ctx))) }()
-	server, err := h.start(ctx, listener, db.url)
+	servers, err := h.startAll(ctx, listener, db.url, l.processes)
 	if err != nil {
 		return figures{}, err
 	}
-	defer func() { err = errors.Join(err, server.stop()) }()
+	defer func() { err = errors.Join(err, servers.stop()) }()
 	if h.Warmup > 0 {
-		if _, err := h.send(ctx, server.url+path, l, h.Warmup); err != nil {
+		if _, err := h.sendAll(ctx, servers, path, l, h.Warmup); err != nil {
 			return figures{}, fmt.Errorf("warm up: %w", err)
 		}
 	}
-	return h.observe(ctx, server, func() (sent, error) {
-		return h.send(ctx, server.url+path, l, h.For)
+	return h.observe(ctx, servers, func() (sent, error) {
+		return h.sendAll(ctx, servers, path, l, h.For)
 	})
 }
 
 // observe measures the resources that the processes use while load runs.
 func (h *harness) observe(
-	ctx context.Context, server *listener, load func() (sent, error),
+	ctx context.Context, servers listeners, load func() (sent, error),
 ) (figures, error) {
-	before, err := h.usage(ctx, server)
+	before, err := h.usage(ctx, servers)
 	if err != nil {
 		return figures{}, err
 	}
@@ -154,11 +171,11 @@ func (h *harness) observe(
 	if err != nil {
 		return figures{}, err
 	}
-	after, err := h.usage(ctx, server)
+	after, err := h.usage(ctx, servers)
 	if err != nil {
 		return figures{}, err
 	}
-	memory, err := peakMemory(server.pid())
+	memory, err := servers.peakMemory()
 	return done.figures(after.minus(before), memory), err
 }
 
@@ -169,8 +186,8 @@ func (u usage) minus(before usage) usage {
 	return usage{u.listener - before.listener, u.database - before.database}
 }
 
-func (h *harness) usage(ctx context.Context, server *listener) (u usage, err error) {
-	if u.listener, err = cpuTime(server.pid()); err != nil {
+func (h *harness) usage(ctx context.Context, servers listeners) (u usage, err error) {
+	if u.listener, err = servers.cpuTime(); err != nil {
 		return u, err
 	}
 	u.database, err = h.databases.cpuTime(ctx)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -32,14 +30,18 @@ type listener struct {
 
 func (l *listener) pid() int { return l.cmd.Process.Pid }
 
-// start starts a listener on a database and waits until it is ready.
-func (h *harness) start(ctx context.Context, name, databaseURL string) (_ *listener, err error) {
+// start starts a listener on a database and waits until it is ready. The number tells its log from
+// those of others that run at the same time.
+func (h *harness) start(
+	ctx context.Context, name, databaseURL string, number int,
+) (_ *listener, err error) {
 	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l := &listener{
-		url: "http://127.0.0.1:" + strconv.Itoa(port), log: h.binary(name) + ".log",
+		url:    "http://127.0.0.1:" + strconv.Itoa(port),
+		log:    fmt.Sprintf("%s-%d.log", h.binary(name), number),
 		exited: make(chan error, 1),
 	}
 	output, err := os.Create(l.log)
@@ -56,7 +58,7 @@ func (h *harness) start(ctx context.Context, name, databaseURL string) (_ *liste
 	l.cmd.Env = append(os.Environ(), "DATABASE_URL="+databaseURL, "PORT="+strconv.Itoa(port))
 	l.cmd.Stdout, l.cmd.Stderr = output, output
 	stopGracefully(l.cmd)
-	if err := l.cmd.Start(); err != nil {
+	if err := h.sync.start(l.cmd); err != nil {
 		l.cancel()
 		return nil, err
 	}
@@ -133,51 +135,50 @@ func (l *listener) stop() error {
 	return nil
 }
 
-// sent is the summary of ackbox send, and the CPU time that it used.
-type sent struct {
-	Posts   int64            `json:"posts"`
-	Acked   int64            `json:"acked"`
-	Failed  int64            `json:"failed"`
-	Reasons map[string]int64 `json:"reasons"`
-	Elapsed float64          `json:"elapsed_seconds"`
-	Rate    float64          `json:"acked_per_second"`
-	P50     float64          `json:"p50_ms"`
-	P99     float64          `json:"p99_ms"`
-	cpu     time.Duration
+// listeners are the processes of one listener, which share a database.
+type listeners []*listener
+
+// startAll starts some processes of a listener on a database.
+func (h *harness) startAll(
+	ctx context.Context, name, databaseURL string, processes int,
+) (started listeners, err error) {
+	for i := range processes {
+		l, err := h.start(ctx, name, databaseURL, i+1)
+		if err != nil {
+			return nil, errors.Join(err, started.stop())
+		}
+		started = append(started, l)
+	}
+	return started, nil
 }
 
-// send loads a URL for a time. Messages without an Ack are counted and are no error, unless nothing
-// is acked.
-func (h *harness) send(
-	ctx context.Context, url string, l load, duration time.Duration,
-) (done sent, err error) {
-	cmd := exec.CommandContext(ctx, h.binary("ackbox"), "send", url, "--json",
-		"--for", duration.String(), "--concurrency", strconv.Itoa(l.senders),
-		"--notifications", strconv.Itoa(l.notifications))
-	stopGracefully(cmd)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	summary, err := cmd.Output()
-	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed || ctx.Err() != nil {
-		return done, errors.Join(err, ctx.Err())
+func (all listeners) stop() (err error) {
+	for _, l := range all {
+		err = errors.Join(err, l.stop())
 	}
-	if err := json.Unmarshal(summary, &done); err != nil {
-		return done, fmt.Errorf("read summary of send: %w: %s", err, stderr.Bytes())
-	}
-	if done.Acked == 0 {
-		return done, fmt.Errorf("nothing was acked: %v", done.Reasons)
-	}
-	done.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	return done, nil
+	return err
 }
 
-// figures returns the figures of a run.
-func (s sent) figures(used usage, memory int64) figures {
-	cores := func(cpu time.Duration) float64 { return cpu.Seconds() / s.Elapsed }
-	return figures{
-		envelopes: float64(s.Posts) / s.Elapsed, rate: s.Rate, p50: s.P50, p99: s.P99,
-		ownCPU: cores(used.listener), databaseCPU: cores(used.database), senderCPU: cores(s.cpu),
-		cost:   float64((used.listener + used.database).Microseconds()) / float64(s.Acked),
-		memory: float64(memory) / (1 << 20), failed: float64(s.Failed),
+// cpuTime returns the CPU time that all have used so far.
+func (all listeners) cpuTime() (total time.Duration, err error) {
+	for _, l := range all {
+		used, err := cpuTime(l.pid())
+		if err != nil {
+			return 0, err
+		}
+		total += used
 	}
+	return total, nil
+}
+
+// peakMemory returns the sum of the peaks of all, in bytes.
+func (all listeners) peakMemory() (total int64, err error) {
+	for _, l := range all {
+		peak, err := peakMemory(l.pid())
+		if err != nil {
+			return 0, err
+		}
+		total += peak
+	}
+	return total, nil
 }

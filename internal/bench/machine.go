@@ -14,7 +14,12 @@ import (
 
 // machine describes in one line the machine of the measurements.
 func (h *harness) machine(ctx context.Context) (string, error) {
-	sync, err := syncTime(h.folder)
+	var sync time.Duration
+	disk := &syncDelay{delay: h.SyncDelay} // not h.sync, which counts those of the runs
+	err := disk.onThread(func() (err error) {
+		sync, err = syncTime(h.folder)
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("measure disk: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -30,7 +31,9 @@ type options struct {
 	Listeners     []string      `default:"ackbox,plain" enum:"ackbox,plain" help:"Listeners to measure: ${enum}."`
 	Senders       []int         `default:"1,16,64" help:"Numbers of messages that are sent at the same time."`
 	Notifications []int         `default:"1,100" help:"Numbers of notifications in a message, 1 to 100."`
-	SeedRows      []int         `default:"0" help:"Numbers of notifications that are stored before the run."`
+	Stored        []int         `default:"0" help:"Numbers of notifications that are stored before the run, such as 0,10000000; filling PostgreSQL with 10 million takes minutes and 12 GB."`
+	Processes     []int         `default:"1" help:"Numbers of processes of the listener that share the database and the senders, such as 1,2; all but the first number are measured on PostgreSQL with the first of --stored only."`
+	SyncDelay     time.Duration `placeholder:"2ms" help:"Time by which each disk sync of listener and database takes longer."`
 	ServerArg     []string      `sep:"none" placeholder:"FLAG" help:"Flag to pass to ackbox serve; may be repeated."`
 }
 
@@ -52,6 +55,9 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	if runtime.GOOS != "linux" {
 		return errors.New("bench runs on Linux only: it reads the resources of the processes from /proc")
 	}
+	if len(o.Senders) > 0 && slices.Min(o.Senders) < slices.Max(append(o.Processes, 1)) {
+		return errors.New("--processes is larger than --senders: each process needs a sender")
+	}
 	h, err := newHarness(ctx, o, progress)
 	if err != nil {
 		return err
@@ -65,5 +71,5 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	return report{machine: machine, options: o, runs: runs}.print(out)
+	return report{machine: machine, options: o, syncs: h.sync, runs: runs}.print(out)
 }

@@ -28,6 +28,9 @@ type Options struct {
 	// Settings are for postgresql.conf, such as "fsync": "on", which is off unless given: tests do
 	// not need it.
 	Settings map[string]string
+	// Start starts the process of the server, in place of its own Start. It is called on the thread
+	// whose end the process does not outlive.
+	Start func(*exec.Cmd) error
 }
 
 // Cluster is a PostgreSQL server with its data in a temporary folder. It listens on a port of the
@@ -39,6 +42,7 @@ type Cluster struct {
 	port   int
 	exited <-chan error // receives what the running server's Wait returns; nil when it is stopped
 	server *os.Process
+	launch func(*exec.Cmd) error // Options.Start, or nil
 }
 
 // startTimeout is how long a server may take until it accepts connections, even after a crash.
@@ -56,7 +60,7 @@ func StartCluster(ctx context.Context, options Options) (_ *Cluster, err error) 
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{folder: folder, bin: bin}
+	c := &Cluster{folder: folder, bin: bin, launch: options.Start}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -170,7 +174,11 @@ func (c *Cluster) Start(ctx context.Context) error {
 	}
 	defer output.Close()
 	server.Stdout, server.Stderr = output, output
-	exited, err := startBound(server)
+	start := server.Start
+	if c.launch != nil {
+		start = func() error { return c.launch(server) }
+	}
+	exited, err := launchBound(server, start)
 	if err != nil {
 		return err
 	}
@@ -180,13 +188,16 @@ func (c *Cluster) Start(ctx context.Context) error {
 
 // startBound starts a process that [endWithParent] binds to this one. The channel receives what its
 // Wait returns.
-func startBound(cmd *exec.Cmd) (<-chan error, error) {
+func startBound(cmd *exec.Cmd) (<-chan error, error) { return launchBound(cmd, cmd.Start) }
+
+// launchBound does as startBound, with a function that starts the process.
+func launchBound(cmd *exec.Cmd, start func() error) (<-chan error, error) {
 	started := make(chan error)
 	exited := make(chan error, 1)
 	go func() {
 		// The kernel ends the process when the thread that started it ends: keep that thread.
 		runtime.LockOSThread()
-		err := cmd.Start()
+		err := start()
 		started <- err
 		if err == nil {
 			exited <- cmd.Wait()

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package main
+
+import "errors"
+
+func (s *syncDelay) install() error { return errors.ErrUnsupported }
