@@ -131,7 +131,9 @@ func TestOnlyOneOwnsADestination(t *testing.T) {
 		if second.Epoch <= lease.Epoch {
 			t.Errorf("got the epochs %d, then %d", lease.Epoch, second.Epoch)
 		}
-		late := store.Settlement{Cursor: 9, Delivered: 4, Deliveries: []store.Delivery{{NotificationID: 8, State: store.Retry}}}
+		late := store.Settlement{
+			Cursor: 9, Delivered: 4, Deliveries: []store.Delivery{{NotificationID: 8, State: store.Retry}},
+		}
 		for what, err := range map[string]error{
 			"settle": db.Store.Settle(t.Context(), lease, late),
 			"return": db.Store.ReturnLease(t.Context(), lease),
