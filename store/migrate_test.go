@@ -102,7 +102,9 @@ func TestIDsAreCollatedByBytes(t *testing.T) {
 			and table_name not like 'ackbox_schema%' order by 1`)
 	forPeople := []string{
 		"address_lists.content", "client_certificates.chain", "client_certificates.issuer",
-		"client_certificates.problem", "client_certificates.subject", "refusals.detail",
+		"client_certificates.problem", "client_certificates.subject", "deliveries.last_error",
+		"destination_filters.expression", "destination_state.last_error", "destinations.reason",
+		"refusals.detail",
 	}
 	if diff := cmp.Diff(forPeople, got); diff != "" {
 		t.Errorf("text that is not collated C (-want +got):\n%s", diff)
