@@ -6,11 +6,13 @@ import (
 	"errors"
 	"io"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
 	"ackbox/store/storetest"
@@ -238,5 +240,30 @@ func TestMoreProcessesAreMeasuredOnPostgreSQLWithTheFirstOfStored(t *testing.T) 
 	}
 	if diff := cmp.Diff(want, o.loads(), cmp.AllowUnexported(load{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestDocumentedOptionsAreAccepted(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?m)^\\| `(--[^`]+)` \\|").FindAllStringSubmatch(string(text), -1)
+	if len(examples) == 0 {
+		t.Error("docs/performance.md has no options")
+	}
+	for _, example := range examples {
+		var o options
+		parser, err := kong.New(&o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.Parse(strings.Fields(example[1])); err != nil {
+			t.Errorf("%s: %v", example[1], err)
+		}
+		if len(o.loads()) == 0 {
+			t.Errorf("%s measures nothing", example[1])
+		}
 	}
 }

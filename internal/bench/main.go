@@ -31,9 +31,9 @@ type options struct {
 	Listeners     []string      `default:"ackbox,plain" enum:"ackbox,plain" help:"Listeners to measure: ${enum}."`
 	Senders       []int         `default:"1,16,64" help:"Numbers of messages that are sent at the same time."`
 	Notifications []int         `default:"1,100" help:"Numbers of notifications in a message, 1 to 100."`
-	Stored        []int         `default:"0" help:"Numbers of notifications that are stored before the run, such as 0,10000000; filling PostgreSQL with 10 million takes minutes and 12 GB."`
+	Stored        []int         `default:"0" help:"Numbers of notifications that are stored before the run, such as 0,10000000; filling PostgreSQL with 10 million takes minutes and 9 GB of disk."`
 	Processes     []int         `default:"1" help:"Numbers of processes of the listener that share the database and the senders, such as 1,2; all but the first number are measured on PostgreSQL with the first of --stored only."`
-	SyncDelay     time.Duration `placeholder:"2ms" help:"Time by which each disk sync of listener and database takes longer."`
+	SyncDelay     time.Duration `placeholder:"2ms" help:"Time by which each disk sync of listener and database takes longer; the output says how."`
 	ServerArg     []string      `sep:"none" placeholder:"FLAG" help:"Flag to pass to ackbox serve; may be repeated."`
 }
 
