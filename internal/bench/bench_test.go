@@ -221,7 +221,7 @@ func TestSendsAreSummedUp(t *testing.T) {
 			P50: 2, P99: 7, P999: 7, cpu: time.Second},
 	})
 	want := sent{Posts: 7, Acked: 5, Failed: 2, Reasons: map[string]int64{"a": 2, "b": 1}, Elapsed: 2,
-		Rate: 4, P50: 2, P99: 8, P999: 9, cpu: 2 * time.Second}
+		Rate: 2.5, P50: 2, P99: 8, P999: 9, cpu: 2 * time.Second}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(sent{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

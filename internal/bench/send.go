@@ -52,12 +52,12 @@ func sum(parts []sent) sent {
 		for reason, count := range s.Reasons {
 			total.Reasons[reason] += count
 		}
-		total.Rate += s.Rate
 		total.cpu += s.cpu
 		total.Elapsed = max(total.Elapsed, s.Elapsed)
 		total.P50, total.P99 = max(total.P50, s.P50), max(total.P99, s.P99)
 		total.P999 = max(total.P999, s.P999)
 	}
+	total.Rate = float64(total.Acked) / total.Elapsed
 	return total
 }
 
