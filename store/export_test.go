@@ -1,6 +1,9 @@
 package store
 
 import (
+	"context"
+	"database/sql/driver"
+	"errors"
 	"strings"
 
 	"github.com/lib/pq"
@@ -37,21 +40,56 @@ func (s *Store) ForgetLastWrite() {
 	s.lastWrite.at = s.lastWrite.at.Add(-maxWriteAge)
 }
 
-// The columns that came with the ledger, as the statements that insert name them.
-var ledgerColumns = strings.NewReplacer(`, intake, operation,
+// The columns that came with the ledger, as the statements that insert name them. On SQLite an
+// outbound message has only one of them.
+var ledgerColumns = map[string]*strings.Replacer{
+	driverPostgres: strings.NewReplacer(`, intake, operation,
 			covers, changed_at, header`, "",
-	`, $11::smallint[], $12::text[],
-		$13::smallint[], $14::timestamptz[], $15::json[]`, "", "(?, ?, ?, ?, ?, ?", "(?")
+		`, $11::smallint[], $12::text[],
+		$13::smallint[], $14::timestamptz[], $15::json[]`, ""),
+	driverSQLite: strings.NewReplacer(", changed_at)", ")", "(?, ?", "(?"),
+}
 
-// Insert returns the statement that inserts a batch of 2 to 1000 entries, with its arguments, and
-// the same without the columns that came with the ledger.
+// Insert returns the statement that inserts a batch of 100 entries, with its arguments, and the same
+// without the columns that came with the ledger.
 func (s *Store) Insert(in Inbound) (with, without string, argsWith, argsWithout []any) {
-	const columns, columnsBefore = 15, 10
+	const columnsBefore = 10
+	columns := 15
+	if s.driver == driverSQLite {
+		columns = columnsBefore + 1
+	}
 	insert := s.statements(sortedRows([]*pending{newPending(newRows(in), nil)}))[0]
 	for i, arg := range insert.args {
 		if i%columns < columnsBefore {
 			argsWithout = append(argsWithout, arg)
 		}
 	}
-	return insert.text, ledgerColumns.Replace(insert.text), insert.args, argsWithout
+	return insert.text, ledgerColumns[s.driver].Replace(insert.text), insert.args, argsWithout
+}
+
+// PreparedInserts returns how many inserts the connection that writes to SQLite has prepared.
+func (s *Store) PreparedInserts(ctx context.Context) (n int, err error) {
+	err = s.onSQLiteWriter(ctx, func(conn *sqliteConn) error {
+		n = len(conn.inserts)
+		return nil
+	})
+	return n, err
+}
+
+// DropSQLiteWriter makes the pool drop the connection that writes to SQLite.
+func (s *Store) DropSQLiteWriter(ctx context.Context) error {
+	err := s.onSQLiteWriter(ctx, func(*sqliteConn) error { return driver.ErrBadConn })
+	if errors.Is(err, driver.ErrBadConn) {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) onSQLiteWriter(ctx context.Context, do func(*sqliteConn) error) error {
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(conn any) error { return do(conn.(*sqliteConn)) })
 }

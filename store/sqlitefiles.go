@@ -154,5 +154,5 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.files.check(); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return conn, nil
+	return newSQLiteConn(conn), nil
 }
