@@ -64,8 +64,8 @@ func (c *cli) startLog(isServer bool, w io.Writer) (end func()) {
 		slog.SetDefault(slog.New(c.Log.handler(w)))
 		return func() {}
 	}
-	buffer := logbuffer.New(w)
-	slog.SetDefault(slog.New(buffer.Handler(c.Log.handler(buffer))))
+	buffer := logbuffer.New(w, c.Log.handler)
+	slog.SetDefault(slog.New(buffer.Handler()))
 	c.Serve.log = buffer
 	return buffer.Close
 }

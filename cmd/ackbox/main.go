@@ -82,14 +82,19 @@ func run(ctx context.Context, args []string, t terminal) int {
 		t.say("ackbox: %v\nRun \"ackbox --help\" or \"ackbox COMMAND --help\" for help.", err)
 		return exitUsage
 	}
-	endLog := c.startLog(command.Command() == serveName, t.err)
-	warnUnknownSettings(command, t)
-	err = command.Run()
-	endLog()
+	err = c.logged(command, t)
 	if command.Command() != serveName { // which a signal ends in the normal way
 		err = interrupted(ctx, err)
 	}
 	return exitCode(err, t)
+}
+
+// logged runs a command with the log it needs, which is written to its end even if the command
+// panics.
+func (c *cli) logged(command *kong.Context, t terminal) error {
+	defer c.startLog(command.Command() == serveName, t.err)()
+	warnUnknownSettings(command, t)
+	return command.Run()
 }
 
 // interrupted returns the interruption that ended the context of a command that failed, or else
