@@ -8,6 +8,7 @@ import (
 	"os"
 	slashpath "path"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,22 @@ func setCollector(messages int64) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	slog.Debug("memory", "soft_limit", humanize.IBytes(uint64(debug.SetMemoryLimit(-1))))
+	logCollector()
+}
+
+// logCollector logs how the garbage collector works, whoever set it.
+func logCollector() {
+	percent := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(percent)
+	gogc := "off"
+	if p := percent[0].Value.Uint64(); p <= math.MaxInt32 {
+		gogc = strconv.FormatUint(p, 10)
+	}
+	limit := "off"
+	if l := debug.SetMemoryLimit(-1); l != math.MaxInt64 {
+		limit = humanize.IBytes(uint64(l))
+	}
+	slog.Debug("garbage collector", "percent", gogc, "soft_limit", limit)
 }
 
 // softLimit returns how much memory may be in use before the collector works harder: three quarters

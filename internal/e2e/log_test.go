@@ -46,8 +46,24 @@ func TestAcksAreNotLoggedWithoutMessages(t *testing.T) {
 	}
 }
 
-// Nobody reads the log, as when whatever collects it hangs: messages are acked all the same, and when
-// it is read again, it has or counts each line.
+func TestTheLogSaysHowGarbageIsCollected(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ percent, limit, want string }{
+		{"", "", `percent=400 soft_limit="\d+(\.\d+)? [MGT]iB"`}, // by the machine's memory
+		{"50", "96MiB", `percent=50 soft_limit="96 MiB"`},
+		{"off", "off", `percent=off soft_limit=off`},
+	} {
+		s := start(t, "ACKBOX_LOG_LEVEL=debug", "GOGC="+test.percent, "GOMEMLIMIT="+test.limit)
+		want := regexp.MustCompile(`(?m)msg="garbage collector" ` + test.want + `$`)
+		s.term()
+		if log := s.stderr.String(); !want.MatchString(log) {
+			t.Errorf("GOGC=%s, GOMEMLIMIT=%s: got no %s in %s", test.percent, test.limit, want, log)
+		}
+	}
+}
+
+// Nobody reads the log, as when whatever collects it hangs: messages are acked all the same, and
+// when it is read again, it has or counts each line.
 func TestALogThatNobodyReadsStopsNoMessage(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, storetest.URL(t, storetest.SQLite), "crm", "METRICS_TOKEN="+metricsToken)

@@ -88,6 +88,11 @@ func (in *installation) serve(flags ...string) *server {
 	return in.serveAt("0", flags...)
 }
 
+// smallMachine is the soft limit that serve has on a machine of 512 MiB or without a limit. The
+// bounds of memory are for that, whatever the control group in which the tests run lets it use.
+const smallMachine = "GOMEMLIMIT=128MiB"
+
+// serveAt starts the inbox on a port in the same way.
 func (in *installation) serveAt(port string, flags ...string) *server {
 	in.tb.Helper()
 	in.set("PORT", port)
@@ -97,7 +102,8 @@ func (in *installation) serveAt(port string, flags ...string) *server {
 		args = append([]string{"-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, in.descriptors), binary}, args...)
 		program = "sh"
 	}
-	s := &server{installation: in, process: spawnCommand(in.tb, in.dir, in.env, program, args...)}
+	env := append([]string{smallMachine}, in.env...)
+	s := &server{installation: in, process: spawnCommand(in.tb, in.dir, env, program, args...)}
 	eventually(in.tb, testTimeout, "serve listens", func() bool {
 		match := listening.FindStringSubmatch(s.stderr.String())
 		if match != nil {
