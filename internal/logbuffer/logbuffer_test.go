@@ -230,7 +230,7 @@ func TestLinesHaveTheFormOfTheHandler(t *testing.T) {
 		for _, h := range []slog.Handler{form(&want), b.Handler()} {
 			log := slog.New(h).With("a", 1).WithGroup("g")
 			log.Info("acked", "duration", 3*time.Millisecond, "text", "two words\n\"x\"", "n", 5)
-			log.Warn("refused", "error", io.ErrUnexpectedEOF, slog.Group("h", "b", true))
+			log.Warn("refused", slog.Any("error", io.ErrUnexpectedEOF), slog.Group("h", "b", true))
 			log.Debug("not logged")
 		}
 		b.Close()
