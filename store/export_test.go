@@ -5,7 +5,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"strings"
+	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 )
 
@@ -92,4 +94,42 @@ func (s *Store) onSQLiteWriter(ctx context.Context, do func(*sqliteConn) error) 
 	}
 	defer conn.Close()
 	return conn.Raw(func(conn any) error { return do(conn.(*sqliteConn)) })
+}
+
+// Connection is the only connection of a store's pool.
+type Connection struct{ conn *pgConn }
+
+// OnlyConnection limits the pool to one connection and returns it.
+func (s *Store) OnlyConnection(ctx context.Context) (c Connection, err error) {
+	s.write.SetMaxOpenConns(1)
+	err = s.onConnection(ctx, s.write, func(conn *sqlx.Conn) error {
+		return conn.Raw(func(conn any) error {
+			c.conn = conn.(*pgConn)
+			return nil
+		})
+	})
+	return c, err
+}
+
+// PretendDirect makes the connection prepare inserts, as if no pooler were there.
+func (c Connection) PretendDirect() {
+	byText := map[string]driver.StmtQueryContext{}
+	c.conn.prepared = preparedInserts{byText: byText, planned: time.Now().Add(time.Hour)}
+}
+
+// AgePlans makes the plans of the prepared inserts too old.
+func (c Connection) AgePlans() { c.conn.prepared.planned = time.Time{} }
+
+// Prepared returns how many inserts are prepared, 0 if none is from now on.
+func (c Connection) Prepared() int {
+	if c.conn.prepared.off {
+		return 0
+	}
+	return len(c.conn.prepared.byText)
+}
+
+// Query returns the rows of a query of one column.
+func (s *Store) Query(ctx context.Context, query string) (rows []string, err error) {
+	err = s.write.SelectContext(ctx, &rows, query)
+	return rows, err
 }

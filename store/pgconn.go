@@ -37,8 +37,8 @@ func (c *pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := &pgConn{pqConn: opened.(pqConn), connector: c, generation: generation}
-	pq.SetNoticeHandler(opened, conn.notice)
+	conn := &pgConn{pgSocket: opened.(pgSocket), connector: c, generation: generation}
+	pq.SetNoticeHandler(conn.pqConn, conn.notice)
 	return conn, nil
 }
 
@@ -57,10 +57,12 @@ type pqConn interface {
 
 // pgConn is a connection whose errors and notices are observed. One goroutine uses it at a time.
 type pgConn struct {
-	pqConn
+	pgSocket
 	connector  *pgConnector
 	generation int64
 	useless    bool
+	inTx       bool
+	prepared   preparedInserts
 	// notReplicated reports whether the server stopped waiting for its standby since the last
 	// statement began.
 	notReplicated bool
@@ -118,9 +120,11 @@ func (c *pgConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.
 	if err != nil {
 		return nil, c.observe(ctx, err)
 	}
+	c.inTx = true
 	_, err = c.pqConn.ExecContext(ctx, `select set_config('transaction_read_only',
 		current_setting('default_transaction_read_only'), true)`, nil)
 	if err != nil {
+		c.inTx = false
 		return nil, c.observe(ctx, errors.Join(err, tx.Rollback()))
 	}
 	return &pgTx{tx, ctx, c}, nil
@@ -146,11 +150,21 @@ func (c *pgConn) QueryContext(
 	ctx context.Context, query string, args []driver.NamedValue,
 ) (driver.Rows, error) {
 	c.notReplicated = false
+	insert, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, c.observe(ctx, err)
+	}
+	if insert != nil {
+		rows, err := c.queryPrepared(ctx, insert, args)
+		if !errors.Is(err, errNotBelieved) {
+			return rows, c.observe(ctx, err)
+		}
+	}
 	rows, err := c.pqConn.QueryContext(ctx, query, args)
 	if err != nil {
 		return nil, c.observe(ctx, err)
 	}
-	return &pgRows{rows, ctx, c}, nil
+	return &pgRows{rows, ctx, c, nil}, nil
 }
 
 // ResetSession implements [driver.SessionResetter].
@@ -173,10 +187,17 @@ type pgTx struct {
 
 // Commit implements [driver.Tx].
 func (t *pgTx) Commit() error {
+	t.conn.inTx = false
 	if err := t.Tx.Commit(); err != nil {
 		return t.conn.observe(t.ctx, err)
 	}
 	return t.conn.committed()
+}
+
+// Rollback implements [driver.Tx].
+func (t *pgTx) Rollback() error {
+	t.conn.inTx = false
+	return t.Tx.Rollback()
 }
 
 // pgRows are the rows of a query of a pgConn. A query without a transaction is committed once its
@@ -185,10 +206,17 @@ type pgRows struct {
 	driver.Rows
 	ctx  context.Context
 	conn *pgConn
+	// first is the first row if it was read already. It is valid until the next one is read.
+	first []driver.Value
 }
 
 // Next implements [driver.Rows].
 func (r *pgRows) Next(values []driver.Value) error {
+	if r.first != nil {
+		copy(values, r.first)
+		r.first = nil
+		return nil
+	}
 	err := r.Rows.Next(values)
 	if !errors.Is(err, io.EOF) {
 		return r.conn.observe(r.ctx, err)
@@ -201,6 +229,9 @@ func (r *pgRows) Next(values []driver.Value) error {
 
 // Close implements [driver.Rows].
 func (r *pgRows) Close() error {
+	if r.ctx.Err() != nil {
+		r.conn.useless = true // the query was canceled, or the next one will be
+	}
 	if err := r.Rows.Close(); err != nil {
 		return r.conn.observe(r.ctx, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
@@ -51,8 +52,34 @@ func newPgHost(config pq.Config) (driver.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	connector.Dialer(dialer{})
-	return connector, nil
+	return &pgHost{connector, config}, nil
+}
+
+// pgHost opens connections, each a [pgSocket].
+type pgHost struct {
+	driver.Connector // that of lib/pq
+	config           pq.Config
+}
+
+// pgSocket is a connection of lib/pq with the socket that it uses.
+type pgSocket struct {
+	pqConn
+	socket net.Conn
+}
+
+// Connect implements [driver.Connector].
+func (h *pgHost) Connect(ctx context.Context) (driver.Conn, error) {
+	connector, err := pq.NewConnectorConfig(h.config)
+	if err != nil {
+		return nil, err
+	}
+	var sockets dialer // of this connection alone
+	connector.Dialer(&sockets)
+	opened, err := connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pgSocket{opened.(pqConn), *sockets.last.Load()}, nil
 }
 
 // attempt is the outcome of connecting to one server.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -109,20 +110,24 @@ func isLocal(config pq.Config) bool {
 // the server counts as gone. The limit of the kernel here is about 15 minutes.
 const deadPeer = 30 * time.Second
 
-// dialer implements pq.Dialer and pq.DialerContext.
-type dialer struct{}
+// dialer implements pq.Dialer and pq.DialerContext for one connection.
+type dialer struct {
+	// last is the socket that was opened last. Once there is a connection, lib/pq opens another one
+	// to cancel a query, from any goroutine.
+	last atomic.Pointer[net.Conn]
+}
 
-func (d dialer) Dial(network, address string) (net.Conn, error) {
+func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
 }
 
-func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+func (d *dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	return d.DialContext(ctx, network, address)
 }
 
-func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+func (d *dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	keepAlive := net.KeepAliveConfig{
 		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}
@@ -130,5 +135,6 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 	if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
 		setUserTimeout(tcp, deadPeer)
 	}
+	d.last.Store(&conn)
 	return conn, err
 }
