@@ -58,6 +58,7 @@ func (s *Store) insert(ctx context.Context, batches []*pending) ([]Saved, error)
 	for attempt := 1; ; attempt++ {
 		fresh, err := s.run(ctx, inserts, batches[0].join) // a batch with a join is alone
 		if err == nil {
+			recycle(inserts) // after an error, they may still be in use
 			return countResults(len(batches), rows, fresh), nil
 		}
 		if !isDeadlock(err) || attempt == maxAttempts {

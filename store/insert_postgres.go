@@ -15,39 +15,52 @@ const insertPostgresRow = insertInto + `
 		$15::json
 	where` + durable + insertReturning
 
-// insertPostgres returns one statement for all rows.
+// insertPostgres returns one statement for all rows. When it was executed and its arguments are no
+// longer in use, [recycle] keeps their memory for another one.
 func insertPostgres(rows []sortedRow) []statement {
-	n := len(rows)
-	if n == 1 {
+	if len(rows) == 1 {
 		return []statement{{insertPostgresRow, rows[0].arguments(nil)}}
 	}
-	sources, organizations := newArray(oidInt4, n), newArray(oidText, n)
-	suffixes, actions := newArray(oidText, n), newArray(oidText, n)
-	notifications, digests := newArray(oidText, n), newArray(oidBytea, n)
-	types, records := newArray(oidText, n), newArray(oidText, n)
-	fields, times := newArray(oidJSON, n), newArray(oidTimestamptz, n)
-	intakes, operations := newArray(oidInt2, n), newArray(oidText, n)
-	covers, changes, headers := newArray(oidInt2, n), newArray(oidTimestamptz, n), newArray(oidJSON, n)
-	for _, r := range rows {
-		sources.int4(r.sourceID)
-		organizations.text(r.organization)
-		suffixes.text(r.organizationSuffix)
-		actions.text(r.actionID)
-		notifications.text(r.notificationID)
-		digests.bytes(r.digest[:])
-		types.textOrNull(r.objectType)
-		records.textOrNull(r.recordID)
-		fields.bytes(r.fields)
-		times.timestamp(r.receivedAt)
-		intakes.int2(int16(r.intake))
-		operations.textOrNull(r.operation)
-		covers.int2(int16(r.covers))
-		changes.timestampOrNull(r.changedAt)
-		headers.bytes(r.header)
+	a := newArrays(arraySize(rows))
+	column := func(elementType uint32, add func(r *row)) {
+		a.begin(elementType, len(rows))
+		for _, r := range rows {
+			add(r.row)
+		}
 	}
-	return []statement{{insertPostgresRows, []any{
-		sources.value, organizations.value, suffixes.value, actions.value, notifications.value,
-		digests.value, types.value, records.value, fields.value, times.value,
-		intakes.value, operations.value, covers.value, changes.value, headers.value,
-	}}}
+	column(oidInt4, func(r *row) { a.int4(r.sourceID) })
+	column(oidText, func(r *row) { a.text(r.organization) })
+	column(oidText, func(r *row) { a.text(r.organizationSuffix) })
+	column(oidText, func(r *row) { a.text(r.actionID) })
+	column(oidText, func(r *row) { a.text(r.notificationID) })
+	column(oidBytea, func(r *row) { a.bytes(r.digest[:]) })
+	column(oidText, func(r *row) { a.textOrNull(r.objectType) })
+	column(oidText, func(r *row) { a.textOrNull(r.recordID) })
+	column(oidJSON, func(r *row) { a.bytes(r.fields) })
+	column(oidTimestamptz, func(r *row) { a.timestamp(r.receivedAt) })
+	column(oidInt2, func(r *row) { a.int2(int16(r.intake)) })
+	column(oidText, func(r *row) { a.textOrNull(r.operation) })
+	column(oidInt2, func(r *row) { a.int2(int16(r.covers)) })
+	column(oidTimestamptz, func(r *row) { a.timestampOrNull(r.changedAt) })
+	column(oidJSON, func(r *row) { a.bytes(r.header) })
+	return []statement{{insertPostgresRows, a.values()}}
+}
+
+// arraySize returns at least how many bytes the arrays of rows take: beside its texts, a row takes
+// 15 lengths, a digest and six numbers, 116 bytes, which is less than rowOverhead.
+func arraySize(rows []sortedRow) (size int) {
+	const columns = 15
+	for i := range rows {
+		size += int(rows[i].size())
+	}
+	return size + columns*arrayHeader
+}
+
+// recycle keeps the memory of arguments. Nothing may use the statements any more.
+func recycle(inserts []statement) {
+	for _, insert := range inserts {
+		if insert.text == insertPostgresRows {
+			recycleArrays(insert.args)
+		}
+	}
 }

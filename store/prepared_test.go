@@ -342,3 +342,12 @@ func connect(t *testing.T, raw *sql.DB) *sql.Conn {
 	t.Cleanup(func() { conn.Close() })
 	return conn
 }
+
+// One allocation for each of the 15 arguments, a few for what holds them, and none for what they
+// contain.
+func TestInsertKeepsTheMemoryOfItsArguments(t *testing.T) { //nolint:paralleltest // counts allocations
+	in := store.Inbound{SourceID: 1, Batch: benchmarkBatch(0, 1000), ReceivedAt: now}
+	if got := store.InsertAllocations(in); got > 21 {
+		t.Errorf("got %v allocations, want at most 21", got)
+	}
+}
