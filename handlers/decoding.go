@@ -27,10 +27,12 @@ func newWorkRoom(limit int64) *workRoom {
 	return &workRoom{semaphore.NewWeighted(smallWork), semaphore.NewWeighted(limit)}
 }
 
-// turn is the room that one body has to be worked on. It must be ended, whatever happens.
+// turn is the slot of one message, and the room that its body has to be worked on. It must be
+// finished, whatever happens.
 type turn struct {
-	size int                 // of the body
-	room *semaphore.Weighted // nil without a turn
+	slots *slots              // that a slot was taken of, or nil
+	size  int                 // of the body
+	room  *semaphore.Weighted // nil without a turn
 }
 
 // freeMemory returns the memory that is no longer in use, for a huge body: that which it was read
@@ -66,9 +68,22 @@ func (t *turn) end() {
 	}
 }
 
-// decode decodes a body as soon as there is room for that. A large one keeps its turn, to be ended
-// when its batch was saved.
+// finish gives back the slot and the room, if there are any.
+func (t *turn) finish() {
+	t.end()
+	if t.slots != nil {
+		t.slots.giveBack()
+		t.slots = nil
+	}
+}
+
+// decode decodes a body, if there is a slot for it, as soon as there is room for that. It keeps the
+// slot, and a large one its room, until the turn is finished, when the batch was saved.
 func (h *Handlers) decode(w wire, body []byte, t *turn) (batch *ledger.Batch, refused *refusal) {
+	if !h.slots.take() {
+		return nil, &refusal{cause: causeOverloaded}
+	}
+	t.slots = h.slots
 	room, isSmall := h.work.large, int64(len(body)) <= h.rooms.smallBody
 	if isSmall {
 		room = h.work.small

@@ -44,6 +44,8 @@ type Config struct {
 	// SaveTimeout is how long a message may take to be stored; 10 s when 0. Salesforce waits 20 s at
 	// least.
 	SaveTimeout time.Duration
+	// QueueLimit is how many messages may be decoded or wait to be stored; 4096 when 0.
+	QueueLimit int
 	// Access controls who may post.
 	Access Access
 }
@@ -54,6 +56,7 @@ const (
 	defaultBodyLimit   = 64 << 20
 	defaultBodyTimeout = 30 * time.Second
 	defaultSaveTimeout = 10 * time.Second
+	defaultQueueLimit  = 4096
 )
 
 // Handlers answers the requests of one process.
@@ -65,6 +68,7 @@ type Handlers struct {
 	rooms         *rooms
 	work          *workRoom
 	saveDeadlines *deadlines
+	slots         *slots
 	metrics       *metrics
 	refusals      *refusalCounter
 	certificates  *certificateLog
@@ -84,6 +88,9 @@ func New(c Config) *Handlers {
 	if c.SaveTimeout == 0 {
 		c.SaveTimeout = defaultSaveTimeout
 	}
+	if c.QueueLimit == 0 {
+		c.QueueLimit = defaultQueueLimit
+	}
 	h := &Handlers{
 		Config:        c,
 		sources:       newSourceCache(c.Store, c.Log),
@@ -91,6 +98,7 @@ func New(c Config) *Handlers {
 		rooms:         newRooms(c.BodyLimit),
 		work:          newWorkRoom(c.BodyLimit),
 		saveDeadlines: &deadlines{timeout: c.SaveTimeout},
+		slots:         &slots{limit: int64(c.QueueLimit)},
 		metrics:       newMetrics(),
 		refusals:      newRefusalCounter(c.Store, c.Log),
 		certificates:  newCertificateLog(c.Store, c.Log),

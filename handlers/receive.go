@@ -133,7 +133,7 @@ func (h *Handlers) take(c echo.Context, w wire, source store.Source) (*ledger.Ba
 		return nil, store.Saved{}, refused
 	}
 	t := &turn{}
-	defer t.end()
+	defer t.finish() // before the answer: whoever has it may post the next message
 	batch, refused := h.read(c, w, source, t)
 	if refused != nil {
 		return nil, store.Saved{}, refused
@@ -149,7 +149,7 @@ func (h *Handlers) take(c echo.Context, w wire, source store.Source) (*ledger.Ba
 }
 
 // read decodes a request and makes sure that its organization may post to the source. The turn is
-// to be ended when the batch was saved.
+// to be finished when the batch was saved.
 func (h *Handlers) read(c echo.Context, w wire, source store.Source, t *turn) (*ledger.Batch, *refusal) {
 	if refused := w.check(c.Request().Header); refused != nil {
 		return nil, refused

@@ -18,8 +18,8 @@ type moderncConn interface {
 	driver.Validator
 }
 
-// sqliteConn is a connection that prepares each insert of notifications once. SQLite itself prepares
-// a statement again when the schema has changed.
+// sqliteConn is a connection that prepares each insert of notifications once. SQLite itself
+// prepares a statement again when the schema has changed.
 type sqliteConn struct {
 	moderncConn
 	inserts map[string]driver.Stmt // by their text

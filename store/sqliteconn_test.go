@@ -59,7 +59,8 @@ func TestSQLitePreparesAgainOnANewConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A statement that is not closed keeps its connection open, and SQLite the log.
-	if _, err := os.Stat(strings.TrimPrefix(db.URL, "sqlite:") + "-wal"); !errors.Is(err, os.ErrNotExist) {
+	_, err := os.Stat(strings.TrimPrefix(db.URL, "sqlite:") + "-wal")
+	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v, want the log to be gone with the last connection", err)
 	}
 }
@@ -84,15 +85,17 @@ func TestSQLiteInsertsAnyNumberOfRows(t *testing.T) {
 		}
 		revised := entry(entries[0].ID, `{"revised":true}`)
 		b := batchOf(append(entries, entries[n/2], revised)...)
-		if got := save(t, db.Store, source, b, now); got != (store.Saved{Stored: n, Revisions: 1, Duplicates: 1}) {
-			t.Errorf("%d rows: got %+v", n, got)
+		wantSaved := store.Saved{Stored: n, Revisions: 1, Duplicates: 1}
+		if got := save(t, db.Store, source, b, now); got != wantSaved {
+			t.Errorf("%d rows: got %+v, want %+v", n, got, wantSaved)
 		}
 		if got := save(t, db.Store, source, b, now); got != (store.Saved{Duplicates: n + 2}) {
 			t.Errorf("%d rows again: got %+v", n, got)
 		}
 	}
 	got := texts(t, openRaw(t, db), `
-		select notification_id || ' ' || covers || ' ' || case when header is null then 'false' else 'true' end
+		select notification_id || ' ' || covers || ' ' ||
+			case when header is null then 'false' else 'true' end
 		from notifications where fields not like '%revised%' order by id`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -29,7 +29,7 @@ type serveCmd struct {
 	MetricsToken string        `env:"METRICS_TOKEN,ACKBOX_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics to requests with this bearer token."`
 	BodyLimit    byteSize      `env:"ACKBOX_BODY_LIMIT" default:"64MiB" help:"Accept messages up to this size."`
 	Committers   int           `env:"ACKBOX_COMMITTERS" default:"2" help:"Run so many transactions that save messages at once on PostgreSQL; a slow disk needs more. SQLite has one writer."`
-	QueueLimit   int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"Let so many messages wait to be stored; what comes beyond is refused with 503 at once."`
+	QueueLimit   int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"Let so many messages be decoded or wait to be stored; what comes beyond is refused with 503 at once."`
 	LogMessages  string        `enum:"on,off" default:"on" env:"ACKBOX_LOG_MESSAGES" help:"Write a line to the log for each message that is acked: ${enum}. The metrics count them anyway."`
 	Prune        time.Duration `env:"ACKBOX_PRUNE" placeholder:"90d" help:"Delete the notifications whose newest revision is older than this, and older refusals, once an hour. At least 72h (default: never)."`
 	SaveTimeout  time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"Refuse a message with 503 that is not stored in this time; Salesforce sends it again."`
@@ -89,7 +89,8 @@ func (c *serveCmd) surfaces(db *store.Store, access *accessControl) (*surfaces, 
 	}
 	h := handlers.New(handlers.Config{
 		Store: db, Access: access.Access, Types: types, Metrics: metrics, BodyLimit: int64(c.BodyLimit),
-		BodyTimeout: readTimeout, SaveTimeout: c.SaveTimeout, QuietAcks: c.LogMessages == "off",
+		BodyTimeout: readTimeout, SaveTimeout: c.SaveTimeout, QueueLimit: c.QueueLimit,
+		QuietAcks: c.LogMessages == "off",
 	})
 	health := handlers.NewHealth(db, slog.Default(), access.warnings, h.Warnings)
 	health.Size = handlers.NewDatabaseSize(db, slog.Default(), metrics)

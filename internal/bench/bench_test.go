@@ -267,3 +267,45 @@ func TestDocumentedOptionsAreAccepted(t *testing.T) {
 		}
 	}
 }
+
+func TestOverloadIsMeasuredOnOneServer(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the benchmark needs Linux")
+	}
+	o := quick()
+	o.Overload, o.Stored = true, []int{0}
+	var out, progress bytes.Buffer
+	if err := run(t.Context(), o, &out, &progress); err != nil {
+		t.Fatalf("%v\n%s", err, progress.String())
+	}
+	for _, want := range []string{
+		"queue limit 2: 10 times the senders have", "queue limit 4,096: 10 times the senders have",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report does not hold %q:\n%s", want, out.String())
+		}
+	}
+}
+
+func TestOverloadIsJudgedByTheRatiosOfItsRuns(t *testing.T) {
+	t.Parallel()
+	full := overload{load{storetest.SQLite, 0, 1, 64, 1}, 64}
+	large := overload{full.load, 4096}
+	report := overloadReport([]overloadRun{ // the machine was busy in the second run
+		{full, throughput{acked: 100}, throughput{acked: 90, refused: 7}},
+		{full, throughput{acked: 10}, throughput{acked: 8, refused: 7}},
+		{full, throughput{acked: 100}, throughput{acked: 20, refused: 7}},
+		{large, throughput{acked: 100}, throughput{acked: 79}},
+	})
+	for _, want := range []string{
+		"- PASS  sqlite, 0 stored, 64 senders, messages of 1, queue limit 64: " +
+			"10 times the senders have 0.80 × the rate, goal 0.80",
+		"- below sqlite, 0 stored, 64 senders, messages of 1, queue limit 4,096: " +
+			"10 times the senders have 0.79 × the rate, goal 0.80",
+	} {
+		if !strings.Contains(report, want) {
+			t.Errorf("the report does not hold %q:\n%s", want, report)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -31,9 +32,10 @@ type listener struct {
 func (l *listener) pid() int { return l.cmd.Process.Pid }
 
 // start starts a listener on a database and waits until it is ready. The number tells its log from
-// those of others that run at the same time.
+// those of others that run at the same time. The flags are for ackbox, which has those of the
+// options, too.
 func (h *harness) start(
-	ctx context.Context, name, databaseURL string, number int,
+	ctx context.Context, name, databaseURL string, number int, flags ...string,
 ) (_ *listener, err error) {
 	port, err := freePort(ctx)
 	if err != nil {
@@ -52,7 +54,7 @@ func (h *harness) start(
 	ctx, l.cancel = context.WithCancel(ctx)
 	var args []string
 	if name == "ackbox" {
-		args = append([]string{"serve", "--host", "127.0.0.1"}, h.ServerArg...)
+		args = append([]string{"serve", "--host", "127.0.0.1"}, slices.Concat(flags, h.ServerArg)...)
 	}
 	l.cmd = exec.CommandContext(ctx, h.binary(name), args...)
 	l.cmd.Env = append(os.Environ(), "DATABASE_URL="+databaseURL, "PORT="+strconv.Itoa(port))

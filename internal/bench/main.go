@@ -34,6 +34,7 @@ type options struct {
 	Stored        []int         `default:"0" help:"Numbers of notifications that are stored before the run, such as 0,10000000; filling PostgreSQL with 10 million takes minutes and 9 GB of disk."`
 	Processes     []int         `default:"1" help:"Numbers of processes of the listener that share the database and the senders, such as 1,2; all but the first number are measured on PostgreSQL with the first of --stored only."`
 	SyncDelay     time.Duration `placeholder:"2ms" help:"Time by which each disk sync of listener and database takes longer; the output says how."`
+	Overload      bool          `help:"Measure instead how much of its rate ackbox keeps with ten times the senders, each of which waits 500ms when it is refused, where its queue is full and where it is not."`
 	ServerArg     []string      `sep:"none" placeholder:"FLAG" help:"Flag to pass to ackbox serve; may be repeated."`
 }
 
@@ -63,6 +64,9 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
+	if o.Overload {
+		return h.measureOverload(ctx, out)
+	}
 	runs, err := h.measureAll(ctx)
 	if err != nil {
 		return err
