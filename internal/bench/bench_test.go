@@ -21,7 +21,7 @@ import (
 // quick returns options that measure each listener once, as briefly as possible.
 func quick() options {
 	return options{
-		For: 50 * time.Millisecond, Repeat: 1, Databases: []string{storetest.SQLite},
+		For: 300 * time.Millisecond, Repeat: 1, Databases: []string{storetest.SQLite},
 		Listeners: []string{"ackbox", "plain"},
 		Senders:   []int{2}, Notifications: []int{3}, Stored: []int{10}, Processes: []int{1},
 	}
