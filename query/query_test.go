@@ -42,7 +42,7 @@ func TestParse(t *testing.T) {
 		"":                        nil,
 		" \t\n":                   nil,
 		"006WV000009KQ7Z":         {{Kind: query.Record, Values: values("006WV000009KQ7Z")}},
-		"006WV000009KQ7ZXXX":      {{Kind: query.Record, Values: values("006WV000009KQ7ZXXX")}},
+		"006WV000009KQ7ZABC":      {{Kind: query.Record, Values: values("006WV000009KQ7ZABC")}},
 		"006wv000009kq7zyaw":      {{Kind: query.Record, Values: values("006WV000009KQ7ZYAW")}},
 		"04l5g000000AbCd":         {{Kind: query.Notification, Values: values("04l5g000000AbCd")}},
 		"responsibilities":        {{Kind: query.Text, Values: values("responsibilities")}},
@@ -159,7 +159,7 @@ var opportunity = query.Subject{
 	Source: "crm", OrganizationID: "00D5g00000ABCDEEA4", ActionID: "04k5g000000TestAAA",
 	NotificationID: "04l5g000000AbCdEAK", Object: "Opportunity", RecordID: "006WV000009KQ7ZYAW",
 	Intake: "soap", Operation: "delete", Revision: 2, ReceivedAt: now.Add(-time.Hour),
-	Fields: json.RawMessage(`{"Id":"006WV000009KQ7ZXXX","StageName":"Closed Won","Amount":100000.0,
+	Fields: json.RawMessage(`{"Id":"006WV000009KQ7ZYAW","StageName":"Closed Won","Amount":100000.0,
 		"Big":1.0E7,"Email":"Jane@ACME.com","NextStep":null,"IsWon":true,"CloseDate":"2026-11-24",
 		"SystemModstamp":"2026-11-24T18:00:00.000Z","Tags":["a","b"],"Code":"007","Empty":""}`),
 }
