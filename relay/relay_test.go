@@ -197,7 +197,8 @@ func (r *rig) deliveries() []store.Delivery {
 	return all
 }
 
-func (r *rig) exec(statement string) {
+// raw opens the database without the store.
+func (r *rig) raw() *sql.DB {
 	r.t.Helper()
 	driver, source := storetest.Postgres, r.db.URL
 	if path, ok := strings.CutPrefix(r.db.URL, "sqlite:"); ok {
@@ -207,6 +208,12 @@ func (r *rig) exec(statement string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return conn
+}
+
+func (r *rig) exec(statement string) {
+	r.t.Helper()
+	conn := r.raw()
 	defer conn.Close()
 	if _, err := conn.Exec(statement); err != nil {
 		r.t.Fatal(err)
@@ -373,14 +380,7 @@ func TestAPausedDestinationGetsNothing(t *testing.T) {
 // isOwned reports whether a process has the lease of the destination.
 func (r *rig) isOwned() bool {
 	r.t.Helper()
-	driver, source := storetest.Postgres, r.db.URL
-	if path, ok := strings.CutPrefix(r.db.URL, "sqlite:"); ok {
-		driver, source = storetest.SQLite, path
-	}
-	conn, err := sql.Open(driver, source)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	conn := r.raw()
 	defer conn.Close()
 	var owner string
 	if err := conn.QueryRow(`select lease_owner from destination_state`).Scan(&owner); err != nil {

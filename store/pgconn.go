@@ -44,14 +44,7 @@ func (c *pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 
 // pqConn is what a connection of lib/pq implements.
 type pqConn interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ConnPrepareContext
-	driver.ExecerContext
-	driver.QueryerContext
-	driver.Pinger
-	driver.SessionResetter
-	driver.Validator
+	driverConn
 	driver.NamedValueChecker
 }
 

@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// moderncConn is what a connection of modernc's driver implements.
-type moderncConn interface {
+// driverConn is what the connections of both drivers implement.
+type driverConn interface {
 	driver.Conn
 	driver.ConnBeginTx
 	driver.ConnPrepareContext
@@ -21,12 +21,12 @@ type moderncConn interface {
 // sqliteConn is a connection that prepares each insert of notifications once. SQLite itself
 // prepares a statement again when the schema has changed.
 type sqliteConn struct {
-	moderncConn
+	driverConn
 	inserts map[string]driver.Stmt // by their text
 }
 
 func newSQLiteConn(conn driver.Conn) *sqliteConn {
-	return &sqliteConn{moderncConn: conn.(moderncConn), inserts: map[string]driver.Stmt{}}
+	return &sqliteConn{driverConn: conn.(driverConn), inserts: map[string]driver.Stmt{}}
 }
 
 // QueryContext implements [driver.QueryerContext]. The rows of an insert must be closed before the
@@ -35,7 +35,7 @@ func (c *sqliteConn) QueryContext(
 	ctx context.Context, query string, args []driver.NamedValue,
 ) (driver.Rows, error) {
 	if !isSQLiteInsert(query) {
-		return c.moderncConn.QueryContext(ctx, query, args)
+		return c.driverConn.QueryContext(ctx, query, args)
 	}
 	insert, prepared := c.inserts[query]
 	if !prepared {
@@ -55,5 +55,5 @@ func (c *sqliteConn) Close() error {
 		errs = append(errs, insert.Close())
 	}
 	clear(c.inserts)
-	return errors.Join(append(errs, c.moderncConn.Close())...)
+	return errors.Join(append(errs, c.driverConn.Close())...)
 }
