@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"database/sql"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -222,17 +221,12 @@ func (s *target) refusalMetrics(t *testing.T) map[string]int64 {
 // sizeWithoutNotifications returns the size of a database without its notifications, in bytes.
 func sizeWithoutNotifications(tb testing.TB, database string) int64 {
 	tb.Helper()
-	driver, source := "postgres", database
 	query := `select pg_database_size(current_database()) - pg_total_relation_size('notifications')`
-	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {
-		driver, source = "sqlite", path
+	if strings.HasPrefix(database, "sqlite:") {
 		query = `select sum(s.pgsize) from dbstat s left join sqlite_schema m on m.name = s.name
 			where coalesce(m.tbl_name, '') <> 'notifications'`
 	}
-	db, err := sql.Open(driver, source)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	db := openDirectly(tb, database)
 	defer db.Close()
 	var size int64
 	if err := db.QueryRowContext(tb.Context(), query).Scan(&size); err != nil {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"database/sql"
 	"fmt"
 	"net/http"
 	"os"
@@ -88,6 +89,20 @@ func TestSQLiteFilesThatAreRemoved(t *testing.T) {
 			}
 		})
 	}
+}
+
+// openDirectly opens the database of a server without ackbox.
+func openDirectly(tb testing.TB, database string) *sql.DB {
+	tb.Helper()
+	driver, source := "postgres", database
+	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {
+		driver, source = "sqlite", path+"?_txlock=immediate&_pragma=busy_timeout(10000)"
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return db
 }
 
 // readinessAge is how old an answer of /readyz may be.

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"bytes"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,14 +96,11 @@ func (s *server) postAll(bodies [][]byte, atOnce int, statuses ...int) {
 // holdNotifications keeps others from adding notifications until release is called.
 func holdNotifications(tb testing.TB, database string) (release func()) {
 	tb.Helper()
-	driver, source, lock := "postgres", database, `lock table notifications in exclusive mode`
-	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {
-		driver, source, lock = "sqlite", path+"?_txlock=immediate&_pragma=busy_timeout(10000)", `select 1`
+	lock := `lock table notifications in exclusive mode`
+	if strings.HasPrefix(database, "sqlite:") {
+		lock = `select 1` // it has one writer anyway
 	}
-	db, err := sql.Open(driver, source)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	db := openDirectly(tb, database)
 	tx, err := db.BeginTx(tb.Context(), nil)
 	if err != nil {
 		tb.Fatal(err)

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"database/sql"
 	"strings"
 	"testing"
 )
@@ -60,14 +59,7 @@ func TestServePrunesByItself(t *testing.T) {
 // makeOld makes all notifications of a database so old that they may be pruned.
 func makeOld(tb testing.TB, database string) {
 	tb.Helper()
-	driver, path := "postgres", database
-	if file, ok := strings.CutPrefix(database, "sqlite:"); ok {
-		driver, path = "sqlite", file
-	}
-	db, err := sql.Open(driver, path)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	db := openDirectly(tb, database)
 	defer db.Close()
 	if _, err := db.Exec(`update notifications set received_at = '2020-01-02T03:04:05.000000Z'`); err != nil {
 		tb.Fatal(err)
