@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -86,6 +87,66 @@ func TestRequestIsWrittenAsSalesforceWritesIt(t *testing.T) {
 		"Content-Length: 5\r\nContent-Type: text/xml; charset=UTF-8\r\nSOAPAction: \"\"\r\n\r\n<é/>"
 	if diff := cmp.Diff(want, rawRequest(t, simulate.ClientOptions{}, "<é/>")); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
+	}
+}
+
+// countedConn counts the calls of Write.
+type countedConn struct {
+	net.Conn
+	writes *atomic.Int32
+}
+
+func (c countedConn) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(b)
+}
+
+func TestASmallMessageIsWrittenAtOnce(t *testing.T) {
+	server := listener(t, func(w http.ResponseWriter, _ *http.Request) { writeAck(w) })
+	var writes atomic.Int32
+	client := newClient(t, server.URL, simulate.ClientOptions{
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			return countedConn{conn, &writes}, err
+		},
+	})
+	if err := client.Post(t.Context(), []byte(strings.Repeat("x", 2000))); err != nil {
+		t.Fatal(err)
+	}
+	if got := writes.Load(); got != 1 {
+		t.Errorf("got %d writes for a request of 2,000 bytes, want 1", got)
+	}
+}
+
+// An answer that was an Ack before is not parsed again; anything else is.
+func TestEachAnswerIsReadForItself(t *testing.T) {
+	answers := []struct {
+		status int
+		body   string
+		want   string
+	}{
+		{200, soap.Ack, ""},
+		{200, soap.Ack, ""},
+		{500, soap.Ack, simulate.ReasonStatus},
+		{200, strings.Replace(soap.Ack, "true", "false", 1), simulate.ReasonNack},
+		{200, strings.Replace(soap.Ack, "true", "1", 1), ""},
+		{200, "", simulate.ReasonEmpty},
+		{200, soap.Ack, ""},
+	}
+	next := 0
+	server := listener(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(answers[next].status)
+		_, _ = io.WriteString(w, answers[next].body)
+	})
+	client := newClient(t, server.URL, simulate.ClientOptions{})
+	for next = range answers {
+		got := ""
+		if failure, ok := errors.AsType[*simulate.Failure](client.Post(t.Context(), nil)); ok {
+			got = failure.Reason
+		}
+		if got != answers[next].want {
+			t.Errorf("answer %d: got %q, want %q", next, got, answers[next].want)
+		}
 	}
 }
 

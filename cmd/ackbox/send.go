@@ -35,6 +35,7 @@ func (c *sendCmd) Run(ctx context.Context, t terminal) error {
 	if err := checkOrganizations(t, c.Messages.Force, c.Messages.Org); err != nil {
 		return err
 	}
+	setCollector(0)
 	clock := c.Retry.clock()
 	generator, bodies, err := c.Messages.open()
 	if err != nil {
