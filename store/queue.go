@@ -28,7 +28,8 @@ type queue struct {
 	pending int        // number of batches that are waiting or being committed
 	bytes   int64      // size of the pending batches
 	running sync.WaitGroup
-	working int // number of committers
+	working int      // number of committers
+	taken   []*group // being committed
 }
 
 // pending is a batch that is being saved.
@@ -69,7 +70,8 @@ func (p *pending) answerLocked(saved Saved, err error) {
 // group is the batches that one committer has taken.
 type group struct {
 	batches []*pending
-	callers int // how many still wait for the outcome
+	since   time.Time // when it was taken
+	callers int       // how many still wait for the outcome
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -137,12 +139,27 @@ func (q *queue) add(p *pending) error {
 	return nil
 }
 
+// slowCommit is how long each running transaction must have taken for another one to begin. A disk
+// that syncs fast is done by then, and what has come meanwhile is one group rather than two: that
+// takes a third less of PostgreSQL's time, and of ours. A slow disk, a lock or a large group must not
+// keep the others waiting.
+const slowCommit = 2 * time.Millisecond
+
 // work commits group after group until no batch is waiting.
 func (q *queue) work() {
-	for g := q.take(); g != nil; g = q.take() {
+	for {
+		g, wait := q.take()
+		if g == nil {
+			if wait == 0 {
+				return
+			}
+			time.Sleep(wait)
+			continue
+		}
 		outage := q.commit(g.ctx, g.batches)
 		abandoned := g.ctx.Err() != nil // by its callers
 		g.cancel()
+		q.done(g)
 		if errors.Is(outage, errNotBegun) && !abandoned {
 			// The waiting batches would not get a transaction either. Refuse them now, not one
 			// group after the other.
@@ -151,23 +168,38 @@ func (q *queue) work() {
 	}
 }
 
-// take returns the next group for a committer, or nil if no batch is waiting: the committer then
-// ends.
-func (q *queue) take() *group {
+// take returns the next group for a committer, or nil and how long to wait before asking again. If
+// that is 0, no batch is waiting: the committer then ends.
+func (q *queue) take() (*group, time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.waiting) == 0 {
 		q.working--
-		return nil
+		return nil, 0
+	}
+	now := time.Now()
+	if n := len(q.taken); n > 0 {
+		if wait := slowCommit - now.Sub(q.taken[n-1].since); wait > 0 {
+			return nil, wait
+		}
 	}
 	n := groupLength(q.waiting)
-	g := &group{batches: slices.Clone(q.waiting[:n]), callers: n}
+	g := &group{batches: slices.Clone(q.waiting[:n]), since: now, callers: n}
 	g.ctx, g.cancel = context.WithCancel(q.ctx)
 	for _, p := range g.batches {
 		p.group = g
 	}
 	q.waiting = slices.Delete(q.waiting, 0, n)
-	return g
+	q.taken = append(q.taken, g) // the last one is the latest
+	return g, 0
+}
+
+// done is called when a group was committed.
+func (q *queue) done(g *group) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.taken, g)
+	q.taken = slices.Delete(q.taken, i, i+1)
 }
 
 // groupLength returns how many of the waiting batches form the next group, at least 1. A batch with
