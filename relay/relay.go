@@ -5,6 +5,7 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"ackbox/store"
@@ -15,9 +16,22 @@ type Event struct {
 	Notification store.Notification
 	// Attempt counts the attempts with the destination, from 1.
 	Attempt int
+	// Stale is true if the destination has got a newer state of the record before. It is known only
+	// with [store.OrderRecord] and [store.OrderLatest].
+	Stale bool
 }
 
-// Sender delivers events to one destination. Each kind of destination has one.
+// Config is what a kind makes a [Sender] from.
+type Config struct {
+	Name     string          // of the destination
+	Settings json.RawMessage // of the kind
+	// Secrets are what the settings must not show, by what they are for: "url", for example. They are
+	// resolved and decrypted.
+	Secrets map[string]string
+}
+
+// Sender delivers events to one destination. Each kind of destination has one. It is safe for
+// concurrent use.
 type Sender interface {
 	// Send delivers events and returns what became of each, in their order. It may deliver them in
 	// any order, and at once. When the context ends, what became of the rest is unknown, which is
@@ -51,6 +65,11 @@ type Verdict struct {
 	Outcome Outcome
 	Status  int    // of the answer, in terms of the kind; 0 without one
 	Error   string // "" for a success
+	// Answer is the first KiB of the answer as text, "" without one. It may repeat the payload, so it
+	// is for the attempts alone.
+	Answer string
+	// Took is the time that the attempt took.
+	Took time.Duration
 	// RetryAfter is how long the destination wants to be left alone, 0 if it did not say.
 	RetryAfter time.Duration
 }

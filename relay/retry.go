@@ -38,7 +38,7 @@ func (r *runner) resend(
 	var of []int
 	for i, d := range due {
 		if n, ok := byID[d.NotificationID]; ok {
-			events, of = append(events, Event{n, d.Attempts + 1}), append(of, i)
+			events, of = append(events, Event{Notification: n, Attempt: d.Attempts + 1}), append(of, i)
 		}
 	}
 	if len(events) > 0 {

@@ -272,7 +272,7 @@ func (r *runner) send(ctx context.Context, items []item) {
 	var of []*item
 	for i := range items {
 		if item := &items[i]; item.wanted && item.verdict.Outcome == 0 {
-			events, of = append(events, Event{item.notification, 1}), append(of, item)
+			events, of = append(events, Event{Notification: item.notification, Attempt: 1}), append(of, item)
 		}
 	}
 	if len(events) == 0 {

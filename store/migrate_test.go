@@ -103,8 +103,9 @@ func TestIDsAreCollatedByBytes(t *testing.T) {
 	forPeople := []string{
 		"address_lists.content", "client_certificates.chain", "client_certificates.issuer",
 		"client_certificates.problem", "client_certificates.subject", "deliveries.last_error",
-		"destination_filters.expression", "destination_state.last_error", "destinations.reason",
-		"refusals.detail",
+		"delivery_attempts.answer", "delivery_attempts.cause", "destination_filters.expression",
+		"destination_state.last_error", "destinations.reason", "refusals.detail", "replays.created_by",
+		"replays.reason",
 	}
 	if diff := cmp.Diff(forPeople, got); diff != "" {
 		t.Errorf("text that is not collated C (-want +got):\n%s", diff)

@@ -33,6 +33,8 @@ type Notification struct {
 	Operation *ledger.Operation
 	// ChangedAt is when the record changed, by Salesforce's clock, nil if that is not known.
 	ChangedAt *time.Time
+	// Digest is that of the content. It is not part of the JSON.
+	Digest ledger.Digest
 }
 
 // NotificationFilter selects notifications; its zero value selects all.
@@ -142,15 +144,16 @@ func (s *Store) notificationPage(
 				where p.source_id = n.source_id and p.organization = n.organization
 					and p.notification_id = n.notification_id and p.id < n.id
 			) then 0 else 1 end,
-			n.object_type, n.record_id, n.fields, n.received_at, n.intake, n.operation, n.changed_at
+			n.object_type, n.record_id, n.fields, n.received_at, n.intake, n.operation, n.changed_at, n.digest
 		from notifications n join sources s on s.id = n.source_id
 		where `+where.sql()+` order by n.id limit ?`), append(where.args, limit)...)
 	return collect(s, rows, err, limit, func(n *Notification) (id int64, size int, err error) {
-		var fields []byte // a json.RawMessage cannot be scanned from text or null
+		var fields, digest []byte // a json.RawMessage cannot be scanned from text or null
 		var receivedAt timestamp
 		var changedAt *timestamp
 		err = rows.Scan(&n.ID, &n.Source, &n.OrganizationID, &n.ActionID, &n.NotificationID, &n.Revision,
-			&n.ObjectType, &n.RecordID, &fields, &receivedAt, &n.Intake, &n.Operation, &changedAt)
+			&n.ObjectType, &n.RecordID, &fields, &receivedAt, &n.Intake, &n.Operation, &changedAt, &digest)
+		copy(n.Digest[:], digest)
 		n.Fields, n.ReceivedAt, n.ChangedAt = fields, receivedAt.Time, changedAt.pointer()
 		return n.ID, len(fields), err
 	})
