@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"ackbox/store"
 )
 
@@ -29,7 +31,7 @@ var ErrNotHere = errors.New("this process cannot deliver to the destination")
 // Relay delivers to all destinations that no other process owns.
 type Relay struct {
 	database Database
-	log      *store.NotificationLog
+	tail     *tail
 	slog     *slog.Logger
 	open     Open
 	options  Options
@@ -49,7 +51,7 @@ type failures struct {
 // New returns a relay. Its runners are woken after each commit of this process.
 func New(db Database, log *store.NotificationLog, logger *slog.Logger, open Open, o Options) *Relay {
 	r := &Relay{
-		database: db, log: log, slog: logger, open: open, options: o, owned: map[int64]chan struct{}{},
+		database: db, tail: newTail(log), slog: logger, open: open, options: o, owned: map[int64]chan struct{}{},
 		failures: map[int64]failures{},
 	}
 	db.AfterCommit(r.wake)
@@ -126,6 +128,7 @@ func (r *Relay) ended(destination int64, failed bool) {
 // take takes over a destination, reads it anew, as it was when it was listed may be long ago, and
 // delivers to it in the background.
 func (r *Relay) take(ctx context.Context, id int64, name string, runners *sync.WaitGroup) error {
+	taken := time.Now()
 	lease, ok, err := r.database.TakeLease(ctx, id)
 	if err != nil || !ok {
 		return err
@@ -135,7 +138,7 @@ func (r *Relay) take(ctx context.Context, id int64, name string, runners *sync.W
 	r.owned[id] = wake
 	r.mu.Unlock()
 	runners.Go(func() {
-		switch err := r.deliver(ctx, lease, wake); {
+		switch err := r.deliver(ctx, taken, lease, wake); {
 		case err == nil, ctx.Err() != nil, errors.Is(err, errReload):
 			r.ended(id, false)
 		case errors.Is(err, ErrNotHere):
@@ -148,8 +151,8 @@ func (r *Relay) take(ctx context.Context, id int64, name string, runners *sync.W
 	return nil
 }
 
-func (r *Relay) deliver(ctx context.Context, lease store.Lease, wake <-chan struct{}) error {
-	reader, err := r.log.Reader(ctx) // before the cursor is read
+func (r *Relay) deliver(ctx context.Context, taken time.Time, lease store.Lease, wake <-chan struct{}) error {
+	log, err := newLogReader(ctx, r.tail) // before the cursor is read
 	if err != nil {
 		return errors.Join(err, r.database.ReturnLease(ctx, lease))
 	}
@@ -162,10 +165,16 @@ func (r *Relay) deliver(ctx context.Context, lease store.Lease, wake <-chan stru
 		return errors.Join(err, r.database.ReturnLease(ctx, lease))
 	}
 	defer sender.Close()
-	return (&runner{
-		Options: r.options, store: r.database, log: r.log, reader: reader, slog: r.slog, sender: sender, filter: filter,
-		destination: d, lease: lease, wake: wake,
-	}).run(ctx)
+	run := &runner{
+		Options: r.options, store: r.database, log: log, slog: r.slog, sender: sender, filter: filter,
+		destination: d, lease: lease, wake: wake, done: make(chan completion),
+	}
+	if d.Rate > 0 {
+		run.limit = rate.NewLimiter(rate.Limit(d.Rate), max(1, min(d.Rate/10, r.options.Batch)))
+	}
+	run.leases.runner = run
+	run.leases.took(taken)
+	return run.run(ctx)
 }
 
 func (r *Relay) read(ctx context.Context, id int64) (store.Destination, error) {

@@ -7,79 +7,101 @@ import (
 	"ackbox/store"
 )
 
-// retry tries exceptions again that are due, and returns how many those were.
-func (r *runner) retry(ctx context.Context, limit int) (int, error) {
-	due, err := r.store.DueDeliveries(ctx, r.destination.ID, time.Now(), limit)
-	if err != nil || len(due) == 0 {
-		return 0, err
+// retried is an exception that is tried again.
+type retried struct {
+	delivery store.Delivery
+	item     item // without a notification if that is not stored any more
+}
+
+// beginRetries begins to try exceptions again that are due.
+func (r *runner) beginRetries(ctx context.Context, now time.Time, limit int) error {
+	if r.retries || r.nextDue.IsZero() || now.Before(r.nextDue) {
+		return nil
 	}
+	due, err := r.store.DueDeliveries(ctx, r.destination.ID, now, limit)
+	if err != nil {
+		return err
+	}
+	if len(due) == 0 {
+		return r.findDue(ctx)
+	}
+	all, err := r.loadRetried(ctx, due)
+	if err != nil {
+		return err
+	}
+	r.retries = true
+	r.start(func() completion {
+		var wave []*item
+		for i := range all {
+			if all[i].item.notification != nil && all[i].item.unsent() {
+				wave = append(wave, &all[i].item)
+			}
+		}
+		if len(wave) > 0 {
+			r.sendWave(ctx, wave)
+		}
+		return func(ctx context.Context) error {
+			r.retries = false
+			return r.settleRetried(ctx, all)
+		}
+	})
+	return nil
+}
+
+// loadRetried reads what is to be tried again. Of each record there is one at most.
+func (r *runner) loadRetried(ctx context.Context, due []store.Delivery) ([]retried, error) {
 	ids := make([]int64, len(due))
 	for i := range due {
 		ids[i] = due[i].NotificationID
 	}
 	found, err := r.store.NotificationsByID(ctx, ids)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	byID := make(map[int64]store.Notification, len(found))
-	for _, n := range found {
-		byID[n.ID] = n
+	byID := make(map[int64]*store.Notification, len(found))
+	for i := range found {
+		byID[found[i].ID] = &found[i]
 	}
-	verdicts := r.resend(ctx, due, byID)
-	return len(due), r.settleRetried(ctx, due, verdicts)
-}
-
-// resend sends exceptions again. The verdict of what is not stored any more is the zero value.
-func (r *runner) resend(
-	ctx context.Context, due []store.Delivery, byID map[int64]store.Notification,
-) []Verdict {
-	verdicts := make([]Verdict, len(due))
-	var events []Event
-	var of []int
-	for i, d := range due {
-		if n, ok := byID[d.NotificationID]; ok {
-			events, of = append(events, Event{Notification: n, Attempt: d.Attempts + 1}), append(of, i)
+	items := make([]item, 0, len(due))
+	for _, d := range due {
+		i := item{notification: byID[d.NotificationID], attempt: d.Attempts + 1}
+		if i.notification == nil {
+			i.fate = ignored
 		}
+		items = append(items, i)
 	}
-	if len(events) > 0 {
-		for i, verdict := range r.sender.Send(ctx, events) {
-			verdicts[of[i]] = verdict
-		}
+	if err := r.order.judge(ctx, items); err != nil {
+		return nil, err
 	}
-	return verdicts
+	all := make([]retried, len(due))
+	for i := range due {
+		all[i] = retried{due[i], items[i]}
+	}
+	return all, nil
 }
 
 // settleRetried settles exceptions that were tried again. If the destination did not answer for any
 // of several, it is down, and that was no attempt with them. One alone may be to blame itself.
-func (r *runner) settleRetried(ctx context.Context, due []store.Delivery, verdicts []Verdict) error {
+func (r *runner) settleRetried(ctx context.Context, all []retried) error {
 	now, gone, answered := time.Now(), false, false
 	var down *Verdict
-	var done store.Settlement
-	for i, v := range verdicts {
-		switch v.Outcome {
-		case 0:
-			v = Verdict{Outcome: Impossible, Error: "the notification is not stored any more"}
-			done.Deliveries = append(done.Deliveries, r.failed(due[i], v, now))
-		case Success:
-			answered = true
-			done.Delivered, done.Succeeded = done.Delivered+1, &now
-			done.Deliveries = append(done.Deliveries, delivered(due[i], v, now))
-		case Unavailable:
-			down = &verdicts[i]
-		default:
-			answered, gone = true, gone || v.Outcome == Gone
-			done.Deliveries, done.Error = append(done.Deliveries, r.failed(due[i], v, now)), v.Error
+	for i := range all {
+		item := &all[i].item
+		answered = answered || item.answered()
+		if item.open() {
+			down = &item.verdict
 		}
 	}
-	if answered || len(due) == 1 {
-		for i, v := range verdicts {
-			if v.Outcome == Unavailable {
-				done.Deliveries = append(done.Deliveries, r.failed(due[i], v, now))
-			}
+	counts := answered || len(all) == 1 // as attempts
+	if down != nil && counts && (r.failures == 0 || answered) {
+		down = nil
+	}
+	var done store.Settlement
+	for i := range all {
+		if !all[i].item.open() || counts {
+			r.settleOne(&done, &all[i], now)
 		}
-		if r.failures == 0 || answered {
-			down = nil
-		}
+		gone = gone || all[i].item.verdict.Outcome == Gone
 	}
 	if err := r.finish(ctx, &done, down, answered); err != nil {
 		return err
@@ -87,13 +109,39 @@ func (r *runner) settleRetried(ctx context.Context, due []store.Delivery, verdic
 	if gone {
 		return r.disable(ctx)
 	}
-	return nil
+	return r.findDue(ctx)
 }
 
-// delivered returns the delivery after an attempt that succeeded.
-func delivered(d store.Delivery, v Verdict, now time.Time) store.Delivery {
+// settleOne adds what became of an exception that was tried again.
+func (r *runner) settleOne(done *store.Settlement, t *retried, now time.Time) {
+	d, v := t.delivery, t.item.verdict
+	switch {
+	case t.item.notification == nil:
+		d.State, d.NextAttemptAt, d.SettledAt = store.Dead, nil, &now
+		d.LastError = "the notification is not stored any more"
+		done.Dead++
+	case t.item.fate == skipped:
+		d.State, d.NextAttemptAt, d.SettledAt = store.Skipped, nil, &now
+		done.Skipped++
+	case v.Outcome == Success:
+		done.Delivered, done.Retried, done.Succeeded = done.Delivered+1, done.Retried+1, &now
+		d = delivered(done, d, v, now)
+		r.mark(done, &t.item)
+	default:
+		done.Retried, done.Error = done.Retried+1, v.Error
+		d = r.failed(done, d, v, now)
+	}
+	done.Deliveries = append(done.Deliveries, d)
+	if d.State != store.Retry {
+		r.closed(done, d.Record)
+	}
+}
+
+// delivered returns the delivery after an attempt that succeeded, and adds the attempt.
+func delivered(done *store.Settlement, d store.Delivery, v Verdict, now time.Time) store.Delivery {
 	d.Attempts++
 	d.State, d.NextAttemptAt, d.SettledAt = store.Delivered, nil, &now
 	d.LastStatus, d.LastError = v.Status, ""
+	addAttempt(done, &d, v, now)
 	return d
 }

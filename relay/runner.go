@@ -3,10 +3,10 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"ackbox/store"
 )
@@ -15,8 +15,11 @@ import (
 type Store interface {
 	NotificationsByID(ctx context.Context, ids []int64) ([]store.Notification, error)
 	DueDeliveries(ctx context.Context, destination int64, by time.Time, limit int) ([]store.Delivery, error)
-	OpenDeliveries(ctx context.Context, destination int64) (int, error)
+	NextDelivery(ctx context.Context, destination int64) (*time.Time, error)
+	OpenDeliveries(ctx context.Context, destination int64) (map[string]int, error)
+	Marks(ctx context.Context, destination int64, records []string) (map[string]store.Mark, error)
 	Settle(ctx context.Context, lease store.Lease, done store.Settlement) error
+	Generation(ctx context.Context, lease store.Lease) (generation int64, active bool, err error)
 	RenewLease(ctx context.Context, lease store.Lease) (generation int64, active bool, err error)
 	ReturnLease(ctx context.Context, lease store.Lease) error
 	SetDestinationState(ctx context.Context, name string, state store.DestinationState, reason string) error
@@ -24,10 +27,11 @@ type Store interface {
 
 // Options are the times and sizes of a runner. All must be given.
 type Options struct {
-	Batch   int           // events that are sent together at most
-	MaxOpen int           // exceptions from which on the cursor stops
-	Poll    time.Duration // how often the log is looked at if nothing wakes the runner
-	Renew   time.Duration // how often a lease is renewed
+	Batch    int           // events that are sent together at most
+	InFlight int           // batches of the log that are sent at the same time at most
+	MaxOpen  int           // exceptions from which on the cursor stops
+	Poll     time.Duration // how often the log is looked at if nothing wakes the runner
+	Renew    time.Duration // how often a lease is renewed
 	// Margin is how long a lease must last for something to be sent.
 	Margin time.Duration
 	// Stop is how long what is being sent may take once the runner is to stop.
@@ -39,59 +43,92 @@ type Options struct {
 // Defaults returns the options of the product.
 func Defaults() Options {
 	return Options{
-		Batch: 100, MaxOpen: 10_000, Poll: time.Second, Renew: 5 * time.Second, Margin: 3 * time.Second,
-		Stop: 10 * time.Second,
+		Batch: 100, InFlight: 3, MaxOpen: 10_000, Poll: time.Second, Renew: 5 * time.Second,
+		Margin: 3 * time.Second, Stop: 10 * time.Second,
 		Down: Backoff{time.Second, 5 * time.Minute}, Message: Backoff{2 * time.Second, time.Hour},
 	}
 }
 
-// runner delivers to one destination that this process owns.
+// maxBatchBytes bounds a batch, unless it is one event.
+const maxBatchBytes = 8 << 20
+
+// runner delivers to one destination that this process owns. What is read and sent runs in goroutines
+// of its own; all else in that of run.
 type runner struct {
 	Options
 	store       Store
-	log         *store.NotificationLog
-	reader      *store.LogReader
 	slog        *slog.Logger
 	sender      Sender
 	filter      Filter
+	limit       *rate.Limiter // nil for none
 	destination store.Destination
 	lease       store.Lease
+	leases      leaseholder
 	wake        <-chan struct{}
 
-	leaseEnds atomic.Pointer[time.Time] // by the monotonic clock
-	cursor    int64
+	log     *logReader
+	cursor  int64    // what is settled
+	flying  []*batch // of the log, in its order
+	order   order
+	open    int       // exceptions that are to be delivered
+	nextDue time.Time // of an exception; zero if none is known
+	retries bool      // some are being sent
+	running int       // goroutines that will send a completion
+	done    chan completion
+	span    store.Span
+	pause   time.Duration // between two looks while the log is held up
+	availability
+}
+
+// availability is how a destination has answered lately.
+type availability struct {
 	failures  int // of the destination, in a row
 	retryAt   time.Time
 	last      Verdict   // of the last failure of the destination
 	succeeded time.Time // when it took an event last
-	pause     time.Duration
 }
 
-// errReload means that the destination was edited, paused or disabled.
-var errReload = errors.New("the destination has changed")
+// batch is a part of the log that is being sent.
+type batch struct {
+	items []item
+	next  int64 // the cursor after it
+	sent  bool  // all have a verdict
+}
+
+// completion takes over what a goroutine has read or sent.
+type completion func(ctx context.Context) error
 
 // run delivers until the context ends, the destination changes or the lease is lost. What is being
 // sent when the context ends is finished and settled. It returns the lease.
 func (r *runner) run(ctx context.Context) error {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	stopping := context.AfterFunc(ctx, func() {
-		time.AfterFunc(r.Stop, func() { cancel(context.Cause(ctx)) })
+	stop, stopNow := context.WithCancelCause(ctx)
+	defer stopNow(nil)
+	stopping := context.AfterFunc(stop, func() {
+		time.AfterFunc(r.Stop, func() { cancel(context.Cause(stop)) })
 	})
 	defer stopping()
-	until := time.Now().Add(store.LeaseTime)
-	r.leaseEnds.Store(&until)
-	renewing, stopRenewing := context.WithCancelCause(work)
+	renewing, stopRenewing := context.WithCancel(work)
 	renewed := make(chan struct{})
 	go func() {
 		defer close(renewed)
-		r.renew(renewing, cancel)
+		r.leases.renew(renewing, func(cause error) {
+			stopNow(cause)
+			if errors.Is(cause, store.ErrLeaseLost) {
+				cancel(cause)
+			}
+		})
 	}()
-	err := r.deliver(ctx, work)
-	stopRenewing(nil)
+	err := r.deliver(stop, work)
+	if err != nil {
+		cancel(err)
+	}
+	err = errors.Join(err, r.drain(work, err == nil))
+	stopRenewing()
 	<-renewed
-	if cause := context.Cause(work); cause != nil {
-		err = cause
+	if err == nil && ctx.Err() == nil {
+		err = context.Cause(stop)
 	}
 	if errors.Is(err, store.ErrLeaseLost) {
 		return err
@@ -101,135 +138,241 @@ func (r *runner) run(ctx context.Context) error {
 	return errors.Join(err, r.store.ReturnLease(returning, r.lease))
 }
 
-// renew renews the lease until the context ends. It ends the work when another has the lease, and
-// when the destination has changed.
-func (r *runner) renew(ctx context.Context, end context.CancelCauseFunc) {
-	ticker := time.NewTicker(r.Renew)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		until := time.Now().Add(store.LeaseTime)
-		generation, active, err := r.store.RenewLease(ctx, r.lease)
-		switch {
-		case errors.Is(err, store.ErrLeaseLost):
-			end(err)
-			return
-		case err != nil && ctx.Err() != nil:
-			return
-		case err != nil: // tried again; nothing is sent when it lasts for too long
-			r.slog.Warn("lease not renewed", "destination", r.destination.Name, "error", err)
-		case !active || generation != r.destination.Generation:
-			end(errReload)
-			return
-		default:
-			r.leaseEnds.Store(&until)
-		}
-	}
-}
-
 // deliver delivers until one of the contexts ends: nothing new is begun when stop has ended, and
 // nothing goes on when work has.
 func (r *runner) deliver(stop, work context.Context) error {
-	r.cursor = r.destination.Progress.Cursor
-	r.failures = r.destination.Progress.Failures
-	if at := r.destination.Progress.RetryAt; at != nil {
-		r.retryAt = *at
-	}
-	if at := r.destination.Progress.LastSuccessAt; at != nil {
-		r.succeeded = *at
+	if err := r.load(work); err != nil {
+		return err
 	}
 	for stop.Err() == nil && work.Err() == nil {
-		idle, err := r.step(work)
-		if err != nil {
+		if err := r.begin(work); err != nil {
 			return err
 		}
-		if idle {
-			r.wait(stop, work)
+		timer := time.NewTimer(r.wait())
+		var err error
+		select {
+		case complete := <-r.done:
+			err = r.complete(work, complete)
+		case <-timer.C:
+			r.log.wake()
+		case <-r.wake:
+			r.log.wake()
+		case <-stop.Done():
+		case <-work.Done():
+		}
+		timer.Stop()
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// step delivers what is due, then a part of the log. It reports whether there was nothing to do.
-func (r *runner) step(ctx context.Context) (idle bool, err error) {
-	if time.Now().Before(r.retryAt) || !r.mayUseLease() {
-		return true, nil
-	}
-	if r.failures > 0 { // one event, of the log or else an exception, shows whether that has ended
-		n, err := r.follow(ctx)
-		if n == 0 && err == nil {
-			n, err = r.retry(ctx, 1)
-		}
-		return n == 0, err
-	}
-	retried, err := r.retry(ctx, r.Batch)
-	if err != nil || r.failures > 0 {
-		return false, err
-	}
-	read, err := r.follow(ctx)
-	return retried+read == 0, err
+func (r *runner) complete(ctx context.Context, complete completion) error {
+	r.running--
+	return complete(ctx)
 }
 
-func (r *runner) mayUseLease() bool { return time.Until(*r.leaseEnds.Load()) >= r.Margin }
+// start runs work in a goroutine, which returns what is to be done when it has ended.
+func (r *runner) start(work func() completion) {
+	r.running++
+	go func() { r.done <- work() }()
+}
 
-// wait waits until something may have to be done.
-func (r *runner) wait(stop, work context.Context) {
+// drain waits for what is being read and sent, and settles it as long as that succeeds.
+func (r *runner) drain(ctx context.Context, settle bool) error {
+	var failure error
+	for ; r.running > 0; r.running-- {
+		complete := <-r.done
+		if settle {
+			failure = complete(ctx)
+			settle = failure == nil
+		}
+	}
+	return failure
+}
+
+// load takes over the state of the destination.
+func (r *runner) load(ctx context.Context) error {
+	p := &r.destination.Progress
+	r.cursor, r.failures = p.Cursor, p.Failures
+	r.log.seek(p.Cursor)
+	if p.RetryAt != nil {
+		r.retryAt = *p.RetryAt
+	}
+	if p.LastSuccessAt != nil {
+		r.succeeded = *p.LastSuccessAt
+	}
+	blocked, err := r.store.OpenDeliveries(ctx, r.destination.ID)
+	if err != nil {
+		return err
+	}
+	for _, n := range blocked {
+		r.open += n
+	}
+	r.order = order{
+		store: r.store, destination: r.destination.ID, ordering: r.destination.Ordering,
+		blocked: blocked, busy: map[string]int{}, marks: map[string]store.Mark{},
+	}
+	return r.findDue(ctx)
+}
+
+// findDue finds out when the next exception is to be tried again.
+func (r *runner) findDue(ctx context.Context) error {
+	r.nextDue = time.Time{}
+	if r.open == 0 {
+		return nil
+	}
+	at, err := r.store.NextDelivery(ctx, r.destination.ID)
+	if err == nil && at != nil {
+		r.nextDue = *at
+	}
+	return err
+}
+
+// due notes that an exception is to be tried again at a time.
+func (r *runner) due(at time.Time) {
+	if r.nextDue.IsZero() || at.Before(r.nextDue) {
+		r.nextDue = at
+	}
+}
+
+// wait returns for how long nothing has to be done by itself.
+func (r *runner) wait() time.Duration {
 	wait := r.Poll
 	if until := time.Until(r.retryAt); until > 0 {
-		wait = min(wait, until)
-	} else if _, held := r.log.Hold(); held {
-		const least, most = time.Millisecond, 50 * time.Millisecond
-		r.pause = min(max(least, 2*r.pause), most)
-		wait = min(wait, r.pause)
-	} else {
-		r.pause = 0
+		return min(wait, until)
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-r.wake:
-	case <-stop.Done():
-	case <-work.Done():
+	if !r.nextDue.IsZero() && !r.retries {
+		wait = min(wait, max(time.Until(r.nextDue), time.Millisecond))
+	}
+	if !r.log.held() {
+		r.pause = 0
+		return wait
+	}
+	const least, most = time.Millisecond, 50 * time.Millisecond
+	r.pause = min(max(least, 2*r.pause), most)
+	return min(wait, r.pause)
+}
+
+// begin begins to send and to read what it can.
+func (r *runner) begin(ctx context.Context) error {
+	now := time.Now()
+	if now.Before(r.retryAt) || !r.leases.mayUse() {
+		return nil
+	}
+	if r.failures > 0 {
+		return r.beginProbe(ctx, now)
+	}
+	if err := r.beginRetries(ctx, now, r.batchSize()); err != nil {
+		return err
+	}
+	for len(r.flying) < r.InFlight && r.open < r.MaxOpen && !r.waiting() {
+		b, err := r.nextBatch(ctx)
+		if err != nil || b == nil {
+			return err
+		}
+		r.send(ctx, b)
+	}
+	return nil
+}
+
+// waiting reports whether the first batch in flight waits for the others: the destination has not
+// answered for its end, and what follows shows how far the cursor moves.
+func (r *runner) waiting() bool { return len(r.flying) > 0 && r.flying[0].sent }
+
+// batchSize returns how many events are sent together: with a rate, as many as in a tenth of a
+// second.
+func (r *runner) batchSize() int {
+	if r.limit == nil {
+		return r.Batch
+	}
+	return max(1, min(r.Batch, int(r.limit.Limit()/10)))
+}
+
+// nextBatch returns the next part of the log, or nil if nothing can be sent now.
+func (r *runner) nextBatch(ctx context.Context) (*batch, error) {
+	rows, next := r.log.peek(r.batchSize())
+	defer r.readAhead(ctx)
+	if len(rows) == 0 {
+		if len(r.flying) == 0 {
+			r.cursor = max(r.cursor, next) // nothing to settle: ids that nobody has
+		}
+		return nil, nil
+	}
+	b := &batch{items: make([]item, len(rows)), next: next}
+	for i, n := range rows {
+		b.items[i] = item{notification: n, attempt: 1}
+		if !r.filter(n) {
+			b.items[i].fate = ignored
+		}
+	}
+	n, err := r.order.prepare(ctx, b.items)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	if n < len(b.items) {
+		b.items, b.next = b.items[:n], rows[n-1].ID
+	}
+	r.log.take(n)
+	return b, nil
+}
+
+// readAhead reads the log if little of it is left.
+func (r *runner) readAhead(ctx context.Context) {
+	if read := r.log.read(2 * r.Batch); read != nil {
+		r.start(func() completion { return read(ctx) })
 	}
 }
 
-// follow delivers the next part of the log and returns how many notifications that were.
-func (r *runner) follow(ctx context.Context) (int, error) {
-	open, err := r.store.OpenDeliveries(ctx, r.destination.ID)
-	if err != nil {
-		return 0, err
+// send begins to send a batch.
+func (r *runner) send(ctx context.Context, b *batch) {
+	r.flying = append(r.flying, b)
+	r.order.begin(b.items)
+	r.start(func() completion {
+		r.order.waves(b.items, func(wave []*item) { r.sendWave(ctx, wave) })
+		return func(ctx context.Context) error {
+			b.sent = true
+			return r.settleSent(ctx)
+		}
+	})
+}
+
+// sendWave sends items together.
+func (r *runner) sendWave(ctx context.Context, wave []*item) {
+	events := make([]Event, len(wave))
+	for i, item := range wave {
+		events[i] = Event{Notification: *item.notification, Attempt: item.attempt, Stale: item.stale}
 	}
-	if open >= r.MaxOpen {
-		return 0, nil
+	if r.limit != nil {
+		_ = r.limit.WaitN(ctx, len(events)) // the sender says that the context has ended
 	}
-	page, err := r.reader.Read(ctx, r.cursor, r.Batch)
-	if err != nil {
-		return 0, err
+	for i, verdict := range r.sender.Send(ctx, events) {
+		wave[i].verdict = verdict
 	}
-	items := make([]item, len(page.Notifications))
-	for i, n := range page.Notifications {
-		items[i] = item{notification: n, wanted: r.filter(&n)}
-	}
-	next := page.Next
-	if r.failures > 0 {
-		items, next = r.probe(items, next)
-	}
-	if len(items) == 0 {
-		r.cursor = next // nothing to settle: ids that nobody has
-		return 0, nil
-	}
-	r.send(ctx, items)
-	return len(items), r.settle(ctx, next, items)
 }
 
 // probesBeforePassing is how often the same event is tried before the one of another record is, in
 // turn with it.
 const probesBeforePassing = 3
+
+// beginProbe sends one event, of the log or else an exception, to a destination that was down.
+func (r *runner) beginProbe(ctx context.Context, now time.Time) error {
+	if len(r.flying) > 0 || r.retries {
+		return nil
+	}
+	b, err := r.nextBatch(ctx)
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		return r.beginRetries(ctx, now, 1)
+	}
+	b.items, b.next = r.probe(b.items, b.next)
+	r.log.seek(b.next)
+	r.send(ctx, b)
+	return nil
+}
 
 // probe reduces a part of the log, for a destination that is down, to what is tried next: the first
 // event, or after some failures, each second time, the first event of another record. If that one is
@@ -237,14 +380,14 @@ const probesBeforePassing = 3
 func (r *runner) probe(items []item, next int64) ([]item, int64) {
 	first := -1
 	for i := range items {
-		if !items[i].wanted {
+		if items[i].fate != wanted {
 			continue
 		}
 		passing := r.failures >= probesBeforePassing && r.failures%2 == 1
 		if first < 0 {
 			first = i
 		}
-		if passing && (i == first || recordOf(&items[i].notification) == recordOf(&items[first].notification)) {
+		if passing && (i == first || recordOf(items[i].notification) == recordOf(items[first].notification)) {
 			items[i].verdict = Verdict{Outcome: Unavailable, Status: r.last.Status, Error: r.last.Error}
 			continue
 		}
@@ -255,120 +398,4 @@ func (r *runner) probe(items []item, next int64) ([]item, int64) {
 		return items[:first+1], items[first].notification.ID
 	}
 	return items, next
-}
-
-// recordOf identifies the record of a notification. Those without one are records of their own.
-func recordOf(n *store.Notification) string {
-	if n.RecordID == nil || *n.RecordID == "" {
-		return fmt.Sprintf("notification %d", n.ID)
-	}
-	return n.Source + "/" + n.OrganizationID[:min(15, len(n.OrganizationID))] + "/" +
-		(*n.RecordID)[:min(15, len(*n.RecordID))]
-}
-
-// send sends the items that are wanted and have no verdict yet.
-func (r *runner) send(ctx context.Context, items []item) {
-	var events []Event
-	var of []*item
-	for i := range items {
-		if item := &items[i]; item.wanted && item.verdict.Outcome == 0 {
-			events, of = append(events, Event{Notification: item.notification, Attempt: 1}), append(of, item)
-		}
-	}
-	if len(events) == 0 {
-		return
-	}
-	for i, verdict := range r.sender.Send(ctx, events) {
-		of[i].verdict = verdict
-	}
-}
-
-// settle settles a part of the log and moves the cursor.
-func (r *runner) settle(ctx context.Context, next int64, items []item) error {
-	now := time.Now()
-	ruled := rule(r.cursor, next, items)
-	done := store.Settlement{
-		Cursor: ruled.cursor, Delivered: ruled.delivered, Filtered: ruled.filtered,
-		Failed: int64(len(ruled.failed)),
-	}
-	for _, item := range ruled.failed {
-		d := store.Delivery{
-			NotificationID: item.notification.ID, Record: recordOf(&item.notification), Since: now,
-		}
-		done.Deliveries = append(done.Deliveries, r.failed(d, item.verdict, now))
-		done.Error = item.verdict.Error
-	}
-	if ruled.delivered > 0 {
-		done.Succeeded = &now
-	}
-	if err := r.finish(ctx, &done, ruled.down, ruled.delivered > 0 || len(ruled.failed) > 0); err != nil {
-		return err
-	}
-	r.cursor = ruled.cursor
-	if ruled.gone {
-		return r.disable(ctx)
-	}
-	return nil
-}
-
-// finish stores a settlement, with the state of the destination that follows from the verdict that
-// it is down, or from an answer.
-func (r *runner) finish(ctx context.Context, done *store.Settlement, down *Verdict, answered bool) error {
-	failures, retryAt, last := r.failures, r.retryAt, r.last
-	switch {
-	case down != nil:
-		failures, last = failures+1, *down
-		retryAt = time.Now().Add(r.Down.after(failures, down.RetryAfter))
-		done.Error = down.Error
-	case answered:
-		failures, retryAt = 0, time.Time{}
-	}
-	if done.Failures = failures; !retryAt.IsZero() {
-		done.RetryAt = &retryAt
-	}
-	if err := r.store.Settle(ctx, r.lease, *done); err != nil {
-		return err
-	}
-	if (failures > 0) != (r.failures > 0) {
-		r.logAvailability(failures, last)
-	}
-	if done.Succeeded != nil {
-		r.succeeded = *done.Succeeded
-	}
-	r.failures, r.retryAt, r.last = failures, retryAt, last
-	return nil
-}
-
-func (r *runner) logAvailability(failures int, last Verdict) {
-	if failures == 0 {
-		r.slog.Info("destination takes events again", "destination", r.destination.Name)
-		return
-	}
-	r.slog.Warn("destination is down, tried again", "destination", r.destination.Name,
-		"status", last.Status, "error", last.Error)
-}
-
-// failed returns the delivery after a further attempt that failed.
-func (r *runner) failed(d store.Delivery, v Verdict, now time.Time) store.Delivery {
-	d.Attempts++
-	d.LastStatus, d.LastError = v.Status, v.Error
-	// A destination that was down all the time has not refused it.
-	refused := v.Outcome != Unavailable || r.succeeded.After(d.Since)
-	if v.Outcome == Impossible || refused && now.Sub(d.Since) >= r.destination.GiveUp {
-		d.State, d.NextAttemptAt, d.SettledAt = store.Dead, nil, &now
-		r.slog.Warn("event given up", "destination", r.destination.Name, "notification", d.NotificationID,
-			"attempts", d.Attempts, "status", v.Status, "error", v.Error)
-		return d
-	}
-	next := now.Add(r.Message.after(d.Attempts, v.RetryAfter))
-	d.State, d.NextAttemptAt = store.Retry, &next
-	return d
-}
-
-// disable makes the destination inactive because it answered that it wants no more.
-func (r *runner) disable(ctx context.Context) error {
-	r.slog.Warn("destination disabled, it wants no more events", "destination", r.destination.Name)
-	err := r.store.SetDestinationState(ctx, r.destination.Name, store.Disabled,
-		"it answered that it wants no more events")
-	return errors.Join(err, errReload)
 }

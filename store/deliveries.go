@@ -3,10 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 )
 
 // Delivery is an exception: a notification that a destination has not got at the first attempt.
@@ -25,76 +22,6 @@ type Delivery struct {
 	LastError  string
 	// SettledAt is when it came into a state that it does not leave by itself.
 	SettledAt *time.Time
-}
-
-// Settlement is what became of a part of the log, or of exceptions, at a destination.
-type Settlement struct {
-	// Cursor is the id up to which the log is settled, 0 to leave it where it is.
-	Cursor int64
-	// Delivered, Filtered and Failed are added to the counts of the destination.
-	Delivered, Filtered, Failed int64
-	// Succeeded is when the last delivery succeeded, nil if none did.
-	Succeeded *time.Time
-	// Failures, RetryAt and Error replace those of the destination's progress. Error is kept if it
-	// is "".
-	Failures int
-	RetryAt  *time.Time
-	Error    string
-	// Deliveries replace those of their notifications.
-	Deliveries []Delivery
-}
-
-// Settle stores what became of notifications, in one transaction. It returns [ErrLeaseLost], and
-// stores nothing, if the lease is not the destination's.
-func (s *Store) Settle(ctx context.Context, lease Lease, done Settlement) error {
-	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
-		set := []string{
-			"delivered = delivered + ?", "filtered = filtered + ?", "failed = failed + ?",
-			"breaker_failures = ?", "breaker_until = ?",
-		}
-		args := []any{
-			done.Delivered, done.Filtered, done.Failed, done.Failures, timestampOrNull(done.RetryAt),
-		}
-		add := func(column string, value any) {
-			set, args = append(set, column+" = ?"), append(args, value)
-		}
-		if done.Cursor != 0 {
-			add("cursor_id", done.Cursor)
-		}
-		if done.Error != "" {
-			add("last_error", done.Error)
-		}
-		if done.Succeeded != nil {
-			add("last_success_at", timestamp{*done.Succeeded})
-		}
-		if err := fence(ctx, tx, lease, strings.Join(set, ", "), args...); err != nil {
-			return err
-		}
-		for i := range done.Deliveries {
-			if err := putDelivery(ctx, tx, lease.Destination, &done.Deliveries[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("settle deliveries: %w", err)
-	}
-	return nil
-}
-
-func putDelivery(ctx context.Context, tx *sqlx.Tx, destination int64, d *Delivery) error {
-	_, err := tx.ExecContext(ctx, tx.Rebind(`
-		insert into deliveries (destination_id, notification_id, record_key, state, attempts, since,
-			next_attempt_at, last_status, last_error, settled_at)
-		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		on conflict (destination_id, notification_id) do update
-		set state = excluded.state, attempts = excluded.attempts,
-			next_attempt_at = excluded.next_attempt_at, last_status = excluded.last_status,
-			last_error = excluded.last_error, settled_at = excluded.settled_at`),
-		destination, d.NotificationID, d.Record, d.State, d.Attempts, timestamp{d.Since},
-		timestampOrNull(d.NextAttemptAt), d.LastStatus, d.LastError, timestampOrNull(d.SettledAt))
-	return err
 }
 
 // DueDeliveries returns up to limit deliveries of a destination that are to be tried again by a
@@ -130,20 +57,41 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, e
 		append(where.args, f.Limit)...)
 }
 
-// OpenDeliveries counts the deliveries of a destination that will be tried again.
-func (s *Store) OpenDeliveries(ctx context.Context, destination int64) (n int, err error) {
-	err = s.await(ctx, func() error {
-		var found int
-		err := s.read.GetContext(ctx, &found, s.read.Rebind(`
-			select count(*) from deliveries where destination_id = ? and state in (?, ?)`),
-			destination, Retry, Held)
-		n = found
-		return err
+// OpenDeliveries returns how many deliveries of a destination are still to come, by record.
+func (s *Store) OpenDeliveries(ctx context.Context, destination int64) (map[string]int, error) {
+	var rows []struct {
+		Record string `db:"record_key"`
+		N      int    `db:"n"`
+	}
+	err := s.await(ctx, func() error {
+		rows = nil
+		return s.read.SelectContext(ctx, &rows, s.read.Rebind(`
+			select record_key, count(*) as n from deliveries
+			where destination_id = ? and state in (?, ?) group by record_key`), destination, Retry, Held)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("count deliveries: %w", err)
+		return nil, fmt.Errorf("count deliveries: %w", err)
 	}
-	return n, nil
+	open := make(map[string]int, len(rows))
+	for _, r := range rows {
+		open[r.Record] = r.N
+	}
+	return open, nil
+}
+
+// NextDelivery returns when the next delivery of a destination is to be tried again, nil if none is.
+func (s *Store) NextDelivery(ctx context.Context, destination int64) (*time.Time, error) {
+	var at *timestamp
+	err := s.await(ctx, func() error {
+		at = nil
+		return s.read.GetContext(ctx, &at, s.read.Rebind(`
+			select min(next_attempt_at) from deliveries where destination_id = ? and state = ?`),
+			destination, Retry)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read next delivery: %w", err)
+	}
+	return at.pointer(), nil
 }
 
 func (s *Store) deliveries(ctx context.Context, where string, args ...any) ([]Delivery, error) {

@@ -29,6 +29,7 @@ type Destination struct {
 	// Start is the id after which the destination begins.
 	Start     int64
 	GiveUp    time.Duration
+	Rate      int // events a second at most, 0 is no limit
 	CreatedAt time.Time
 	// Filter is what it wants now.
 	Filter DestinationFilter
@@ -54,8 +55,7 @@ type Progress struct {
 	// LastError is that of the last failure, in public words.
 	LastError     string
 	LastSuccessAt *time.Time
-	// Delivered, Filtered and Failed count notifications.
-	Delivered, Filtered, Failed int64
+	Counts
 }
 
 // destinationRow is a destination as it is stored.
@@ -71,6 +71,7 @@ type destinationRow struct {
 	Generation    int64            `db:"generation"`
 	Start         int64            `db:"start_id"`
 	GiveUp        int64            `db:"give_up_seconds"`
+	Rate          int              `db:"rate"`
 	CreatedAt     timestamp        `db:"created_at"`
 	Expression    string           `db:"expression"`
 	Sources       []byte           `db:"sources"`
@@ -82,19 +83,26 @@ type destinationRow struct {
 	LastSuccessAt *timestamp       `db:"last_success_at"`
 	Delivered     int64            `db:"delivered"`
 	Filtered      int64            `db:"filtered"`
+	Skipped       int64            `db:"skipped"`
 	Failed        int64            `db:"failed"`
+	Retried       int64            `db:"retried"`
+	Dead          int64            `db:"dead"`
+	Unmatched     int64            `db:"unmatched"`
 }
 
 func (r *destinationRow) destination() (Destination, error) {
 	d := Destination{
 		ID: r.ID, Name: r.Name, Kind: r.Kind, Settings: r.Settings, Secret: r.Secret,
 		Ordering: r.Ordering, State: r.State, Reason: r.Reason, Generation: r.Generation,
-		Start: r.Start, GiveUp: time.Duration(r.GiveUp) * time.Second, CreatedAt: r.CreatedAt.Time,
+		Start: r.Start, GiveUp: time.Duration(r.GiveUp) * time.Second, Rate: r.Rate, CreatedAt: r.CreatedAt.Time,
 		Filter: DestinationFilter{Expression: r.Expression},
 		Progress: Progress{
 			Cursor: r.Cursor, Failures: r.Failures, RetryAt: r.RetryAt.pointer(),
 			LastError: r.LastError, LastSuccessAt: r.LastSuccessAt.pointer(),
-			Delivered: r.Delivered, Filtered: r.Filtered, Failed: r.Failed,
+			Counts: Counts{
+				Delivered: r.Delivered, Filtered: r.Filtered, Skipped: r.Skipped, Failed: r.Failed,
+				Retried: r.Retried, Dead: r.Dead, Unmatched: r.Unmatched,
+			},
 		},
 	}
 	err := errors.Join(json.Unmarshal(r.Sources, &d.Filter.Sources),
@@ -104,9 +112,9 @@ func (r *destinationRow) destination() (Destination, error) {
 
 const selectDestinations = `
 	select d.id, d.name, d.kind, d.settings, d.secret, d.ordering, d.state, d.reason, d.generation,
-		d.start_id, d.give_up_seconds, d.created_at, f.expression, f.sources, f.objects,
+		d.start_id, d.give_up_seconds, d.rate, d.created_at, f.expression, f.sources, f.objects,
 		p.cursor_id, p.breaker_failures, p.breaker_until, p.last_error, p.last_success_at,
-		p.delivered, p.filtered, p.failed
+		p.delivered, p.filtered, p.skipped, p.failed, p.retried, p.dead, p.unmatched
 	from destinations d
 	join destination_state p on p.destination_id = d.id
 	join destination_filters f on f.destination_id = d.id and f.from_id = (
@@ -206,11 +214,11 @@ func insertDestination(
 	}
 	err = tx.GetContext(ctx, &id, tx.Rebind(`
 		insert into destinations (name, kind, settings, secret, ordering, state, start_id,
-			give_up_seconds, created_at)
-		values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+			give_up_seconds, rate, created_at)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		on conflict (name) do nothing returning id`),
 		d.Name, d.Kind, settings, d.Secret, d.Ordering, Active, d.Start,
-		int64(d.GiveUp/time.Second), timestamp{now})
+		int64(d.GiveUp/time.Second), d.Rate, timestamp{now})
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, ErrExists
 	}
@@ -248,9 +256,10 @@ func (s *Store) EditDestination(
 			return err
 		}
 		_, err := tx.ExecContext(ctx, tx.Rebind(`
-			update destinations set settings = ?, secret = ?, ordering = ?, give_up_seconds = ?
+			update destinations set settings = ?, secret = ?, ordering = ?, give_up_seconds = ?,
+				rate = ?
 			where id = ?`),
-			string(d.Settings), d.Secret, d.Ordering, int64(d.GiveUp/time.Second), d.ID)
+			string(d.Settings), d.Secret, d.Ordering, int64(d.GiveUp/time.Second), d.Rate, d.ID)
 		if err == nil {
 			err = insertFilter(ctx, tx, d.ID, d.Progress.Cursor, d.Filter)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -90,6 +91,23 @@ func (l *NotificationLog) Reader(ctx context.Context) (*LogReader, error) {
 		return nil, fmt.Errorf("read log: %w", err)
 	}
 	return r, nil
+}
+
+// End returns the safe end of the log: nothing will be added up to this id.
+func (r *LogReader) End(ctx context.Context) (int64, error) {
+	s := r.log.store
+	var end int64
+	err := s.onConnection(ctx, s.read, func(conn *sqlx.Conn) (err error) {
+		if s.driver == driverSQLite {
+			return conn.GetContext(ctx, &end, `select coalesce(max(id), 0) from notifications`)
+		}
+		end, err = r.safeEnd(ctx, conn, math.MaxInt64)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read end of log: %w", err) // end may still be written to
+	}
+	return end, nil
 }
 
 // LogPage is a part of a log.
