@@ -3,6 +3,8 @@ package relay
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"ackbox/store"
@@ -128,6 +130,13 @@ func (r *runner) mark(done *store.Settlement, item *item) {
 	}
 }
 
+// lastMarks returns the last mark of each record.
+func lastMarks(marks []store.Mark) []store.Mark {
+	slices.Reverse(marks)
+	slices.SortStableFunc(marks, func(a, b store.Mark) int { return strings.Compare(a.Record, b.Record) })
+	return slices.CompactFunc(marks, func(a, b store.Mark) bool { return a.Record == b.Record })
+}
+
 // fail adds a new exception after its first attempt.
 func (r *runner) fail(done *store.Settlement, d store.Delivery, v Verdict, now time.Time) {
 	d = r.failed(done, d, v, now)
@@ -174,6 +183,7 @@ func (r *runner) finish(ctx context.Context, done *store.Settlement, down *Verdi
 	if done.Succeeded != nil {
 		next.succeeded = *done.Succeeded
 	}
+	done.Marks = lastMarks(done.Marks)
 	if err := r.store.Settle(ctx, r.lease, *done); err != nil {
 		return err
 	}
