@@ -18,6 +18,7 @@ type Database interface {
 	Destinations(ctx context.Context) ([]store.Destination, error)
 	TakeLease(ctx context.Context, destination int64) (lease store.Lease, ok bool, err error)
 	AfterCommit(wake func())
+	Announcements(ctx context.Context, wake func())
 }
 
 // Open returns the sender of a destination and what the destination wants. It fails with
@@ -74,6 +75,7 @@ func (r *Relay) wake() {
 func (r *Relay) Run(ctx context.Context) error {
 	var runners sync.WaitGroup
 	defer runners.Wait()
+	runners.Go(func() { r.database.Announcements(ctx, r.wake) })
 	ticker := time.NewTicker(r.options.Poll)
 	defer ticker.Stop()
 	for failing := false; ; {

@@ -47,6 +47,7 @@ func openPostgres(databaseURL string, o options) (*Store, error) {
 	s := &Store{
 		driver: driverPostgres, process: rand.Text(), log: o.log,
 		role: config.User, database: config.Database, write: db, read: db,
+		listenURL: listenURL(databaseURL, &config, dropped),
 	}
 	s.queue = newQueue(o.committers, o, s.commitGuarded)
 	return s, nil

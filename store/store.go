@@ -41,6 +41,7 @@ type Store struct {
 	files *sqliteFiles // nil on PostgreSQL
 
 	role, database string // of the PostgreSQL URL
+	listenURL      string // is a URL that lib/pq itself understands
 
 	lastWrite lastWrite
 	checking  sync.Mutex // is held by checkWrite
