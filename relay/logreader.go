@@ -47,6 +47,9 @@ func (l *logReader) seek(cursor int64) {
 // wake says that there may be more.
 func (l *logReader) wake() { l.atEnd, l.again = false, l.reading }
 
+// idle reports whether there is nothing more to take.
+func (l *logReader) idle() bool { return len(l.rows) == 0 && l.atEnd }
+
 // held reports whether a transaction keeps the end of the log from moving on.
 func (l *logReader) held() bool {
 	_, held := l.log.Hold()

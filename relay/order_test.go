@@ -30,7 +30,7 @@ func (r *rig) saveChanges(changes ...change) {
 		id, object := fmt.Sprintf("00Qxx%010dAAA", c.record), "Lead"
 		fields := fmt.Sprintf(`{"Id":"%s","N":%d}`, id, r.saved)
 		e := ledger.Entry{
-			ID: fmt.Sprint("04l", r.saved), ObjectType: &object, RecordID: &id, Fields: []byte(fields),
+			ID: fmt.Sprintf("04l%06d", r.saved), ObjectType: &object, RecordID: &id, Fields: []byte(fields),
 			Digest: ledger.DigestOf([]byte(fields)),
 		}
 		if c.changed != 0 {

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"ackbox/store"
 )
 
@@ -172,7 +170,7 @@ func (r *Relay) deliver(ctx context.Context, taken time.Time, lease store.Lease,
 		destination: d, lease: lease, wake: wake, done: make(chan completion),
 	}
 	if d.Rate > 0 {
-		run.limit = rate.NewLimiter(rate.Limit(d.Rate), max(1, min(d.Rate/10, r.options.Batch)))
+		run.limit = newLimiter(d.Rate, r.options.Batch)
 	}
 	run.leases.runner = run
 	run.leases.took(taken)

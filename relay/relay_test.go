@@ -111,7 +111,7 @@ func (r *rig) save(n int) {
 		id, object := fmt.Sprintf("00Qxx%010d", r.saved), "Lead"
 		fields := fmt.Sprintf(`{"Id":"%s","N":%d}`, id, r.saved)
 		batch.Entries = append(batch.Entries, ledger.Entry{
-			ID: fmt.Sprint("04l", r.saved), ObjectType: &object, RecordID: &id, Fields: []byte(fields),
+			ID: fmt.Sprintf("04l%06d", r.saved), ObjectType: &object, RecordID: &id, Fields: []byte(fields),
 			Digest: ledger.DigestOf([]byte(fields)),
 		})
 	}

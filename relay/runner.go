@@ -22,6 +22,10 @@ type Store interface {
 	Generation(ctx context.Context, lease store.Lease) (generation int64, active bool, err error)
 	RenewLease(ctx context.Context, lease store.Lease) (generation int64, active bool, err error)
 	ReturnLease(ctx context.Context, lease store.Lease) error
+	FreeHeld(ctx context.Context, lease store.Lease, d store.Destination) error
+	OpenAmong(ctx context.Context, destination int64, ids []int64) (map[int64]bool, error)
+	RunningReplays(ctx context.Context, destination int64) ([]store.Replay, error)
+	ReplayPage(ctx context.Context, r *store.Replay, after int64, limit int) ([]store.Notification, int64, error)
 	SetDestinationState(ctx context.Context, name string, state store.DestinationState, reason string) error
 }
 
@@ -73,6 +77,8 @@ type runner struct {
 	open    int       // exceptions that are to be delivered
 	nextDue time.Time // of an exception; zero if none is known
 	retries bool      // some are being sent
+	checked time.Time // when the exceptions were looked through last
+	replay  *replay   // nil for none
 	running int       // goroutines that will send a completion
 	done    chan completion
 	span    store.Span
@@ -203,23 +209,22 @@ func (r *runner) load(ctx context.Context) error {
 	if p.LastSuccessAt != nil {
 		r.succeeded = *p.LastSuccessAt
 	}
-	blocked, err := r.store.OpenDeliveries(ctx, r.destination.ID)
-	if err != nil {
-		return err
-	}
-	for _, n := range blocked {
-		r.open += n
-	}
 	r.order = order{
 		store: r.store, destination: r.destination.ID, ordering: r.destination.Ordering,
-		blocked: blocked, busy: map[string]int{}, marks: map[string]store.Mark{},
+		busy: map[string]int{}, marks: map[string]store.Mark{},
+	}
+	if err := r.countOpen(ctx); err != nil {
+		return err
+	}
+	if err := r.loadReplay(ctx); err != nil {
+		return err
 	}
 	return r.findDue(ctx)
 }
 
 // findDue finds out when the next exception is to be tried again.
 func (r *runner) findDue(ctx context.Context) error {
-	r.nextDue = time.Time{}
+	r.nextDue, r.checked = time.Time{}, time.Now()
 	if r.open == 0 {
 		return nil
 	}
@@ -228,6 +233,34 @@ func (r *runner) findDue(ctx context.Context) error {
 		r.nextDue = *at
 	}
 	return err
+}
+
+// recount reads the exceptions anew if all of them seem to wait for others: those may have been
+// deleted.
+func (r *runner) recount(ctx context.Context, now time.Time) error {
+	if r.open == 0 || !r.nextDue.IsZero() || r.retries || len(r.flying) > 0 || now.Sub(r.checked) < r.Poll {
+		return nil
+	}
+	if err := r.store.FreeHeld(ctx, r.lease, r.destination); err != nil {
+		return err
+	}
+	if err := r.countOpen(ctx); err != nil {
+		return err
+	}
+	return r.findDue(ctx)
+}
+
+// countOpen reads which exceptions are still to be delivered.
+func (r *runner) countOpen(ctx context.Context) error {
+	blocked, err := r.store.OpenDeliveries(ctx, r.destination.ID)
+	if err != nil {
+		return err
+	}
+	r.open, r.order.blocked = 0, blocked
+	for _, n := range blocked {
+		r.open += n
+	}
+	return nil
 }
 
 // due notes that an exception is to be tried again at a time.
@@ -264,9 +297,20 @@ func (r *runner) begin(ctx context.Context) error {
 	if r.failures > 0 {
 		return r.beginProbe(ctx, now)
 	}
+	if err := r.recount(ctx, now); err != nil {
+		return err
+	}
 	if err := r.beginRetries(ctx, now, r.batchSize()); err != nil {
 		return err
 	}
+	if err := r.beginLive(ctx); err != nil {
+		return err
+	}
+	return r.beginReplay(ctx, r.batchSize())
+}
+
+// beginLive begins to send what follows the cursor.
+func (r *runner) beginLive(ctx context.Context) error {
 	for len(r.flying) < r.InFlight && r.open < r.MaxOpen && !r.waiting() {
 		b, err := r.nextBatch(ctx)
 		if err != nil || b == nil {
@@ -358,7 +402,7 @@ const probesBeforePassing = 3
 
 // beginProbe sends one event, of the log or else an exception, to a destination that was down.
 func (r *runner) beginProbe(ctx context.Context, now time.Time) error {
-	if len(r.flying) > 0 || r.retries {
+	if len(r.flying) > 0 || r.retries || r.replay != nil && r.replay.sending {
 		return nil
 	}
 	b, err := r.nextBatch(ctx)
@@ -366,7 +410,10 @@ func (r *runner) beginProbe(ctx context.Context, now time.Time) error {
 		return err
 	}
 	if b == nil {
-		return r.beginRetries(ctx, now, 1)
+		if err := r.beginRetries(ctx, now, 1); err != nil || r.retries {
+			return err
+		}
+		return r.beginReplay(ctx, 1)
 	}
 	b.items, b.next = r.probe(b.items, b.next)
 	r.log.seek(b.next)

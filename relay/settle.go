@@ -39,7 +39,7 @@ func (r *runner) settleSent(ctx context.Context) error {
 func (r *runner) settle(ctx context.Context, next int64, items []item) error {
 	now := time.Now()
 	ruled := rule(r.cursor, next, items)
-	done := store.Settlement{Cursor: ruled.cursor}
+	done := store.Settlement{At: now, Cursor: ruled.cursor}
 	done.Delivered, done.Filtered, done.Skipped = ruled.delivered, ruled.filtered, ruled.skipped
 	r.order.end(items)
 	answered := r.addRows(&done, ruled.passed, now)

@@ -12,6 +12,8 @@ import (
 // Settlement is what became of a part of the log, of exceptions, or of a part of a replay, at a
 // destination.
 type Settlement struct {
+	// At is when it was settled.
+	At time.Time
 	// Cursor is the id up to which the log is settled, 0 to leave it where it is.
 	Cursor int64
 	Counts
@@ -89,6 +91,8 @@ type ReplayProgress struct {
 	Cursor int64
 	// Delivered, Filtered, Skipped and Failed are added to its counts.
 	Delivered, Filtered, Skipped, Failed int64
+	// Settled are notifications that it has delivered, whose exceptions are settled by that.
+	Settled []int64
 	// Done is true after its last notification.
 	Done bool
 }
@@ -172,7 +176,7 @@ func (done *Settlement) put(ctx context.Context, tx *sqlx.Tx, destination int64)
 		}
 	}
 	if done.Replay != nil {
-		return putReplayProgress(ctx, tx, destination, *done.Replay)
+		return putReplayProgress(ctx, tx, destination, done.Replay, done.At)
 	}
 	return nil
 }
