@@ -2,11 +2,15 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"ackbox/ledger"
 )
 
 // Settlement is what became of a part of the log, of exceptions, or of a part of a replay, at a
@@ -111,7 +115,7 @@ func (s *Store) Settle(ctx context.Context, lease Lease, done Settlement) error 
 		if err := s.fence(ctx, tx, lease, set, args...); err != nil {
 			return err
 		}
-		return done.put(ctx, tx, lease.Destination)
+		return s.put(ctx, tx, lease.Destination, &done)
 	})
 	if err != nil {
 		return fmt.Errorf("settle deliveries: %w", err)
@@ -150,8 +154,8 @@ func (done *Settlement) state() (set string, args []any) {
 	return strings.Join(columns, ", "), args
 }
 
-// put writes the rows of the settlement.
-func (done *Settlement) put(ctx context.Context, tx *sqlx.Tx, destination int64) error {
+// put writes the rows of a settlement.
+func (s *Store) put(ctx context.Context, tx *sqlx.Tx, destination int64, done *Settlement) error {
 	for i := range done.Deliveries {
 		if err := putDelivery(ctx, tx, destination, &done.Deliveries[i]); err != nil {
 			return err
@@ -167,7 +171,7 @@ func (done *Settlement) put(ctx context.Context, tx *sqlx.Tx, destination int64)
 			return err
 		}
 	}
-	if err := putMarks(ctx, tx, destination, done.Marks); err != nil {
+	if err := s.putMarks(ctx, tx, destination, done.Marks); err != nil {
 		return err
 	}
 	if done.Span != nil {
@@ -225,18 +229,18 @@ func freeNext(ctx context.Context, tx *sqlx.Tx, destination int64, record string
 	return err
 }
 
-// putMarks writes marks, a hundred at a time: SQLite has a limit of parameters.
-func putMarks(ctx context.Context, tx *sqlx.Tx, destination int64, marks []Mark) error {
-	const most = 100
+// putMarks writes marks: on PostgreSQL at once, on SQLite, which has a limit of parameters, a hundred
+// at a time.
+func (s *Store) putMarks(ctx context.Context, tx *sqlx.Tx, destination int64, marks []Mark) error {
+	most := 100
+	if s.driver == driverPostgres {
+		most = len(marks)
+	}
 	for len(marks) > 0 {
 		n := min(len(marks), most)
-		args := make([]any, 0, 4*n)
-		for _, m := range marks[:n] {
-			args = append(args, destination, m.Record, m.NotificationID, timestampOrNull(m.ChangedAt))
-		}
+		rows, args := s.markRows(destination, marks[:n])
 		_, err := tx.ExecContext(ctx, tx.Rebind(`
-			insert into record_marks (destination_id, record_key, notification_id, changed_at)
-			values (?, ?, ?, ?)`+strings.Repeat(", (?, ?, ?, ?)", n-1)+`
+			insert into record_marks (destination_id, record_key, notification_id, changed_at) `+rows+`
 			on conflict (destination_id, record_key) do update
 			set notification_id = excluded.notification_id, changed_at = excluded.changed_at`), args...)
 		if err != nil {
@@ -245,6 +249,26 @@ func putMarks(ctx context.Context, tx *sqlx.Tx, destination int64, marks []Mark)
 		marks = marks[n:]
 	}
 	return nil
+}
+
+// markRows returns the rows of marks for an insert, and their arguments.
+func (s *Store) markRows(destination int64, marks []Mark) (rows string, args []any) {
+	if s.driver == driverSQLite {
+		for _, m := range marks {
+			args = append(args, destination, m.Record, m.NotificationID, timestampOrNull(m.ChangedAt))
+		}
+		return `values (?, ?, ?, ?)` + strings.Repeat(", (?, ?, ?, ?)", len(marks)-1), args
+	}
+	records, ids := make(pq.StringArray, len(marks)), make(pq.Int64Array, len(marks))
+	changed := make([]sql.NullString, len(marks))
+	for i, m := range marks {
+		records[i], ids[i] = m.Record, m.NotificationID
+		if m.ChangedAt != nil {
+			changed[i] = sql.NullString{String: ledger.FormatTime(*m.ChangedAt), Valid: true}
+		}
+	}
+	return `select ?::integer, * from unnest(?::text[], ?::bigint[], ?::timestamptz[])`,
+		[]any{destination, records, ids, pq.Array(changed)}
 }
 
 func putSpan(ctx context.Context, tx *sqlx.Tx, destination int64, span Span) error {
@@ -265,11 +289,16 @@ func (s *Store) Marks(ctx context.Context, destination int64, records []string) 
 	if len(records) == 0 {
 		return nil, nil
 	}
-	keys := make([]any, len(records))
-	for i, record := range records {
-		keys[i] = record
+	where := conditions{}.with("destination_id = ?", destination)
+	if s.driver == driverPostgres {
+		where = where.with("record_key = any(?)", pq.StringArray(records))
+	} else {
+		keys := make([]any, len(records))
+		for i, record := range records {
+			keys[i] = record
+		}
+		where = where.and(withIDs("record_key", keys))
 	}
-	where := conditions{}.with("destination_id = ?", destination).and(withIDs("record_key", keys))
 	var rows []struct {
 		Record    string     `db:"record_key"`
 		ID        int64      `db:"notification_id"`
