@@ -308,6 +308,11 @@ func TestLogAfterAFailoverThatTakesIDsBack(t *testing.T) {
 	if len(before) != 10 {
 		t.Fatalf("got %d, want 10", len(before))
 	}
+	d := addDestination(t, db.Store, "erp", 0)
+	lease := take(t, db.Store, d.ID, true)
+	if err := db.Store.Settle(t.Context(), lease, store.Settlement{Cursor: 10}); err != nil {
+		t.Fatal(err)
+	}
 
 	old := openRaw(t, &storetest.Database{URL: primary.URL("postgres")})
 	execAll(t, old, `alter system set synchronous_standby_names = ''`, `select pg_reload_conf()`)
@@ -336,6 +341,15 @@ func TestLogAfterAFailoverThatTakesIDsBack(t *testing.T) {
 	saveSoon(t, db.Store, source, 6000, 1000) // past the ids that were read before
 	if _, err := reader.Read(t.Context(), 510, 100); !errors.Is(err, store.ErrLogRestarted) {
 		t.Errorf("got %v, want %v", err, store.ErrLogRestarted)
+	}
+	// The new server knows the lease. The cursor of its owner would pass ids that are drawn again.
+	err := db.Store.Settle(t.Context(), lease, store.Settlement{Cursor: 510})
+	if !errors.Is(err, store.ErrLeaseLost) {
+		t.Errorf("settle: got %v, want %v", err, store.ErrLeaseLost)
+	}
+	take(t, db.Store, d.ID, true)
+	if d, err := db.Store.Destination(t.Context(), "erp"); err != nil || d.Progress.Cursor != 10 {
+		t.Errorf("got the cursor %d, %v, want 10", d.Progress.Cursor, err)
 	}
 	reader = newLogReader(t, log)
 	if got := readAll(t, reader, 10); len(got) != 0 {
