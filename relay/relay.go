@@ -19,6 +19,8 @@ type Event struct {
 	// Stale is true if the destination has got a newer state of the record before. It is known only
 	// with [store.OrderRecord] and [store.OrderLatest].
 	Stale bool
+	// Test is true for an event that only tries the connection. It has no record.
+	Test bool
 }
 
 // Config is what a kind makes a [Sender] from.
