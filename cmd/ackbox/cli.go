@@ -26,18 +26,19 @@ type cli struct {
 	Log   logFlags         `embed:"" prefix:"log-"`
 	Print kong.VersionFlag `name:"version" help:"Print the version."`
 
-	Serve        serveCmd        `cmd:"" help:"Receive outbound messages until stopped by a signal."`
-	Migrate      migrateCmd      `cmd:"" help:"Migrate the database to the current schema."`
-	Source       sourceCmd       `cmd:"" help:"Add, list and change sources. Each has its own URL."`
-	Export       exportCmd       `cmd:"" help:"Write the stored notifications to stdout."`
-	Refusals     refusalsCmd     `cmd:"" help:"List the refused messages and the causes."`
-	Certificates certificatesCmd `cmd:"" help:"List the client certificates that were presented, with the verdicts."`
-	Backup       backupCmd       `cmd:"" help:"Copy a SQLite database, which may be in use, to a file."`
-	Prune        pruneCmd        `cmd:"" help:"Delete old notifications."`
-	Send         sendCmd         `cmd:"" help:"Post messages to a URL as Salesforce does."`
-	Doctor       doctorCmd       `cmd:"" help:"Check a URL as Salesforce would use it, and report what would fail."`
-	Setup        setupCmd        `cmd:"" help:"Write a Salesforce DX project that sends an object's records to ackbox."`
-	Version      versionCmd      `cmd:"" help:"Print the version."`
+	Serve           serveCmd           `cmd:"" help:"Receive outbound messages until stopped by a signal."`
+	Migrate         migrateCmd         `cmd:"" help:"Migrate the database to the current schema."`
+	Source          sourceCmd          `cmd:"" help:"Add, list and change sources. Each has its own URL."`
+	Export          exportCmd          `cmd:"" help:"Write the stored notifications to stdout."`
+	Refusals        refusalsCmd        `cmd:"" help:"List the refused messages and the causes."`
+	Certificates    certificatesCmd    `cmd:"" help:"List the client certificates that were presented, with the verdicts."`
+	Backup          backupCmd          `cmd:"" help:"Copy a SQLite database, which may be in use, to a file."`
+	Prune           pruneCmd           `cmd:"" help:"Delete old notifications."`
+	ReceiveWebhooks receiveWebhooksCmd `cmd:"" help:"Receive the events of a webhook destination and print those whose signature is right."`
+	Send            sendCmd            `cmd:"" help:"Post messages to a URL as Salesforce does."`
+	Doctor          doctorCmd          `cmd:"" help:"Check a URL as Salesforce would use it, and report what would fail."`
+	Setup           setupCmd           `cmd:"" help:"Write a Salesforce DX project that sends an object's records to ackbox."`
+	Version         versionCmd         `cmd:"" help:"Print the version."`
 }
 
 // logFlags holds the flags of the log, which is written to stderr.
