@@ -80,7 +80,7 @@ func deliverBacklog(b *testing.B, driver string, ordering store.Ordering, stored
 	}
 	saveRecords(b, db.Store, source, stored, records)
 	open := func(store.Destination) (relay.Sender, relay.Filter, error) {
-		return instant{}, func(*store.Notification) bool { return true }, nil
+		return instant{}, everything, nil
 	}
 	process := relay.New(db.Store, db.Store.NotificationLog(), slog.New(slog.DiscardHandler), open, relay.Defaults())
 	ctx, cancel := context.WithCancel(b.Context())

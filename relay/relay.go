@@ -75,6 +75,3 @@ type Verdict struct {
 	// RetryAfter is how long the destination wants to be left alone, 0 if it did not say.
 	RetryAfter time.Duration
 }
-
-// Filter reports whether a destination wants a notification.
-type Filter func(n *store.Notification) bool

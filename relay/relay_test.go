@@ -69,6 +69,8 @@ func (r *receiver) received() []int64 {
 	return slices.Clone(r.got)
 }
 
+func everything(*store.Notification) (bool, error) { return true, nil }
+
 // options are those of the product, but quicker.
 func options() relay.Options {
 	o := relay.Defaults()
@@ -125,7 +127,7 @@ func (r *rig) save(n int) {
 func (r *rig) run(db *store.Store, o relay.Options, filter relay.Filter) (stop func()) {
 	r.t.Helper()
 	if filter == nil {
-		filter = func(*store.Notification) bool { return true }
+		filter = everything
 	}
 	open := func(store.Destination) (relay.Sender, relay.Filter, error) { return r.receiver, filter, nil }
 	logger := slog.New(slog.NewTextHandler(r.t.Output(), nil))
@@ -225,7 +227,7 @@ func TestWhatIsStoredIsDeliveredOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		r := newRig(t, db)
 		r.save(25)
-		wanted := func(n *store.Notification) bool { return n.ID%5 != 0 }
+		wanted := func(n *store.Notification) (bool, error) { return n.ID%5 != 0, nil }
 		stop := r.run(db.Store, options(), wanted)
 		want := slices.DeleteFunc(ids(1, 25), func(id int64) bool { return id%5 == 0 })
 		r.awaitReceived(want)

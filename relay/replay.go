@@ -59,10 +59,7 @@ func (r *runner) beginReplay(ctx context.Context, most int) error {
 	n := min(most, len(p.items))
 	items := make([]item, n)
 	for i, n := range p.items[:n] {
-		items[i] = item{notification: n, attempt: 1}
-		if !r.filter(n) {
-			items[i].fate = ignored
-		}
+		items[i] = r.filter.item(n)
 	}
 	sendable, err := r.order.prepare(ctx, items)
 	if err != nil || n > 0 && sendable == 0 {
@@ -180,8 +177,8 @@ func CountReplay(
 		}
 		items := make([]item, 0, len(found))
 		for i := range found {
-			if filter(&found[i]) {
-				items = append(items, item{notification: &found[i]})
+			if i := filter.item(&found[i]); i.fate == wanted {
+				items = append(items, i)
 			}
 		}
 		if err := o.judge(ctx, items); err != nil {

@@ -14,7 +14,7 @@ func (r *rig) beginReplay(s store.Selection, rate int) store.Replay {
 	r.t.Helper()
 	replay := store.Replay{Selection: s, To: int64(r.saved), Rate: rate, By: "test", CreatedAt: time.Now()}
 	counted, err := relay.CountReplay(r.t.Context(), r.db.Store, r.destination(),
-		func(*store.Notification) bool { return true }, replay)
+		everything, replay)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ type item struct {
 	notification *store.Notification
 	record       string // "" if the order does not regard it
 	fate         fate
+	unmatched    bool // the filter cannot be computed for it
 	stale        bool
 	busy         bool    // is counted as being sent
 	attempt      int     // with it, from 1
@@ -42,6 +43,7 @@ func (i *item) open() bool { return i.fate == wanted && i.verdict.Outcome == Una
 type ruling struct {
 	cursor                       int64
 	delivered, filtered, skipped int64
+	unmatched                    int64 // of those that were filtered
 	// passed are the items that the cursor passes, the others are read again.
 	passed []item
 	// down is the verdict that shows that the destination is not available, nil if it is.
@@ -61,6 +63,9 @@ func rule(cursor, next int64, items []item) ruling {
 		switch item := &items[i]; {
 		case item.fate == ignored:
 			r.filtered++
+			if item.unmatched {
+				r.unmatched++
+			}
 		case item.fate == skipped:
 			r.skipped++
 		case item.fate == held:

@@ -346,10 +346,7 @@ func (r *runner) nextBatch(ctx context.Context) (*batch, error) {
 	}
 	b := &batch{items: make([]item, len(rows)), next: next}
 	for i, n := range rows {
-		b.items[i] = item{notification: n, attempt: 1}
-		if !r.filter(n) {
-			b.items[i].fate = ignored
-		}
+		b.items[i] = r.filter.item(n)
 	}
 	n, err := r.order.prepare(ctx, b.items)
 	if err != nil || n == 0 {

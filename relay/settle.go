@@ -41,6 +41,7 @@ func (r *runner) settle(ctx context.Context, next int64, items []item) error {
 	ruled := rule(r.cursor, next, items)
 	done := store.Settlement{At: now, Cursor: ruled.cursor}
 	done.Delivered, done.Filtered, done.Skipped = ruled.delivered, ruled.filtered, ruled.skipped
+	done.Unmatched = ruled.unmatched
 	r.order.end(items)
 	answered := r.addRows(&done, ruled.passed, now)
 	if ruled.delivered > 0 {
