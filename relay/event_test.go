@@ -74,7 +74,9 @@ func TestAnEventIsACloudEvent(t *testing.T) {
 func TestOddNotificationsAreCloudEvents(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(n *store.Notification){
-		"no record":       func(n *store.Notification) { n.ObjectType, n.RecordID, n.Fields, n.ChangedAt = nil, nil, nil, nil },
+		"no record": func(n *store.Notification) {
+			n.ObjectType, n.RecordID, n.Fields, n.ChangedAt = nil, nil, nil, nil
+		},
 		"empty record id": func(n *store.Notification) { n.RecordID, n.ObjectType = text(""), text("") },
 		"odd names": func(n *store.Notification) {
 			n.Source, n.OrganizationID = "büro/1?", "00D \"x\"\x01"

@@ -239,7 +239,7 @@ func TestABatchIsSortedByTheTimeOfTheChange(t *testing.T) {
 		r.saveChanges(change{1, 30}, change{1, 10}, change{1, 20})
 		r.run(db.Store, options(), nil)
 		r.awaitReceived([]int64{1, 2, 3})
-		if got := fmt.Sprint(r.receiver.got); got != "[2 3 1]" {
+		if got := fmt.Sprint(r.got); got != "[2 3 1]" {
 			t.Errorf("got %s, want [2 3 1]", got)
 		}
 	})

@@ -109,7 +109,8 @@ func TestACancelledReplayStopsAndSaysHowFarItWas(t *testing.T) {
 		r.save(1)
 		until(t, "what is stored goes on", func() bool { return r.destination().Progress.Cursor == 301 })
 		done := r.awaitReplay(got.ID, store.ReplayCancelled)
-		if n := int64(len(r.received())) - 301; n != done.Delivered || done.Cursor == 0 || n >= 300 || done.Reason != "enough" {
+		n := int64(len(r.received())) - 301
+		if n != done.Delivered || done.Cursor == 0 || n >= 300 || done.Reason != "enough" {
 			t.Errorf("got %+v and %d sent", done, n)
 		}
 	})

@@ -126,7 +126,8 @@ func TestOnlyOneOwnsADestination(t *testing.T) {
 		if err != nil || generation != 1 || !active {
 			t.Errorf("renew: got %d, %t, %v", generation, active, err)
 		}
-		if err := db.Store.Settle(t.Context(), lease, store.Settlement{Cursor: 5, Counts: store.Counts{Delivered: 5}}); err != nil {
+		done := store.Settlement{Cursor: 5, Counts: store.Counts{Delivered: 5}}
+		if err := db.Store.Settle(t.Context(), lease, done); err != nil {
 			t.Error(err)
 		}
 		execAll(t, openRaw(t, db), `update destination_state set lease_until = '2020-01-02T03:04:05.000000Z'`)

@@ -153,7 +153,7 @@ func (q *queue) work() {
 			if wait == 0 {
 				return
 			}
-			time.Sleep(wait)
+			_ = pause(q.ctx, wait)
 			continue
 		}
 		outage := q.commit(g.ctx, g.batches)

@@ -44,8 +44,8 @@ func (c *receiveWebhooksCmd) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return fmt.Errorf("%w\nChoose another address with --listen, or end what listens there", err)
 	}
-	t.say("listening on http://%s; add it with: ackbox destination add NAME --kind webhook --url http://%s --allow-private",
-		l.Addr(), l.Addr())
+	t.say("listening on http://%s; add it with: ackbox destination add NAME --kind webhook --url http://%s "+
+		"--secret SECRET --allow-private", l.Addr(), l.Addr())
 	server := newServer(receiver)
 	stopped := context.AfterFunc(ctx, func() {
 		_ = server.Close()

@@ -70,7 +70,9 @@ type received struct {
 }
 
 // receive starts a receiver, which answers by a function and keeps what it gets.
-func receive(tb testing.TB, answer func(w http.ResponseWriter, r *http.Request)) (server *httptest.Server, got func() []received) {
+func receive(
+	tb testing.TB, answer func(w http.ResponseWriter, r *http.Request),
+) (server *httptest.Server, got func() []received) {
 	tb.Helper()
 	var mu sync.Mutex
 	var all []received
@@ -187,7 +189,8 @@ func TestVerdicts(t *testing.T) {
 				test.least == 0 && got.RetryAfter != 0 {
 				t.Errorf("got %+v", got)
 			}
-			if got.Outcome != relay.Success && got.Error == "" || len(got.Answer) > 1<<10 || strings.Contains(got.Answer, "\x00") {
+			if got.Outcome != relay.Success && got.Error == "" || len(got.Answer) > 1<<10 ||
+				strings.Contains(got.Answer, "\x00") {
 				t.Errorf("got %q and %d bytes", got.Error, len(got.Answer))
 			}
 		})
@@ -336,14 +339,17 @@ func TestSettingsThatCannotBeUsed(t *testing.T) {
 	for name, change := range map[string]func(s *webhook.Settings, secrets map[string]string){
 		"no URL":       func(_ *webhook.Settings, s map[string]string) { s[webhook.SecretURL] = "" },
 		"other scheme": func(_ *webhook.Settings, s map[string]string) { s[webhook.SecretURL] = "ftp://s3cr3t/" },
-		"password":     func(_ *webhook.Settings, s map[string]string) { s[webhook.SecretURL] = "https://u:s3cr3t@example.com" },
+		"password":     func(_ *webhook.Settings, s map[string]string) { s[webhook.SecretURL] = "https://u:s3cr3t@a.example" },
 		"short key":    func(_ *webhook.Settings, s map[string]string) { s[webhook.SecretKey] = "whsec_czNjcjN0" },
 		"no prefix": func(_ *webhook.Settings, s map[string]string) {
 			s[webhook.SecretKey] = strings.TrimPrefix(key, "whsec_")
 		},
 		"concurrency": func(s *webhook.Settings, _ map[string]string) { s.Concurrency = 1000 },
 	} {
-		settings, secrets := local, map[string]string{webhook.SecretURL: "https://example.com" + secretPath, webhook.SecretKey: key}
+		settings := local
+		secrets := map[string]string{
+			webhook.SecretURL: "https://example.com" + secretPath, webhook.SecretKey: key,
+		}
 		change(&settings, secrets)
 		raw, err := json.Marshal(settings)
 		if err != nil {
