@@ -339,8 +339,10 @@ func TestSettingsThatCannotBeUsed(t *testing.T) {
 	for name, change := range map[string]func(s *webhook.Settings, secrets map[string]string){
 		"no URL":       func(_ *webhook.Settings, s map[string]string) { s[webhook.SecretURL] = "" },
 		"other scheme": func(_ *webhook.Settings, s map[string]string) { s[webhook.SecretURL] = "ftp://s3cr3t/" },
-		"password":     func(_ *webhook.Settings, s map[string]string) { s[webhook.SecretURL] = "https://u:s3cr3t@a.example" },
-		"short key":    func(_ *webhook.Settings, s map[string]string) { s[webhook.SecretKey] = "whsec_czNjcjN0" },
+		"password": func(_ *webhook.Settings, s map[string]string) {
+			s[webhook.SecretURL] = "https://u:s3cr3t@example.com"
+		},
+		"short key": func(_ *webhook.Settings, s map[string]string) { s[webhook.SecretKey] = "whsec_czNjcjN0" },
 		"no prefix": func(_ *webhook.Settings, s map[string]string) {
 			s[webhook.SecretKey] = strings.TrimPrefix(key, "whsec_")
 		},
