@@ -38,6 +38,8 @@ type DeliveryFilter struct {
 	Destination int64
 	// States are those that are stored; none is all of them.
 	States []DeliveryState
+	// Record is the id of a record as in [NotificationFilter], "" for all.
+	Record string
 	// After is the id of a notification: only those with a higher one are selected.
 	After int64
 	Limit int
@@ -52,6 +54,10 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, e
 			states[i] = state
 		}
 		where = where.and(withIDs("state", states))
+	}
+	if f.Record != "" {
+		ids := withIDs("n.record_id", recordForms(f.Record))
+		where = where.with("notification_id in (select n.id from notifications n where "+ids.sql()+")", ids.args...)
 	}
 	return s.deliveries(ctx, where.sql()+` order by notification_id limit ?`,
 		append(where.args, f.Limit)...)

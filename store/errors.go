@@ -17,12 +17,13 @@ import (
 
 // The errors that callers test for with [errors.Is].
 var (
-	// ErrNotFound means that a source does not exist, or that it does not list an organization.
+	// ErrNotFound means that a source, a destination or a replay does not exist, or that a source does
+	// not list an organization.
 	ErrNotFound = errors.New("not found")
 	// ErrExists means that a name is taken.
 	ErrExists = errors.New("already exists")
-	// ErrName means that a source cannot have a name.
-	ErrName = errors.New("a source name must be 1 to 64 letters, digits, '-', '_' or '.', " +
+	// ErrName means that a source or a destination cannot have a name.
+	ErrName = errors.New("a name must be 1 to 64 letters, digits, '-', '_' or '.', " +
 		"the first a letter or digit")
 	// ErrNotEmpty means that a source cannot be removed because it has notifications.
 	ErrNotEmpty = errors.New("has notifications: disable it instead, or prune them first")

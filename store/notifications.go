@@ -81,6 +81,27 @@ func (s *Store) Notifications(
 	})
 }
 
+// CountNotifications returns how many notifications a filter without a query selects.
+func (s *Store) CountNotifications(ctx context.Context, filter NotificationFilter) (int64, error) {
+	var n int64
+	err := s.await(ctx, func() error {
+		where, err := s.notificationConditions(ctx, filter)
+		if err != nil {
+			return err
+		}
+		where = where.with("n.id > ?", filter.After)
+		var counted int64
+		err = s.read.GetContext(ctx, &counted, s.read.Rebind(
+			`select count(*) from notifications n where `+where.sql()), where.args...)
+		n = counted
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count notifications: %w", err) // n may still be written to
+	}
+	return n, nil
+}
+
 func (s *Store) notificationConditions(
 	ctx context.Context, filter NotificationFilter,
 ) (conditions, error) {

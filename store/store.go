@@ -82,6 +82,9 @@ func (s *Store) Close() error {
 // Driver returns the kind of the database, "sqlite" or "postgres".
 func (s *Store) Driver() string { return s.driver }
 
+// File returns the absolute path of the file of a SQLite database, "" on PostgreSQL.
+func (s *Store) File() string { return s.path }
+
 // errNotBegun means that the database did not begin a transaction, so it would not begin others
 // either.
 var errNotBegun = errors.New("begin transaction")
