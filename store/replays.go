@@ -10,6 +10,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"ackbox/ledger"
 	"ackbox/query"
 )
 
@@ -360,4 +361,44 @@ func (s *Store) FreeHeld(ctx context.Context, lease Lease, d Destination) error 
 		return fmt.Errorf("free deliveries: %w", err)
 	}
 	return nil
+}
+
+// CountDeliveries returns how many deliveries of a destination are in a state.
+func (s *Store) CountDeliveries(ctx context.Context, destination int64, state DeliveryState) (int64, error) {
+	var n int64
+	err := s.await(ctx, func() error {
+		var found int64
+		err := s.read.GetContext(ctx, &found, s.read.Rebind(
+			`select count(*) from deliveries where destination_id = ? and state = ?`), destination, state)
+		n = found
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count deliveries: %w", err)
+	}
+	return n, nil
+}
+
+// MarshalJSON writes the replay as ackbox replay lists it.
+func (r Replay) MarshalJSON() ([]byte, error) {
+	return marshal(struct {
+		ID        int64       `json:"id"`
+		State     ReplayState `json:"state"`
+		Selection Selection   `json:"selection"`
+		Total     int64       `json:"total"`
+		Delivered int64       `json:"delivered"`
+		Filtered  int64       `json:"filtered"`
+		Skipped   int64       `json:"skipped"`
+		Failed    int64       `json:"failed"`
+		Cursor    int64       `json:"cursor"`
+		To        int64       `json:"to"`
+		Rate      int         `json:"rate"`
+		Reason    string      `json:"reason"`
+		By        string      `json:"by"`
+		CreatedAt string      `json:"created_at"`
+		EndedAt   *string     `json:"ended_at"`
+	}{
+		r.ID, r.State, r.Selection, r.Total, r.Delivered, r.Filtered, r.Skipped, r.Failed, r.Cursor, r.To,
+		r.Rate, r.Reason, r.By, ledger.FormatTime(r.CreatedAt), formatOptional(r.EndedAt),
+	})
 }

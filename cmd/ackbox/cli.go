@@ -34,6 +34,7 @@ type cli struct {
 	Certificates    certificatesCmd    `cmd:"" help:"List the client certificates that were presented, with the verdicts."`
 	Backup          backupCmd          `cmd:"" help:"Copy a SQLite database, which may be in use, to a file."`
 	Prune           pruneCmd           `cmd:"" help:"Delete old notifications."`
+	Replay          replayCmd          `cmd:"" help:"Send what was stored to a destination again."`
 	ReceiveWebhooks receiveWebhooksCmd `cmd:"" help:"Receive the events of a webhook destination and print those whose signature is right."`
 	Send            sendCmd            `cmd:"" help:"Post messages to a URL as Salesforce does."`
 	Doctor          doctorCmd          `cmd:"" help:"Check a URL as Salesforce would use it, and report what would fail."`
