@@ -118,7 +118,8 @@ const selectDestinations = `
 	from destinations d
 	join destination_state p on p.destination_id = d.id
 	join destination_filters f on f.destination_id = d.id and f.from_id = (
-		select max(l.from_id) from destination_filters l where l.destination_id = d.id)`
+		select max(l.from_id) from destination_filters l where l.destination_id = d.id)
+	where d.state <> 3` // Removing
 
 // Destinations returns all destinations, by name.
 func (s *Store) Destinations(ctx context.Context) ([]Destination, error) {
@@ -165,7 +166,7 @@ func readDestinations(
 }
 
 func readDestination(ctx context.Context, db sqlx.ExtContext, name string) (Destination, error) {
-	found, err := readDestinations(ctx, db, selectDestinations+` where d.name = ?`, name)
+	found, err := readDestinations(ctx, db, selectDestinations+` and d.name = ?`, name)
 	switch {
 	case err != nil:
 		return Destination{}, err
@@ -305,7 +306,8 @@ func (s *Store) changeDestination(
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
 		var id int64
 		err := tx.GetContext(ctx, &id, tx.Rebind(
-			`update destinations set generation = generation + 1 where name = ? returning id`), name)
+			`update destinations set generation = generation + 1 where name = ? and state <> ? returning id`),
+			name, Removing)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNotFound
 		}
