@@ -46,7 +46,7 @@ func BenchmarkPrune(b *testing.B) {
 			b.StopTimer()
 			saveRevisions(b, db, source, rows, revisions, now.Add(-100*time.Hour))
 			b.StartTimer()
-			got, err := db.Prune(b.Context(), now, store.MinRetention, nil)
+			got, err := db.Prune(b.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil)
 			if err != nil || got != int64(rows) {
 				b.Fatalf("got %d, %v, want %d", got, err, rows)
 			}

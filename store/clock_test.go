@@ -50,7 +50,7 @@ func TestPruneAfterTheClockJumped(t *testing.T) {
 		ahead, behind := now.AddDate(1, 0, 0), now.AddDate(-1, 0, 0)
 		save(t, db.Store, source, batchOf(entry("ahead", "0"), entry("both", "0")), ahead)
 		save(t, db.Store, source, batchOf(entry("behind", "0"), entry("both", "1")), behind)
-		pruned, err := db.Store.Prune(t.Context(), now, store.MinRetention, nil)
+		pruned, err := db.Store.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil)
 		if err != nil || pruned != 1 {
 			t.Errorf("got %d, %v, want 1", pruned, err)
 		}

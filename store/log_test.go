@@ -83,7 +83,7 @@ func (w *logWriter) writeAll(t *testing.T, duration time.Duration) {
 		}
 	})
 	repeat(func() error {
-		_, err := w.db.Store.Prune(t.Context(), now, store.MinRetention, nil)
+		_, err := w.db.Store.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil)
 		return err
 	})
 	writers.Wait()

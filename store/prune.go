@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -12,33 +13,61 @@ import (
 // unacknowledged message for 24 hours, and a duplicate is recognized only by what is stored.
 const MinRetention = 72 * time.Hour
 
-// Prune deletes the notifications that were received before now-olderThan, together with the
-// refusals and refusal counts of that time, and returns the number of deleted notifications. It
-// calls progress, unless that is nil, with their number so far after each transaction that deleted
-// any.
+// Retention is for how long notifications are kept.
+type Retention struct {
+	// OlderThan is the age from which on they are deleted, unless a destination has not got them yet.
+	OlderThan time.Duration
+	// AtMost is the age from which on they are deleted in any case; [WaitingRetention] more than
+	// OlderThan when 0.
+	AtMost time.Duration
+}
+
+// WaitingRetention is for how much longer what a destination has not got yet is kept.
+const WaitingRetention = 30 * 24 * time.Hour
+
+// Prune deletes the notifications that were received before now-OlderThan, together with what is
+// known about their delivery, and the refusals and refusal counts of that time. It returns the
+// number of deleted notifications. It calls progress, unless that is nil, with their number so far
+// after each transaction that deleted any.
+//
+// What follows the cursor of a destination or of a replay, and what a destination is to be tried
+// with again, stays until it is older than AtMost. Then it is deleted, a span says that the
+// destination never got it, and the log warns.
 //
 // Revisions of one notification are deleted together, once the newest is that old; the oldest ones
 // first if they are more than one transaction deletes. Transactions are short, with pauses between
 // them, so that what comes in is not delayed. If one fails or the context ends, what the earlier
 // ones deleted stays deleted.
 //
-// If olderThan is below [MinRetention], Prune deletes nothing and returns [ErrRetention]. If
-// another process is pruning, it deletes nothing and returns [ErrPruning].
+// If OlderThan is below [MinRetention], Prune deletes nothing and returns [ErrRetention]. If another process is pruning, it deletes nothing and returns [ErrPruning].
 func (s *Store) Prune(
-	ctx context.Context, now time.Time, olderThan time.Duration, progress func(deleted int64),
+	ctx context.Context, now time.Time, keep Retention, progress func(deleted int64),
 ) (deleted int64, err error) {
-	if olderThan < MinRetention {
-		return 0, fmt.Errorf("prune notifications older than %s: %w", olderThan, ErrRetention)
+	if keep.AtMost == 0 {
+		keep.AtMost = keep.OlderThan + WaitingRetention
+	}
+	if keep.OlderThan < MinRetention {
+		return 0, fmt.Errorf("prune notifications older than %s: %w", keep.OlderThan, ErrRetention)
+	}
+	if keep.AtMost < keep.OlderThan {
+		return 0, fmt.Errorf("prune: what destinations have not got would be kept for %s, less than the other "+
+			"notifications, %s", keep.AtMost, keep.OlderThan)
 	}
 	unlock, err := s.lockPrune(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("prune: %w", s.failure(err))
 	}
 	defer unlock()
-	before := timestamp{now.Add(-olderThan)}
-	p := pruner{store: s, before: before, progress: progress, rows: pruneRows}
+	p := pruner{store: s, now: now, before: timestamp{now.Add(-keep.AtMost)}, progress: progress, rows: pruneRows}
+	if err := p.expire(ctx); err != nil {
+		return p.deleted, fmt.Errorf("prune notifications: %w", s.failure(err))
+	}
+	p.before = timestamp{now.Add(-keep.OlderThan)}
 	if err := p.notifications(ctx); err != nil {
 		return p.deleted, fmt.Errorf("prune notifications: %w", s.failure(err))
+	}
+	if err := p.deliveries(ctx); err != nil {
+		return p.deleted, fmt.Errorf("prune deliveries: %w", s.failure(err))
 	}
 	if err := p.refusals(ctx); err != nil {
 		return p.deleted, fmt.Errorf("prune refusals: %w", s.failure(err))
@@ -58,6 +87,7 @@ const (
 // pruner deletes what is older than a time.
 type pruner struct {
 	store    *Store
+	now      time.Time
 	before   timestamp
 	progress func(deleted int64) // may be nil
 	rows     int                 // how many rows the next transaction deletes at most
@@ -75,11 +105,15 @@ func (p *pruner) notifications(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := p.delete(ctx, found.rows); err != nil {
+		kept, err := p.kept(ctx)
+		if err != nil {
+			return err
+		}
+		if err := p.delete(ctx, kept.others(found.rows)); err != nil {
 			return err
 		}
 		switch {
-		case found.old == 0:
+		case found.old == 0, found.last > kept.after:
 			return nil
 		case len(found.rows) < maxPrunable: // else there may be more in this range
 			after = found.last
@@ -115,8 +149,7 @@ func (p *pruner) delete(ctx context.Context, rows []rankedRow) error {
 		for i := range ids {
 			ids[i] = rows[i].id
 		}
-		where := withIDs("id", ids)
-		deleted, err := p.change(ctx, `delete from notifications where `+where.sql(), where.args...)
+		deleted, err := p.deleteNotifications(ctx, ids)
 		if err != nil {
 			return err
 		}
@@ -149,25 +182,15 @@ func (p *pruner) refusals(ctx context.Context) error {
 // changed. After that it pauses as long as the transaction took, so that another process with the
 // same SQLite file gets its turn, and decides how many rows the next transaction may delete.
 func (p *pruner) change(ctx context.Context, query string, args ...any) (changed int64, err error) {
-	var begun time.Time
-	err = p.store.inTx(ctx, func(tx *sqlx.Tx) error {
-		begun = time.Now()
-		result, err := tx.ExecContext(ctx, tx.Rebind(query), args...)
-		if err != nil {
-			return err
-		}
-		changed, err = result.RowsAffected()
-		return err
+	return p.inTx(ctx, func(tx *sqlx.Tx) (int64, error) {
+		return affected(tx.ExecContext(ctx, tx.Rebind(query), args...))
 	})
+}
+
+// affected returns how many rows a statement has changed.
+func affected(result sql.Result, err error) (int64, error) {
 	if err != nil {
-		return 0, err // changed may still be written to
+		return 0, err
 	}
-	took := time.Since(begun)
-	switch {
-	case took > pruneTime:
-		p.rows = max(p.rows/2, 1)
-	case took < pruneTime/2:
-		p.rows = min(2*p.rows, pruneRows)
-	}
-	return changed, pause(ctx, min(took, maxPrunePause))
+	return result.RowsAffected()
 }

@@ -28,7 +28,7 @@ func TestPruneDeletesANotificationWithAllItsRevisions(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		pruned, err := db.Store.Prune(t.Context(), now, 100*time.Hour, nil)
+		pruned, err := db.Store.Prune(t.Context(), now, store.Retention{OlderThan: 100 * time.Hour}, nil)
 		if err != nil || pruned != 3 {
 			t.Errorf("got %d, %v, want 3", pruned, err)
 		}
@@ -52,7 +52,7 @@ func TestPruneInSeveralTransactions(t *testing.T) {
 		source := addSource(t, db.Store, "one")
 		save(t, db.Store, source, benchmarkBatch(0, 4500), now.Add(-73*time.Hour))
 		save(t, db.Store, source, benchmarkBatch(4500, 10), now)
-		pruned, err := db.Store.Prune(t.Context(), now, store.MinRetention, nil)
+		pruned, err := db.Store.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil)
 		if err != nil || pruned != 4500 {
 			t.Errorf("got %d, %v, want 4500", pruned, err)
 		}
@@ -68,7 +68,7 @@ func TestPruneRefusesLessThanMinRetention(t *testing.T) {
 		source := addSource(t, db.Store, "one")
 		save(t, db.Store, source, benchmarkBatch(0, 1), now.Add(-1000*time.Hour))
 		for _, olderThan := range []time.Duration{-time.Hour, 0, 72*time.Hour - 1} {
-			pruned, err := db.Store.Prune(t.Context(), now, olderThan, nil)
+			pruned, err := db.Store.Prune(t.Context(), now, store.Retention{OlderThan: olderThan}, nil)
 			if !errors.Is(err, store.ErrRetention) || pruned != 0 {
 				t.Errorf("%s: got %d, %v, want %v", olderThan, pruned, err, store.ErrRetention)
 			}
@@ -92,7 +92,7 @@ func TestIDsAreNeverReused(t *testing.T) {
 				}
 				last = n.ID
 			}
-			if _, err := db.Store.Prune(t.Context(), now, 100*time.Hour, nil); err != nil {
+			if _, err := db.Store.Prune(t.Context(), now, store.Retention{OlderThan: 100 * time.Hour}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -106,7 +106,7 @@ func TestPruneOfManyRevisionsOfOneNotification(t *testing.T) {
 		source := addSource(t, db.Store, "one")
 		saveRevisions(t, db.Store, source, 4500, 4500, now.Add(-100*time.Hour))
 		var last int64
-		pruned, err := db.Store.Prune(t.Context(), now, store.MinRetention, func(deleted int64) {
+		pruned, err := db.Store.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, func(deleted int64) {
 			left := export(t, db.Store, store.NotificationFilter{})
 			if n := deleted - last; n <= 0 || n > 2000 || int(deleted)+len(left) != 4500 {
 				t.Errorf("got %d deleted after %d, and %d left", deleted, last, len(left))
@@ -129,7 +129,7 @@ func TestPruneKeepsAllRevisionsOfANotificationThatIsRevisedAgain(t *testing.T) {
 		saveRevisions(t, db.Store, source, 4500, 4500, now.Add(-100*time.Hour))
 		save(t, db.Store, source, benchmarkBatch(1, 3), now.Add(-100*time.Hour))
 		save(t, db.Store, source, benchmarkBatch(0, 1), now)
-		pruned, err := db.Store.Prune(t.Context(), now, store.MinRetention, nil)
+		pruned, err := db.Store.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil)
 		if left := len(export(t, db.Store, store.NotificationFilter{})); err != nil || pruned != 3 ||
 			left != 4501 {
 			t.Errorf("got %d, %v, %d left, want 3 deleted and 4501 left", pruned, err, left)
@@ -143,7 +143,7 @@ func TestPruneThatIsInterruptedHasDeletedWhatItReported(t *testing.T) {
 		source := addSource(t, db.Store, "one")
 		save(t, db.Store, source, benchmarkBatch(0, 4500), now.Add(-100*time.Hour))
 		ctx, cancel := context.WithCancel(t.Context())
-		pruned, err := db.Store.Prune(ctx, now, store.MinRetention, func(int64) { cancel() })
+		pruned, err := db.Store.Prune(ctx, now, store.Retention{OlderThan: store.MinRetention}, func(int64) { cancel() })
 		if !errors.Is(err, context.Canceled) || pruned == 0 || pruned > 2000 {
 			t.Errorf("got %d, %v, want one transaction's, %v", pruned, err, context.Canceled)
 		}
@@ -151,7 +151,7 @@ func TestPruneThatIsInterruptedHasDeletedWhatItReported(t *testing.T) {
 		if int(pruned)+left != 4500 {
 			t.Errorf("got %d deleted and %d left, want 4500 together", pruned, left)
 		}
-		pruned, err = db.Store.Prune(t.Context(), now, store.MinRetention, nil)
+		pruned, err = db.Store.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil)
 		if err != nil || int(pruned) != left {
 			t.Errorf("again: got %d, %v, want %d", pruned, err, left)
 		}
@@ -164,9 +164,9 @@ func TestOneProcessPrunesAtATime(t *testing.T) {
 		source := addSource(t, db.Store, "one")
 		other := storetest.Open(t, db.URL).Store
 		save(t, db.Store, source, benchmarkBatch(0, 10), now.Add(-100*time.Hour))
-		pruned, err := db.Store.Prune(t.Context(), now, store.MinRetention, func(int64) {
+		pruned, err := db.Store.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, func(int64) {
 			for name, s := range map[string]*store.Store{"the same": db.Store, "another": other} {
-				pruned, err := s.Prune(t.Context(), now, store.MinRetention, nil)
+				pruned, err := s.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil)
 				if !errors.Is(err, store.ErrPruning) || pruned != 0 {
 					t.Errorf("%s: got %d, %v, want %v", name, pruned, err, store.ErrPruning)
 				}
@@ -175,7 +175,7 @@ func TestOneProcessPrunesAtATime(t *testing.T) {
 		if err != nil || pruned != 10 {
 			t.Errorf("got %d, %v, want 10", pruned, err)
 		}
-		if _, err := other.Prune(t.Context(), now, store.MinRetention, nil); err != nil {
+		if _, err := other.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
 	})
@@ -199,7 +199,7 @@ func TestPruneAdaptsItsTransactionsToTheirTime(t *testing.T) {
 	}
 	var got []int64
 	var last int64
-	_, err := db.Store.Prune(t.Context(), now, store.MinRetention, func(deleted int64) {
+	_, err := db.Store.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, func(deleted int64) {
 		got, last = append(got, deleted-last), deleted
 	})
 	if diff := cmp.Diff([]int64{2000, 1000, 500, 100}, got); diff != "" || err != nil {

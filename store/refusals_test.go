@@ -190,7 +190,7 @@ func TestRefusalCounts(t *testing.T) {
 				t.Errorf("%s: %v (-want +got):\n%s", test.name, err, diff)
 			}
 		}
-		if _, err := db.Store.Prune(t.Context(), at(24+72), 72*time.Hour, nil); err != nil {
+		if _, err := db.Store.Prune(t.Context(), at(24+72), store.Retention{OlderThan: 72 * time.Hour}, nil); err != nil {
 			t.Fatal(err)
 		}
 		got, err := db.Store.RefusalCounts(t.Context(), store.RefusalFilter{})

@@ -145,13 +145,13 @@ func TestWorkIsLinearInTheRevisionsOfANotification(t *testing.T) {
 	})
 	save(t, db.Store, source, batchOf(entry("04lxx0000000000AAA", "{}")), now)
 	requireRowsRead(t, db, "prune that keeps all", revisions*perRow, func(s *store.Store) {
-		if got, err := s.Prune(t.Context(), now, store.MinRetention, nil); err != nil || got != 0 {
+		if got, err := s.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil); err != nil || got != 0 {
 			t.Errorf("got %d, %v, want 0", got, err)
 		}
 	})
 	requireRowsRead(t, db, "prune", revisions*perRow, func(s *store.Store) {
 		later := now.Add(100 * time.Hour)
-		got, err := s.Prune(t.Context(), later, store.MinRetention, nil)
+		got, err := s.Prune(t.Context(), later, store.Retention{OlderThan: store.MinRetention}, nil)
 		if err != nil || got != revisions+1 {
 			t.Errorf("got %d, %v, want %d", got, err, revisions+1)
 		}

@@ -59,7 +59,7 @@ func TestSpaceThatIsFreeInTheFileCountsAsFree(t *testing.T) {
 	}
 	save(t, db.Store, source, large("04l", 64), now.Add(-100*time.Hour))
 	full := size(t, db.Store, now.Add(2*time.Hour))
-	if _, err := db.Store.Prune(t.Context(), now, store.MinRetention, nil); err != nil {
+	if _, err := db.Store.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil); err != nil {
 		t.Fatal(err)
 	}
 	pruned := size(t, db.Store, now.Add(2*time.Hour))

@@ -67,7 +67,7 @@ func requireUnavailable(t *testing.T, db *store.Store) {
 	_, saveErr := db.Save(ctx, in)
 	_, healthErr := db.Health(ctx)
 	_, sourcesErr := db.Sources(ctx)
-	_, pruneErr := db.Prune(ctx, now, store.MinRetention, nil)
+	_, pruneErr := db.Prune(ctx, now, store.Retention{OlderThan: store.MinRetention}, nil)
 	for name, err := range map[string]error{
 		"save": saveErr, "health": healthErr, "sources": sourcesErr, "prune": pruneErr,
 		"migrate":       db.Migrate(ctx),

@@ -15,6 +15,7 @@ import (
 type pruneCmd struct {
 	Database  databaseFlags `embed:""`
 	OlderThan time.Duration `required:"" placeholder:"30d" help:"Delete the notifications whose newest revision is older than this, and older refusals. At least 72h."`
+	AtMost    time.Duration `placeholder:"60d" help:"Keep what a destination has not got yet for no longer than this (default: 30d more than --older-than)."`
 }
 
 // Run implements the command.
@@ -24,7 +25,7 @@ func (c *pruneCmd) Run(ctx context.Context, t terminal) error {
 		stop := showProgress(t, func() string {
 			return deletedText(soFar.Load()) + " …"
 		})
-		deleted, err := s.Prune(ctx, time.Now(), c.OlderThan, soFar.Store)
+		deleted, err := s.Prune(ctx, time.Now(), store.Retention{OlderThan: c.OlderThan, AtMost: c.AtMost}, soFar.Store)
 		stop()
 		t.say("%s", deletedText(deleted))
 		return err
@@ -41,7 +42,7 @@ const pruneEvery = time.Hour
 // pruner deletes old notifications.
 type pruner interface {
 	Prune(
-		ctx context.Context, now time.Time, olderThan time.Duration, progress func(deleted int64),
+		ctx context.Context, now time.Time, keep store.Retention, progress func(deleted int64),
 	) (deleted int64, err error)
 }
 
@@ -55,7 +56,7 @@ func pruneRegularly(ctx context.Context, db pruner, olderThan time.Duration) err
 	defer ticker.Stop()
 	for {
 		started := time.Now()
-		deleted, err := db.Prune(ctx, started, olderThan, nil)
+		deleted, err := db.Prune(ctx, started, store.Retention{OlderThan: olderThan}, nil)
 		took := time.Since(started)
 		switch {
 		case ctx.Err() != nil: // what was deleted stays deleted

@@ -20,7 +20,7 @@ type pruned struct {
 }
 
 func (p *pruned) Prune(
-	_ context.Context, now time.Time, _ time.Duration, _ func(int64),
+	_ context.Context, now time.Time, _ store.Retention, _ func(int64),
 ) (deleted int64, err error) {
 	if p.first.IsZero() {
 		p.first = now
