@@ -37,6 +37,7 @@ func TestSaveKeepsEverythingAsSent(t *testing.T) {
 		for i, n := range batch.Entries {
 			want[i].ID, want[i].NotificationID = int64(i+1), n.ID
 			want[i].ObjectType, want[i].RecordID, want[i].Fields = n.ObjectType, n.RecordID, n.Fields
+			want[i].Digest = n.Digest
 		}
 		if diff := cmp.Diff(want, export(t, db.Store, store.NotificationFilter{})); diff != "" {
 			t.Errorf("stored (-want +got):\n%s", diff)
