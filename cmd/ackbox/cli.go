@@ -30,6 +30,8 @@ type cli struct {
 	Migrate         migrateCmd         `cmd:"" help:"Migrate the database to the current schema."`
 	Source          sourceCmd          `cmd:"" help:"Add, list and change sources. Each has its own URL."`
 	Export          exportCmd          `cmd:"" help:"Write the stored notifications to stdout."`
+	Destination     destinationCmd     `cmd:"" help:"Add, list and change destinations: where what is stored goes on to."`
+	Deliveries      deliveriesCmd      `cmd:"" help:"List what waits for destinations, what is tried again and what was given up."`
 	Refusals        refusalsCmd        `cmd:"" help:"List the refused messages and the causes."`
 	Certificates    certificatesCmd    `cmd:"" help:"List the client certificates that were presented, with the verdicts."`
 	Backup          backupCmd          `cmd:"" help:"Copy a SQLite database, which may be in use, to a file."`

@@ -139,3 +139,12 @@ func (k *Keys) Current(sealed []byte) bool {
 func associated(sealed []byte, owner string) []byte {
 	return append(sealed[:1+keyIDSize:1+keyIDSize], owner...)
 }
+
+// And returns keys that decrypt what either of two decrypts, and encrypt as the first of them. The
+// first may be nil.
+func (k *Keys) And(others *Keys) *Keys {
+	if k == nil {
+		return others
+	}
+	return &Keys{append(k.all[:len(k.all):len(k.all)], others.all...)}
+}

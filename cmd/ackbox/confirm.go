@@ -1,0 +1,29 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// confirm asks a question on a terminal. Without one, or after any other answer than yes, it returns
+// an error that says how to go on without being asked.
+func confirm(t terminal, question string) error {
+	file, ok := t.err.(*os.File)
+	if ok && isTerminal(os.Stdin) && isTerminal(file) {
+		fmt.Fprintf(t.err, "%s [y/N] ", question)
+		answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			return nil
+		}
+		return fmt.Errorf("nothing was done")
+	}
+	return usageError{fmt.Errorf("%s If so, repeat it with --yes", question)}
+}
+
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
