@@ -49,7 +49,8 @@ const selectBacklogs = `
 		(select count(*) from (
 			select 1 from deliveries d where d.destination_id = p.destination_id and d.state = ?
 			order by d.notification_id limit ?) g) as dead
-	from destination_state p`
+	from destination_state p
+	where exists (select 1 from destinations e where e.id = p.destination_id and e.state <> ?)`
 
 // DestinationStatuses returns all destinations with their backlogs, by name.
 func (s *Store) DestinationStatuses(ctx context.Context) ([]DestinationStatus, error) {
@@ -87,7 +88,7 @@ func readBacklogs(ctx context.Context, db sqlx.ExtContext) (map[int64]Backlog, e
 		Dead        int64      `db:"dead"`
 	}
 	err := sqlx.SelectContext(ctx, db, &rows, db.Rebind(selectBacklogs), MaxCounted+1,
-		Retry, MaxDeliveries, Held, MaxDeliveries, Dead, MaxDeliveries)
+		Retry, MaxDeliveries, Held, MaxDeliveries, Dead, MaxDeliveries, Removing)
 	backlogs := make(map[int64]Backlog, len(rows))
 	for _, r := range rows {
 		b := Backlog{Waiting: r.Waiting, Oldest: r.Oldest.pointer(), Retry: r.Retry, Held: r.Held, Dead: r.Dead}

@@ -57,6 +57,12 @@ func TestBacklogsAreCounted(t *testing.T) {
 		if diff := cmp.Diff(want, statuses(t, db.Store)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
+		if err := db.Store.RemoveDestination(t.Context(), "erp", now); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]store.Backlog{"dwh": {}}, statuses(t, db.Store)); diff != "" {
+			t.Errorf("after a removal (-want +got):\n%s", diff)
+		}
 	})
 }
 

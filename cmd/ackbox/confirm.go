@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -18,9 +19,9 @@ func confirm(t terminal, question string) error {
 		case "y", "yes":
 			return nil
 		}
-		return fmt.Errorf("nothing was done")
+		return errors.New("nothing was done")
 	}
-	return usageError{fmt.Errorf("%s If so, repeat it with --yes", question)}
+	return usageError{errors.New(question + " Add --yes")}
 }
 
 func isTerminal(file *os.File) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"ackbox/internal/text"
 	"ackbox/store"
 )
 
@@ -22,6 +23,7 @@ type destinationCmd struct {
 	Enable    destinationEnableCmd    `cmd:"" help:"Deliver again, beginning with what waits."`
 	Rotate    destinationRotateCmd    `cmd:"" help:"Give a webhook a new secret. Events are signed with the old one, too, for a while."`
 	Reencrypt destinationReencryptCmd `cmd:"" help:"Encrypt all secrets with the first key of ACKBOX_SECRET_KEY, so that the second is not needed any more."`
+	Remove    destinationRemoveCmd    `cmd:"" help:"Remove a destination. What waits for it is not delivered any more."`
 }
 
 // namedDestination holds the arguments of the subcommands for one destination.
@@ -116,6 +118,33 @@ type destinationEnableCmd struct {
 // Run implements the command.
 func (c *destinationEnableCmd) Run(ctx context.Context, t terminal) error {
 	return c.setState(ctx, t, store.Active, "", store.Disabled)
+}
+
+type destinationRemoveCmd struct {
+	namedDestination `embed:""`
+	Yes              bool `help:"Do not ask."`
+}
+
+// Run implements the command.
+func (c *destinationRemoveCmd) Run(ctx context.Context, t terminal) error {
+	return c.with(ctx, func(s *store.Store, d store.Destination) error {
+		if !c.Yes {
+			n, err := s.CountNotifications(ctx, store.NotificationFilter{After: d.Progress.Cursor})
+			if err != nil {
+				return err
+			}
+			err = confirm(t, fmt.Sprintf("Remove destination %s? It does not get what waits: %s.", d.Name,
+				text.Count(n, "notification", "notifications")))
+			if err != nil {
+				return err
+			}
+		}
+		if err := s.RemoveDestination(ctx, d.Name, time.Now()); err != nil {
+			return noDestination(err, d.Name)
+		}
+		t.say("destination %s removed", d.Name)
+		return nil
+	})
 }
 
 type destinationTestCmd struct {

@@ -220,7 +220,7 @@ func (c *destinationAddCmd) start(ctx context.Context, t terminal, s *store.Stor
 	}
 	count := text.Count(n, "notification", "notifications")
 	if n > manyAtOnce && !c.Yes && !c.JSON {
-		return start, confirm(t, fmt.Sprintf("%s are stored after that: pass them on, as far as they are wanted?", count))
+		return start, confirm(t, fmt.Sprintf("%s are stored already. Deliver them, as far as they are wanted?", count))
 	}
 	t.say("it begins with what is stored: %s, as far as they are wanted", count)
 	return start, nil

@@ -367,3 +367,24 @@ func TestADryRunCountsAndAddsNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestADestinationIsRemovedWhenThatIsMeant(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		r := newRig(t, db)
+		r.add("hook")
+		r.save(2)
+		got := r.on("destination", "remove", "hook")
+		if got.code != exitUsage || !strings.Contains(got.err, "2 notifications") || !strings.Contains(got.err, "--yes") {
+			t.Errorf("got %+v, want what is lost and --yes", got)
+		}
+		r.ok(r.on("destination", "remove", "hook", "--yes"))
+		if got := r.on("destination", "remove", "hook", "--yes"); got.code != exitFailed {
+			t.Errorf("got %+v, want that there is none", got)
+		}
+		if got := r.ok(r.on("destination", "list", "--json")); got.out != "" {
+			t.Errorf("got %q, want none", got.out)
+		}
+		r.add("hook") // the name is free
+	})
+}

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"os/user"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,7 +69,7 @@ func (c *replayCmd) Run(ctx context.Context, t terminal) error {
 		d, err := s.Destination(ctx, c.Destination)
 		switch {
 		case err != nil:
-			return err
+			return noDestination(err, c.Destination)
 		case c.List:
 			return c.list(ctx, t, s, d)
 		case c.Cancel != 0:
@@ -223,15 +220,7 @@ func (c *replayCmd) confirm(t terminal, question string) error {
 	if c.Yes {
 		return nil
 	}
-	if info, err := os.Stdin.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return usageError{errors.New(question + " Add --yes")}
-	}
-	fmt.Fprintf(t.err, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n') // without a line it is no
-	if !strings.EqualFold(strings.TrimSpace(answer), "y") {
-		return errors.New("nothing was sent")
-	}
-	return nil
+	return confirm(t, question)
 }
 
 func (c *replayCmd) print(t terminal, r store.Replay) error {

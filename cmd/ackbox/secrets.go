@@ -21,7 +21,7 @@ var errNoKey = errors.New("secrets are stored only encrypted, and " + secret.Var
 	"  export " + secret.Variable + "=\"$(" + secret.MakeKey + ")\"\n" +
 	"or on Heroku:\n" +
 	"  heroku config:set " + secret.Variable + "=\"$(" + secret.MakeKey + ")\"\n" +
-	"Keep a copy of it, but not where the backups of the database are.")
+	"Keep a copy of it, but not where the backups of the database are")
 
 // keyFile returns the file with the key of a SQLite database, "" on PostgreSQL.
 func keyFile(db *store.Store) string {
