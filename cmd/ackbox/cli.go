@@ -36,6 +36,7 @@ type cli struct {
 	Certificates    certificatesCmd    `cmd:"" help:"List the client certificates that were presented, with the verdicts."`
 	Backup          backupCmd          `cmd:"" help:"Copy a SQLite database, which may be in use, to a file."`
 	Prune           pruneCmd           `cmd:"" help:"Delete old notifications."`
+	Erase           eraseCmd           `cmd:"" help:"Delete one record from everything that is stored, for good."`
 	Replay          replayCmd          `cmd:"" help:"Send what was stored to a destination again."`
 	ReceiveWebhooks receiveWebhooksCmd `cmd:"" help:"Receive the events of a webhook destination and print those whose signature is right."`
 	Send            sendCmd            `cmd:"" help:"Post messages to a URL as Salesforce does."`
