@@ -29,6 +29,9 @@ var ErrNotHere = errors.New("this process cannot deliver to the destination")
 
 // Relay delivers to all destinations that no other process owns.
 type Relay struct {
+	// Metrics are counted if they are not nil. They must be set before [Relay.Run].
+	Metrics *Metrics
+
 	database Database
 	tail     *tail
 	slog     *slog.Logger
@@ -167,7 +170,7 @@ func (r *Relay) deliver(ctx context.Context, taken time.Time, lease store.Lease,
 	defer sender.Close()
 	run := &runner{
 		Options: r.options, store: r.database, log: log, slog: r.slog, sender: sender, filter: filter,
-		destination: d, lease: lease, wake: wake, done: make(chan completion),
+		destination: d, lease: lease, wake: wake, done: make(chan completion), metrics: r.Metrics.of(d.Name),
 	}
 	if d.Rate > 0 {
 		run.limit = newLimiter(d.Rate, r.options.Batch)

@@ -62,6 +62,7 @@ type runner struct {
 	Options
 	store       Store
 	slog        *slog.Logger
+	metrics     *destinationMetrics // nil for none
 	sender      Sender
 	filter      Filter
 	limit       *rate.Limiter // nil for none

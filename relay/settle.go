@@ -53,6 +53,7 @@ func (r *runner) settle(ctx context.Context, next int64, items []item) error {
 	if err := r.finish(ctx, &done, ruled.down, answered); err != nil {
 		return err
 	}
+	r.metrics.deliveredAt(ruled.passed, now)
 	if r.cursor = ruled.cursor; done.Span != nil {
 		r.span = *done.Span
 	}
@@ -188,6 +189,7 @@ func (r *runner) finish(ctx context.Context, done *store.Settlement, down *Verdi
 	if err := r.store.Settle(ctx, r.lease, *done); err != nil {
 		return err
 	}
+	r.metrics.settled(done)
 	if (next.failures > 0) != (r.failures > 0) {
 		r.logAvailability(next)
 	}
