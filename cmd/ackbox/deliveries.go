@@ -17,11 +17,12 @@ import (
 
 // deliveriesCmd is the command deliveries.
 type deliveriesCmd struct {
-	Database    databaseFlags         `embed:""`
-	Destination string                `placeholder:"NAME" help:"Only those of this destination."`
-	State       []store.DeliveryState `placeholder:"STATE,…" default:"waiting,retry,held,dead" help:"Only those in these states: waiting (a count), retry, held, delivered (after a failure), dead, skipped or cancelled (default: ${default})."`
-	Record      string                `placeholder:"ID" help:"Only those of the record with this id, in its form of 15 or of 18 characters."`
-	JSON        bool                  `name:"json" help:"Print one line of JSON for each."`
+	Database     databaseFlags         `embed:""`
+	Destination  string                `placeholder:"NAME" help:"Only those of this destination."`
+	State        []store.DeliveryState `placeholder:"STATE,…" default:"waiting,retry,held,dead" help:"Only those in these states: waiting (a count), retry, held, delivered (after a failure), dead, skipped or cancelled (default: ${default})."`
+	Record       string                `placeholder:"ID" help:"Only those of the record with this id, in its form of 15 or of 18 characters."`
+	Notification int64                 `placeholder:"N" help:"Tell instead what became of the notification with this id (the id of export) at each destination."`
+	JSON         bool                  `name:"json" help:"Print one line of JSON for each."`
 }
 
 // storedStates are the states that deliveries have rows in.
@@ -42,6 +43,9 @@ func (c *deliveriesCmd) Validate() error {
 // Run implements the command.
 func (c *deliveriesCmd) Run(ctx context.Context, t terminal) error {
 	return c.Database.with(ctx, func(s *store.Store) error {
+		if c.Notification != 0 {
+			return c.outcomes(ctx, t, s)
+		}
 		destinations, err := c.destinations(ctx, s)
 		if err != nil {
 			return err

@@ -123,6 +123,14 @@ func TestWhatWasGivenUpIsReplayed(t *testing.T) {
 		run("20 notifications are due again", "--dead", "--yes")
 		eventually(t, "all are delivered", func() bool { return count(store.Delivered) == 20 })
 		run("20 notifications would be sent to erp", "--dry-run", "--since", "2026-01-01")
+		if got := on(t, db.URL, "deliveries", "--notification", "2"); got.code != exitDone ||
+			!strings.Contains(got.out, "erp ") || !strings.Contains(got.out, " delivered ") &&
+			!strings.Contains(got.out, " filtered ") {
+			t.Errorf("got %+v", got)
+		}
+		if got := on(t, db.URL, "deliveries", "--notification", "999"); got.code != exitFailed {
+			t.Errorf("got %+v", got)
+		}
 		run("0 notifications would be sent to erp", "--dry-run", "--object", "Contact")
 		run("replay 1 done: 20 of 20 sent", "--yes", "--object", "lead")
 		run(`{"id":1,"state":"done","selection":{"object":"lead"},"total":20,"delivered":20`, "--list", "--json")
