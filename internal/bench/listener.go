@@ -42,20 +42,27 @@ func (h *harness) start(
 		return nil, err
 	}
 	l := &listener{
-		url:    "http://127.0.0.1:" + strconv.Itoa(port),
-		log:    fmt.Sprintf("%s-%d.log", h.binary(name), number),
-		exited: make(chan error, 1),
+		url: "http://127.0.0.1:" + strconv.Itoa(port),
+		log: fmt.Sprintf("%s-%d.log", h.binary(name), number),
 	}
+	var args []string
+	if name == "ackbox" {
+		args = append([]string{"serve", "--host", "127.0.0.1"}, slices.Concat(flags, h.ServerArg)...)
+	}
+	return h.launch(ctx, l, name, databaseURL, port, args...)
+}
+
+// launch starts the process of a listener and waits until it is ready.
+func (h *harness) launch(
+	ctx context.Context, l *listener, name, databaseURL string, port int, args ...string,
+) (_ *listener, err error) {
+	l.exited = make(chan error, 1)
 	output, err := os.Create(l.log)
 	if err != nil {
 		return nil, err
 	}
 	defer output.Close() // the process has its own handle
 	ctx, l.cancel = context.WithCancel(ctx)
-	var args []string
-	if name == "ackbox" {
-		args = append([]string{"serve", "--host", "127.0.0.1"}, slices.Concat(flags, h.ServerArg)...)
-	}
 	l.cmd = exec.CommandContext(ctx, h.binary(name), args...)
 	l.cmd.Env = append(os.Environ(), "DATABASE_URL="+databaseURL, "PORT="+strconv.Itoa(port))
 	l.cmd.Stdout, l.cmd.Stderr = output, output

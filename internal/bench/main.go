@@ -35,6 +35,7 @@ type options struct {
 	Processes     []int         `default:"1" help:"Numbers of processes of the listener that share the database and the senders, such as 1,2; all but the first number are measured on PostgreSQL with the first of --stored only."`
 	SyncDelay     time.Duration `placeholder:"2ms" help:"Time by which each disk sync of listener and database takes longer; the output says how."`
 	Overload      bool          `help:"Measure instead how much of its rate ackbox keeps with ten times the senders, each of which waits 500ms when it is refused, where its queue is full and where it is not."`
+	Relay         bool          `help:"Measure instead what destinations cost those who send, how fast a backlog is delivered, and how long a notification takes from its receipt to its delivery."`
 	ServerArg     []string      `sep:"none" placeholder:"FLAG" help:"Flag to pass to ackbox serve; may be repeated."`
 }
 
@@ -64,8 +65,11 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	if o.Overload {
+	switch {
+	case o.Overload:
 		return h.measureOverload(ctx, out)
+	case o.Relay:
+		return h.measureRelay(ctx, out)
 	}
 	runs, err := h.measureAll(ctx)
 	if err != nil {

@@ -1,0 +1,421 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ackbox/ledger"
+)
+
+// destinations are what --relay measures the rate of receiving with, beside none.
+type destinations string
+
+const (
+	noDestination destinations = "none"
+	paused        destinations = "3 paused"
+	down          destinations = "3 down"
+	unwanted      destinations = "3 that want nothing"
+	oneDelivering destinations = "1 delivering"
+	allDelivering destinations = "3 delivering"
+)
+
+var allDestinations = []destinations{noDestination, paused, down, unwanted, oneDelivering, allDelivering}
+
+// relayRun is the rate of receiving with some destinations, and without any, in consecutive runs.
+type relayRun struct {
+	load
+	with  destinations
+	rate  float64
+	ratio float64 // to that without
+}
+
+// The parts of --relay beside the rate of receiving.
+const (
+	backlogSize   = 100_000 // notifications
+	latencyRate   = 25      // messages a second
+	latencyFor    = 8 * time.Second
+	secretKeyName = "ACKBOX_SECRET_KEY"
+	secretKey     = "YmVuY2htYXJrIGJlbmNobWFyayBiZW5jaG1hcmsgYiE=" // for databases that are dropped
+)
+
+// measureRelay measures what destinations cost those who send, how fast a backlog is delivered, and
+// how long a notification takes from its receipt to its delivery, and prints a report.
+func (h *harness) measureRelay(ctx context.Context, out io.Writer) error {
+	if err := os.Setenv(secretKeyName, secretKey); err != nil {
+		return err
+	}
+	receiver, err := newReceiver(ctx)
+	if err != nil {
+		return err
+	}
+	defer receiver.close()
+	ingest, err := h.relayIngest(ctx, receiver)
+	if err != nil {
+		return err
+	}
+	rest, err := h.relayDelivery(ctx, receiver)
+	if err != nil {
+		return err
+	}
+	machine, err := h.machine(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s; medians of %d runs of %s each.\n\n%s\n%s",
+		machine, h.Repeat, h.For, ingest, rest)
+	return err
+}
+
+// relayIngest measures the rate of receiving beside destinations.
+func (h *harness) relayIngest(ctx context.Context, receiver *receiver) (string, error) {
+	var runs []relayRun
+	for range h.Repeat {
+		for _, l := range h.loads() {
+			var without float64
+			for _, with := range allDestinations {
+				rate, err := h.receiveBeside(ctx, l, with, receiver)
+				if err != nil {
+					return "", fmt.Errorf("%s, %s: %w", l, with, err)
+				}
+				if with == noDestination {
+					without = rate
+				}
+				runs = append(runs, relayRun{l, with, rate, rate / without})
+				h.logf("%s, destinations: %s: %s notifications/s", l, with, count(int(rate)))
+			}
+		}
+	}
+	return ingestReport(runs), nil
+}
+
+// receiveBeside makes one run: a server with some destinations receives as fast as it can.
+func (h *harness) receiveBeside(
+	ctx context.Context, l load, with destinations, receiver *receiver,
+) (rate float64, err error) {
+	db, path, err := h.prepare(ctx, l)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, db.release(context.WithoutCancel(ctx))) }()
+	if err := h.addDestinations(ctx, db, with, receiver); err != nil {
+		return 0, err
+	}
+	server, err := h.start(ctx, "ackbox", db.url, 1)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	if h.Warmup > 0 {
+		if _, err := h.send(ctx, server.url+path, l, h.Warmup); err != nil {
+			return 0, fmt.Errorf("warm up: %w", err)
+		}
+	}
+	done, err := h.send(ctx, server.url+path, l, h.For)
+	return done.Rate, err
+}
+
+func (h *harness) addDestinations(
+	ctx context.Context, db *database, with destinations, receiver *receiver,
+) error {
+	url, n, flags := receiver.url, 3, []string(nil)
+	switch with {
+	case noDestination:
+		n = 0
+	case oneDelivering:
+		n = 1
+	case down:
+		url = "http://127.0.0.1:1"
+	case unwanted:
+		flags = []string{"--object", "Nothing"}
+	case paused, allDelivering:
+	}
+	for i := range n {
+		name := "bench-" + strconv.Itoa(i)
+		if err := h.addDestination(ctx, db, name, url, flags...); err != nil {
+			return err
+		}
+		if with == paused {
+			if _, err := h.command(ctx, db, "destination", "pause", name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (h *harness) addDestination(ctx context.Context, db *database, name, url string, flags ...string) error {
+	_, err := h.command(ctx, db, append([]string{
+		"destination", "add", name, "--kind", "webhook", "--url", url, "--allow-private", "--no-test",
+	}, flags...)...)
+	return err
+}
+
+// command runs a command of ackbox on a database and returns what it prints.
+func (h *harness) command(ctx context.Context, db *database, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, h.binary("ackbox"), args...)
+	cmd.Env = append(os.Environ(), "DATABASE_URL="+db.url)
+	output, err := cmd.Output()
+	if failure, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("%s: %w: %s", args[0], err, failure.Stderr)
+	}
+	return output, err
+}
+
+// relayDelivery measures the delivery of a backlog, and how long a notification takes.
+func (h *harness) relayDelivery(ctx context.Context, receiver *receiver) (string, error) {
+	rows := [][]string{{
+		"database", "order", "backlog, events/s", "µs of PostgreSQL each", "p50 ms", "p99 ms", "by ackbox relay: p50 ms",
+		"p99 ms",
+	}}
+	for _, kind := range h.Databases {
+		for _, order := range []string{"none", "record", "latest"} {
+			l := load{database: kind, notifications: 100, senders: 16, processes: 1}
+			rate, cost, err := h.deliverBacklog(ctx, l, order, receiver)
+			if err != nil {
+				return "", fmt.Errorf("backlog on %s, order %s: %w", kind, order, err)
+			}
+			row := []string{kind, order, number(rate, 0), number(cost, 1)}
+			h.logf("%s, order %s: %s events/s", kind, order, number(rate, 0))
+			for _, apart := range []bool{false, true} {
+				latencies, err := h.latencies(ctx, l, order, apart, receiver)
+				if err != nil {
+					return "", fmt.Errorf("latency on %s, order %s: %w", kind, order, err)
+				}
+				row = append(row, milliseconds(latencies, 0.5), milliseconds(latencies, 0.99))
+			}
+			rows = append(rows, row)
+		}
+	}
+	return table(rows), nil
+}
+
+// deliverBacklog stores notifications, and then has them delivered.
+func (h *harness) deliverBacklog(
+	ctx context.Context, l load, order string, receiver *receiver,
+) (rate, cost float64, err error) {
+	db, path, err := h.prepare(ctx, l)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, db.release(context.WithoutCancel(ctx))) }()
+	server, err := h.start(ctx, "ackbox", db.url, 1, "--relay", "off")
+	if err != nil {
+		return 0, 0, err
+	}
+	_, err = h.sendCount(ctx, server.url+path, l, backlogSize/l.notifications)
+	if err = errors.Join(err, server.stop()); err != nil {
+		return 0, 0, err
+	}
+	err = h.addDestination(ctx, db, "bench", receiver.url, "--from", "beginning", "--yes", "--order", order)
+	if err != nil {
+		return 0, 0, err
+	}
+	receiver.expect(backlogSize)
+	before, err := h.databases.cpuTime(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if server, err = h.start(ctx, "ackbox", db.url, 1); err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	took, err := receiver.await(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	after, err := h.databases.cpuTime(ctx)
+	return backlogSize / took.Seconds(), float64((after - before).Microseconds()) / backlogSize, err
+}
+
+// sendCount sends so many messages.
+func (h *harness) sendCount(ctx context.Context, url string, l load, messages int) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, h.binary("ackbox"), "send", url, "--json", "--count", strconv.Itoa(messages),
+		"--concurrency", strconv.Itoa(l.senders), "--notifications", strconv.Itoa(l.notifications))
+	return cmd.Output()
+}
+
+// latencies returns how long notifications take from their receipt to their delivery, sorted, in the
+// process that receives them or in another one.
+func (h *harness) latencies(
+	ctx context.Context, l load, order string, apart bool, receiver *receiver,
+) (_ []time.Duration, err error) {
+	db, path, err := h.prepare(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.release(context.WithoutCancel(ctx))) }()
+	if err := h.addDestination(ctx, db, "bench", receiver.url, "--order", order); err != nil {
+		return nil, err
+	}
+	relay := "on"
+	if apart {
+		relay = "off"
+	}
+	server, err := h.start(ctx, "ackbox", db.url, 1, "--relay", relay)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	if apart {
+		other, err := h.startRelay(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = other.stop() }() // a signal ends it
+	}
+	messages := int(latencyFor.Seconds() * latencyRate)
+	receiver.expect(messages)
+	cmd := exec.CommandContext(ctx, h.binary("ackbox"), "send", server.url+path, "--json",
+		"--count", strconv.Itoa(messages), "--concurrency", "4", "--rate", strconv.Itoa(latencyRate))
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("send: %w: %s", err, output)
+	}
+	if _, err := receiver.await(ctx); err != nil {
+		return nil, err
+	}
+	return receiver.latencies(), nil
+}
+
+// startRelay starts a process that delivers and receives nothing.
+func (h *harness) startRelay(ctx context.Context, db *database) (*listener, error) {
+	port, err := freePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	address := "127.0.0.1:" + strconv.Itoa(port)
+	return h.launch(ctx, &listener{url: "http://" + address, log: h.binary("relay") + ".log"}, "ackbox", db.url, port,
+		"relay", "--admin-addr", address)
+}
+
+// receiver is the destination of the benchmarks.
+type receiver struct {
+	url    string
+	server *http.Server
+
+	left    atomic.Int64
+	mu      sync.Mutex
+	first   time.Time
+	took    []time.Duration
+	arrived chan struct{} // is closed when nothing is left
+}
+
+func newReceiver(ctx context.Context) (*receiver, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	r := &receiver{url: "http://" + l.Addr().String()}
+	r.expect(0)
+	r.server = &http.Server{Handler: http.HandlerFunc(r.take), ReadHeaderTimeout: time.Minute}
+	go func() { _ = r.server.Serve(l) }()
+	return r, nil
+}
+
+func (r *receiver) close() { _ = r.server.Close() }
+
+// expect begins to count events.
+func (r *receiver) expect(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.first, r.took, r.arrived = time.Time{}, nil, make(chan struct{})
+	r.left.Store(int64(n))
+}
+
+// take takes an event.
+func (r *receiver) take(w http.ResponseWriter, request *http.Request) {
+	body, err := io.ReadAll(request.Body)
+	now := time.Now()
+	if err != nil {
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+	left := r.left.Add(-1)
+	if left < 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.first.IsZero() {
+		r.first = now
+	}
+	if sent, ok := timeOf(body); ok {
+		r.took = append(r.took, now.Sub(sent))
+	}
+	if left == 0 {
+		close(r.arrived)
+	}
+}
+
+// timeOf returns the time at which the notification of an event was received.
+func timeOf(event []byte) (time.Time, bool) {
+	_, rest, found := bytes.Cut(event, []byte(`"time":"`))
+	text, _, ended := bytes.Cut(rest, []byte(`"`))
+	t, err := time.Parse(ledger.TimeLayout, string(text))
+	return t, found && ended && err == nil
+}
+
+// receiveTimeout is how long all expected events may take.
+const receiveTimeout = 5 * time.Minute
+
+// await waits until all expected events have come, and returns how long they took from the first.
+func (r *receiver) await(ctx context.Context) (time.Duration, error) {
+	r.mu.Lock()
+	arrived := r.arrived
+	r.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-time.After(receiveTimeout):
+		return 0, fmt.Errorf("%d events have not come within %s", r.left.Load(), receiveTimeout)
+	case <-arrived:
+		return time.Since(r.first), nil
+	}
+}
+
+func (r *receiver) latencies() []time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slices.Sort(r.took)
+	return slices.Clone(r.took)
+}
+
+func milliseconds(sorted []time.Duration, quantile float64) string {
+	if len(sorted) == 0 {
+		return ""
+	}
+	at := min(int(quantile*float64(len(sorted))), len(sorted)-1)
+	return number(float64(sorted[at].Microseconds())/1000, 1)
+}
+
+// ingestReport returns a table of the medians.
+func ingestReport(runs []relayRun) string {
+	rows := [][]string{append(slices.Clone(loadTitles), "destinations", "notifications/s", "times that without")}
+	var seen []relayRun
+	for _, run := range runs {
+		same := func(r relayRun) bool { return r.load == run.load && r.with == run.with }
+		if slices.ContainsFunc(seen, same) {
+			continue
+		}
+		seen = append(seen, run)
+		var rates, ratios []float64
+		for _, r := range runs {
+			if same(r) {
+				rates, ratios = append(rates, r.rate), append(ratios, r.ratio)
+			}
+		}
+		rows = append(rows, append(run.cells(), string(run.with), number(median(rates), 0), times(median(ratios))))
+	}
+	return table(rows)
+}
