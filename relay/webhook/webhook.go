@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -65,6 +64,7 @@ type sender struct {
 	url      string
 	headers  http.Header
 	keys     [][]byte
+	dialer   *dialer
 	client   *http.Client
 	slots    chan struct{} // one for each request
 }
@@ -99,7 +99,8 @@ func Open(c relay.Config) (relay.Sender, error) {
 		s.settings.Concurrency = DefaultConcurrency
 	}
 	s.slots = make(chan struct{}, s.settings.Concurrency)
-	s.client = newClient(&s.settings)
+	s.dialer = newDialer(s.settings.AllowPrivate)
+	s.client = newClient(s.dialer, s.settings.Concurrency)
 	return s, nil
 }
 
@@ -117,20 +118,16 @@ func ParseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-func newClient(s *Settings) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	if !s.AllowPrivate {
-		dialer.Control = refusePrivate
-	}
+func newClient(d *dialer, concurrency int) *http.Client {
 	transport := &http.Transport{
-		DialContext:         dialer.DialContext,
+		DialContext:         d.DialContext,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,
 		DisableCompression:  true,
-		MaxIdleConns:        s.Concurrency,
-		MaxIdleConnsPerHost: s.Concurrency,
-		MaxConnsPerHost:     s.Concurrency,
+		MaxIdleConns:        concurrency,
+		MaxIdleConnsPerHost: concurrency,
+		MaxConnsPerHost:     concurrency,
 		IdleConnTimeout:     90 * time.Second,
 	}
 	return &http.Client{
@@ -139,9 +136,10 @@ func newClient(s *Settings) *http.Client {
 	}
 }
 
-// Close implements [relay.Sender].
+// Close implements [relay.Sender]. Requests without an answer fail.
 func (s *sender) Close() error {
 	s.client.CloseIdleConnections()
+	s.dialer.hangUp()
 	return nil
 }
 

@@ -298,6 +298,27 @@ func TestAnEndedContextIsAnUnknownOutcome(t *testing.T) {
 	}
 }
 
+func TestCloseEndsTheConnections(t *testing.T) {
+	t.Parallel()
+	release, arrived := make(chan struct{}), make(chan struct{}, 10)
+	server, _ := receive(t, func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	})
+	t.Cleanup(func() { close(release) })
+	sender := open(t, server.URL, local, nil)
+	answered := make(chan []relay.Verdict, 1)
+	go func() { answered <- sender.Send(t.Context(), events(1)) }()
+	<-arrived
+	if err := sender.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := (<-answered)[0]
+	if got.Outcome != relay.Unavailable || got.Took > 10*time.Second {
+		t.Errorf("got %+v, want that it is not known, at once", got)
+	}
+}
+
 // The concurrency is that of all batches together, and the connections are kept.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
