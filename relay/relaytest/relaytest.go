@@ -20,6 +20,8 @@ type Kind struct {
 	Body func(e *relay.Event) ([]byte, error)
 	// Ordered is true if the kind promises that the events of a batch arrive in their order.
 	Ordered bool
+	// Retries is true if a sender sends again by itself what it does not know.
+	Retries bool
 	// Failures are all the ways in which a receiver may fail that have a verdict of their own.
 	Failures []Failure
 }
