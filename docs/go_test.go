@@ -54,8 +54,7 @@ func writeExample(tb testing.TB, dir, text string) {
 	writeFile(tb, filepath.Join(dir, path[1]), text)
 }
 
-// writeModule writes go.mod with the path of this repository, and with what go mod tidy would add
-// to it and to go.sum. The versions are this repository's, so its module cache has them.
+// writeModule writes go.mod with the path of this repository.
 func writeModule(tb testing.TB, dir, text string) {
 	tb.Helper()
 	root, err := filepath.Abs("..")
@@ -67,6 +66,13 @@ func writeModule(tb testing.TB, dir, text string) {
 		tb.Fatalf("got a go.mod without %q", sibling)
 	}
 	text = strings.Replace(text, sibling, "replace ackbox => "+strconv.Quote(root)+"\n", 1)
+	completeModule(tb, dir, text)
+}
+
+// completeModule writes go.mod with what go mod tidy would add to it, and go.sum. The versions are
+// this repository's, so its module cache has them.
+func completeModule(tb testing.TB, dir, text string) {
+	tb.Helper()
 	blocks := requires.FindAllString(readFile(tb, "../go.mod"), -1)
 	if len(blocks) == 0 {
 		tb.Fatal("got no require block in this repository's go.mod")
