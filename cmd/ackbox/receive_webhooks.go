@@ -15,6 +15,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"ackbox/relay"
+	"ackbox/relay/webhook"
 )
 
 // receiveWebhooksCmd is the command receive-webhooks.
@@ -34,9 +35,13 @@ func (c *receiveWebhooksCmd) Run(ctx context.Context, t terminal) error {
 	}
 	receiver := &webhookReceiver{terminal: t, status: c.Status}
 	for _, secret := range c.Secret {
-		verifier, err := standardwebhooks.NewWebhook(strings.TrimSpace(secret))
+		key, err := webhook.ParseKey(strings.TrimSpace(secret))
 		if err != nil {
 			return usageError{errors.New("--secret is not whsec_ and base64, as ackbox destination add prints it")}
+		}
+		verifier, err := standardwebhooks.NewWebhookRaw(key)
+		if err != nil {
+			return usageError{err}
 		}
 		receiver.verifiers = append(receiver.verifiers, verifier)
 	}

@@ -228,6 +228,9 @@ func (s *sender) request(ctx context.Context, e *relay.Event, now time.Time) (*h
 		request.Header[name] = values
 	}
 	request.Header.Set("User-Agent", "ackbox")
+	// Nil is not sent. It says that the request may be sent again when the receiver has closed a
+	// connection that was idle: the id tells that the event is the same.
+	request.Header["Idempotency-Key"] = nil
 	request.Header.Set("Content-Type", relay.ContentType)
 	if s.settings.Binary {
 		for _, a := range e.Attributes() {
