@@ -30,6 +30,7 @@ type cli struct {
 	Migrate         migrateCmd         `cmd:"" help:"Migrate the database to the current schema."`
 	Source          sourceCmd          `cmd:"" help:"Add, list and change sources. Each has its own URL."`
 	Export          exportCmd          `cmd:"" help:"Write the stored notifications to stdout."`
+	Relay           relayCmd           `cmd:"" help:"Deliver what is stored to the destinations until stopped by a signal, as serve does, too, unless --relay is off."`
 	Destination     destinationCmd     `cmd:"" help:"Add, list and change destinations: where what is stored goes on to."`
 	Deliveries      deliveriesCmd      `cmd:"" help:"List what waits for destinations, what is tried again and what was given up."`
 	Refusals        refusalsCmd        `cmd:"" help:"List the refused messages and the causes."`
@@ -71,7 +72,7 @@ func (c *cli) startLog(isServer bool, w io.Writer) (end func()) {
 	}
 	buffer := logbuffer.New(w, c.Log.handler)
 	slog.SetDefault(slog.New(buffer.Handler()))
-	c.Serve.log = buffer
+	c.Serve.log, c.Relay.log = buffer, buffer
 	return buffer.Close
 }
 

@@ -23,7 +23,7 @@ type endpoint struct {
 // listen opens the public port and, where one is set, that of the admin address. Only the public
 // one has access control: the other is for those who can reach it.
 func (c *serveCmd) listen(ctx context.Context, s *surfaces, a *accessControl) ([]*endpoint, error) {
-	public, err := c.open(ctx, net.JoinHostPort(c.Host, strconv.Itoa(c.Public.Port)), s.public())
+	public, err := openEndpoint(ctx, net.JoinHostPort(c.Host, strconv.Itoa(c.Public.Port)), s.public())
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (c *serveCmd) listen(ctx context.Context, s *surfaces, a *accessControl) ([
 	if c.AdminAddr == "" {
 		return []*endpoint{public}, nil
 	}
-	admin, err := c.open(ctx, c.AdminAddr, s.admin())
+	admin, err := openEndpoint(ctx, c.AdminAddr, s.admin())
 	if err != nil {
 		_ = public.listener.Close() // the error that counts is the other one
 		return nil, err
@@ -43,7 +43,8 @@ func (c *serveCmd) listen(ctx context.Context, s *surfaces, a *accessControl) ([
 	return []*endpoint{public, admin}, nil
 }
 
-func (c *serveCmd) open(ctx context.Context, addr string, routes http.Handler) (*endpoint, error) {
+// openEndpoint listens at an address. What comes is answered when the endpoint serves.
+func openEndpoint(ctx context.Context, addr string, routes http.Handler) (*endpoint, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	switch {
 	case errors.Is(err, fs.ErrPermission):

@@ -32,6 +32,11 @@ func main() {
 // serveName is the name of the command that runs until a signal ends it.
 const serveName = "serve"
 
+// runsUntilStopped reports whether a command runs until a signal ends it.
+func runsUntilStopped(command *kong.Context) bool {
+	return command.Command() == serveName || command.Command() == relayName
+}
+
 // interruption is the cause of a context that a signal has ended.
 type interruption struct{ signal os.Signal }
 
@@ -83,7 +88,7 @@ func run(ctx context.Context, args []string, t terminal) int {
 		return exitUsage
 	}
 	err = c.logged(command, t)
-	if command.Command() != serveName { // which a signal ends in the normal way
+	if !runsUntilStopped(command) { // that is what a signal is for
 		err = interrupted(ctx, err)
 	}
 	return exitCode(err, t)
@@ -92,7 +97,7 @@ func run(ctx context.Context, args []string, t terminal) int {
 // logged runs a command with the log it needs, which is written to its end even if the command
 // panics.
 func (c *cli) logged(command *kong.Context, t terminal) error {
-	defer c.startLog(command.Command() == serveName, t.err)()
+	defer c.startLog(runsUntilStopped(command), t.err)()
 	warnUnknownSettings(command, t)
 	return command.Run()
 }

@@ -86,7 +86,7 @@ func serveSource(tb testing.TB, db *store.Store, saver handlers.Store) *postingS
 
 func listenForPosts(tb testing.TB, routes http.Handler, token string) *postingServer {
 	tb.Helper()
-	e, err := (&serveCmd{}).open(tb.Context(), "127.0.0.1:0", routes)
+	e, err := openEndpoint(tb.Context(), "127.0.0.1:0", routes)
 	if err != nil {
 		tb.Fatal(err)
 	}

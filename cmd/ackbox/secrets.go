@@ -67,6 +67,12 @@ func (f *secretFlags) keysToSeal(t terminal, db *store.Store) (*secret.Keys, err
 	return f.keys(db)
 }
 
+// check returns an error if the flag has something else than keys.
+func (f *secretFlags) check() error {
+	_, err := f.given()
+	return err
+}
+
 // given returns the keys of the flag, nil for none.
 func (f *secretFlags) given() (*secret.Keys, error) {
 	if strings.TrimSpace(f.Keys) == "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,7 @@ type serveCmd struct {
 	Database databaseFlags `embed:""`
 	Public   publicFlags   `embed:""`
 	Access   accessFlags   `embed:"" group:"Who may post:"`
+	Secrets  secretFlags   `embed:""`
 
 	Host         string        `env:"ACKBOX_HOST" help:"Listen on this address only; by default on all."`
 	AdminAddr    string        `env:"ACKBOX_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz there, too, without a token."`
@@ -32,6 +34,7 @@ type serveCmd struct {
 	QueueLimit   int           `env:"ACKBOX_QUEUE_LIMIT" default:"4096" help:"Let so many messages be decoded or wait to be stored; what comes beyond is refused with 503 at once."`
 	LogMessages  string        `enum:"on,off" default:"on" env:"ACKBOX_LOG_MESSAGES" help:"Write a line to the log for each message that is acked: ${enum}. The metrics count them anyway."`
 	Prune        time.Duration `env:"ACKBOX_PRUNE" placeholder:"90d" help:"Delete the notifications whose newest revision is older than this, and older refusals, once an hour. At least 72h (default: never)."`
+	Relay        string        `enum:"on,off" default:"on" env:"ACKBOX_RELAY" help:"Deliver what is stored to the destinations: ${enum}. With off, ackbox relay does so in a process of its own."`
 	SaveTimeout  time.Duration `env:"ACKBOX_SAVE_TIMEOUT" default:"10s" help:"Refuse a message with 503 that is not stored in this time; Salesforce sends it again."`
 
 	log *logbuffer.Buffer // nil in tests
@@ -62,7 +65,9 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
 		return err
 	}
 	c.Public.TLSCert = c.Access.TLSCert
-	surfaces, err := c.surfaces(db, access)
+	metrics := newRegistry()
+	delivery := newDelivery(db, c.Relay == "on", &c.Secrets, metrics)
+	surfaces, err := c.surfaces(db, access, metrics, delivery)
 	if err != nil {
 		return err
 	}
@@ -73,16 +78,17 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) (err error) {
 	c.Public.Port = endpoints[0].listener.Addr().(*net.TCPAddr).Port
 	slog.Info("listening", "addr", endpoints[0].listener.Addr().String(), "database", db.Driver())
 	access.log()
-	return (&inbox{c, t, db, surfaces, access, endpoints}).run(ctx)
+	return (&inbox{c, t, db, surfaces, access, endpoints, delivery}).run(ctx)
 }
 
 // surfaces makes what is answered, with one registry of metrics and one list of warnings for all.
-func (c *serveCmd) surfaces(db *store.Store, access *accessControl) (*surfaces, error) {
+func (c *serveCmd) surfaces(
+	db *store.Store, access *accessControl, metrics *prometheus.Registry, d *delivery,
+) (*surfaces, error) {
 	types, err := soap.NewTypes(sobject.Records()...)
 	if err != nil {
 		return nil, err
 	}
-	metrics := newRegistry()
 	access.register(metrics)
 	if c.log != nil {
 		metrics.MustRegister(droppedLines(c.log))
@@ -92,7 +98,7 @@ func (c *serveCmd) surfaces(db *store.Store, access *accessControl) (*surfaces, 
 		BodyTimeout: readTimeout, SaveTimeout: c.SaveTimeout, QueueLimit: c.QueueLimit,
 		QuietAcks: c.LogMessages == "off",
 	})
-	health := handlers.NewHealth(db, slog.Default(), access.warnings, h.Warnings)
+	health := handlers.NewHealth(db, slog.Default(), access.warnings, h.Warnings, d.monitor.Warnings)
 	health.Size = handlers.NewDatabaseSize(db, slog.Default(), metrics)
 	return &surfaces{h, health, metrics, c.MetricsToken, access.Proxies}, nil
 }
@@ -113,27 +119,48 @@ type inbox struct {
 	surfaces  *surfaces
 	access    *accessControl
 	endpoints []*endpoint
+	delivery  *delivery
 }
 
 // run runs everything until the context ends, or one part fails, and the last request is answered.
 func (in *inbox) run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
+	delivering, drained := in.untilDrained(running)
 	group.Go(func() error { return in.access.watchCertificate(running) })
 	group.Go(func() error {
 		in.settings.prepare(running, in.db, in.terminal)
 		group.Go(func() error { return in.access.watchRanges(running) }) // whose copies are in the database
 		group.Go(func() error { return in.surfaces.health.Size.Run(running) })
 		group.Go(func() error { return pruneRegularly(running, in.db, in.settings.Prune) })
+		group.Go(func() error { return in.delivery.run(delivering) })
 		return in.surfaces.handlers.Run(running)
 	})
 	for _, e := range in.endpoints {
 		group.Go(e.serve)
-		group.Go(func() error { return e.drain(running, in.surfaces.health) })
+		group.Go(func() error {
+			defer drained()
+			return e.drain(running, in.surfaces.health)
+		})
 	}
 	err := group.Wait()
 	in.flush(context.WithoutCancel(ctx))
 	slog.Info("stopped")
 	return err
+}
+
+// untilDrained returns a context for what delivers: it ends when each endpoint has called drained, so
+// that what the last requests stored is delivered at once, or after half of the time that these have,
+// so that what is being sent then can be settled.
+func (in *inbox) untilDrained(running context.Context) (ctx context.Context, drained func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(running))
+	context.AfterFunc(running, func() { time.AfterFunc(drainTimeout/2, cancel) })
+	var open atomic.Int64
+	open.Store(int64(len(in.endpoints)))
+	return ctx, func() {
+		if open.Add(-1) == 0 {
+			cancel()
+		}
+	}
 }
 
 // flush writes what the last requests left to be counted, if the database is there.

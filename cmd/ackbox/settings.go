@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,13 +38,19 @@ func (c *serveCmd) Validate() error {
 		{c.Prune == 0 || c.Prune >= store.MinRetention, "--prune: " + store.ErrRetention.Error()},
 		{c.SaveTimeout >= minSaveTimeout, "--save-timeout must be at least 100ms"},
 		{c.Access.AllowedRangesRefresh >= minRefresh, "--allowed-ranges-refresh must be at least 1s"},
-		{c.AdminAddr == "" || isAddress(c.AdminAddr), "--admin-addr must be HOST:PORT, as 127.0.0.1:9090"},
 	} {
 		if !check.ok {
 			return errors.New(check.problem)
 		}
 	}
-	return c.Public.check()
+	return cmp.Or(checkAdminAddr(c.AdminAddr), c.Secrets.check(), c.Public.check())
+}
+
+func checkAdminAddr(addr string) error {
+	if addr == "" || isAddress(addr) {
+		return nil
+	}
+	return errors.New("--admin-addr must be HOST:PORT, as 127.0.0.1:9090")
 }
 
 // Validate checks the settings when source add is run. Kong calls it.
@@ -139,7 +146,7 @@ func settings(node *kong.Node) []string {
 // its log, in the format that is set.
 func warnUnknownSettings(command *kong.Context, t terminal) {
 	for _, name := range unknownSettings(command.Model, os.Environ()) {
-		if command.Command() == serveName {
+		if runsUntilStopped(command) {
 			slog.Warn("this variable is no setting and has no effect: is it misspelt?", "name", name)
 		} else {
 			t.say("warning: %s is not a setting of ackbox and has no effect; is it misspelt?", name)
