@@ -148,9 +148,9 @@ func (in *inbox) run(ctx context.Context) error {
 	return err
 }
 
-// untilDrained returns a context for what delivers: it ends when each endpoint has called drained, so
-// that what the last requests stored is delivered at once, or after half of the time that these have,
-// so that what is being sent then can be settled.
+// untilDrained returns a context for what delivers. It ends when each endpoint has called drained: no
+// other process takes over while requests are answered. It ends after half of the time that these
+// have at the latest, so that what is being sent then can be settled.
 func (in *inbox) untilDrained(running context.Context) (ctx context.Context, drained func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(running))
 	context.AfterFunc(running, func() { time.AfterFunc(drainTimeout/2, cancel) })
