@@ -133,6 +133,10 @@ func (in *inbox) run(ctx context.Context) error {
 		group.Go(func() error { return in.surfaces.health.Size.Run(running) })
 		group.Go(func() error { return pruneRegularly(running, in.db, in.settings.Prune) })
 		group.Go(func() error { return in.delivery.run(delivering) })
+		group.Go(func() error {
+			in.db.Announce(delivering)
+			return nil
+		})
 		return in.surfaces.handlers.Run(running)
 	})
 	for _, e := range in.endpoints {
