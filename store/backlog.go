@@ -33,40 +33,39 @@ type DestinationStatus struct {
 }
 
 // Each part reads an index up to a bound. It is ordered so that PostgreSQL does not read the table
-// instead: it does not know how near the end the cursor is.
-const selectBacklogs = `
-	select p.destination_id,
+// instead. One query for all destinations would cost so much by PostgreSQL's estimate that it would
+// compile it each time, which takes longer than the query.
+const selectBacklog = `
+	select
 		(select count(*) from (
-			select 1 from notifications n where n.id > p.cursor_id order by n.id limit ?) w) as waiting,
-		(select n.received_at from notifications n where n.id > p.cursor_id order by n.id limit 1) as oldest,
-		(select coalesce(max(n.id), 0) from notifications n) - p.cursor_id as ids,
+			select 1 from notifications where id > ? order by id limit ?) w) as waiting,
+		(select received_at from notifications where id > ? order by id limit 1) as oldest,
+		(select coalesce(max(id), 0) from notifications) as last,
 		(select count(*) from (
-			select 1 from deliveries d where d.destination_id = p.destination_id and d.state = ?
-			order by d.notification_id limit ?) r) as retry,
+			select 1 from deliveries where destination_id = ? and state = ?
+			order by notification_id limit ?) r) as retry,
 		(select count(*) from (
-			select 1 from deliveries d where d.destination_id = p.destination_id and d.state = ?
-			order by d.notification_id limit ?) h) as held,
+			select 1 from deliveries where destination_id = ? and state = ?
+			order by notification_id limit ?) h) as held,
 		(select count(*) from (
-			select 1 from deliveries d where d.destination_id = p.destination_id and d.state = ?
-			order by d.notification_id limit ?) g) as dead
-	from destination_state p
-	where exists (select 1 from destinations e where e.id = p.destination_id and e.state <> ?)`
+			select 1 from deliveries where destination_id = ? and state = ?
+			order by notification_id limit ?) g) as dead`
 
 // DestinationStatuses returns all destinations with their backlogs, by name.
 func (s *Store) DestinationStatuses(ctx context.Context) ([]DestinationStatus, error) {
 	var all []DestinationStatus
 	err := s.await(ctx, func() error {
 		destinations, err := readDestinations(ctx, s.read, selectDestinations+` order by d.name`)
-		if err != nil || len(destinations) == 0 {
-			return err
-		}
-		backlogs, err := readBacklogs(ctx, s.read)
 		if err != nil {
 			return err
 		}
 		found := make([]DestinationStatus, len(destinations))
 		for i, d := range destinations {
-			found[i] = DestinationStatus{d, backlogs[d.ID]}
+			backlog, err := readBacklog(ctx, s.read, d.ID, d.Progress.Cursor)
+			if err != nil {
+				return err
+			}
+			found[i] = DestinationStatus{d, backlog}
 		}
 		all = found
 		return nil
@@ -77,25 +76,20 @@ func (s *Store) DestinationStatuses(ctx context.Context) ([]DestinationStatus, e
 	return all, nil
 }
 
-func readBacklogs(ctx context.Context, db sqlx.ExtContext) (map[int64]Backlog, error) {
-	var rows []struct {
-		Destination int64      `db:"destination_id"`
-		Waiting     int64      `db:"waiting"`
-		Oldest      *timestamp `db:"oldest"`
-		IDs         int64      `db:"ids"`
-		Retry       int64      `db:"retry"`
-		Held        int64      `db:"held"`
-		Dead        int64      `db:"dead"`
+func readBacklog(ctx context.Context, db sqlx.ExtContext, destination, cursor int64) (Backlog, error) {
+	var r struct {
+		Waiting int64      `db:"waiting"`
+		Oldest  *timestamp `db:"oldest"`
+		Last    int64      `db:"last"`
+		Retry   int64      `db:"retry"`
+		Held    int64      `db:"held"`
+		Dead    int64      `db:"dead"`
 	}
-	err := sqlx.SelectContext(ctx, db, &rows, db.Rebind(selectBacklogs), MaxCounted+1,
-		Retry, MaxDeliveries, Held, MaxDeliveries, Dead, MaxDeliveries, Removing)
-	backlogs := make(map[int64]Backlog, len(rows))
-	for _, r := range rows {
-		b := Backlog{Waiting: r.Waiting, Oldest: r.Oldest.pointer(), Retry: r.Retry, Held: r.Held, Dead: r.Dead}
-		if b.Waiting > MaxCounted {
-			b.Waiting, b.Estimated = max(r.IDs, b.Waiting), true
-		}
-		backlogs[r.Destination] = b
+	err := sqlx.GetContext(ctx, db, &r, db.Rebind(selectBacklog), cursor, MaxCounted+1, cursor,
+		destination, Retry, MaxDeliveries, destination, Held, MaxDeliveries, destination, Dead, MaxDeliveries)
+	b := Backlog{Waiting: r.Waiting, Oldest: r.Oldest.pointer(), Retry: r.Retry, Held: r.Held, Dead: r.Dead}
+	if b.Waiting > MaxCounted {
+		b.Waiting, b.Estimated = max(r.Last-cursor, b.Waiting), true
 	}
-	return backlogs, err
+	return b, err
 }
