@@ -9,8 +9,8 @@ import (
 	"ackbox/store"
 )
 
-// Metrics count what this process has delivered, for each destination. Their labels are the names of
-// destinations, which operators give.
+// Metrics count what this process has delivered, for each destination. Their labels are the names
+// of destinations, which operators give.
 type Metrics struct {
 	events  *prometheus.CounterVec
 	retries *prometheus.CounterVec

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// confirm asks a question on a terminal. Without one, or after any other answer than yes, it returns
-// an error that says how to go on without being asked.
+// confirm asks a question on a terminal. It returns an error after any other answer than yes, and
+// without a terminal one that says how to go on without being asked.
 func confirm(t terminal, question string) error {
 	file, ok := t.err.(*os.File)
 	if ok && isTerminal(os.Stdin) && isTerminal(file) {

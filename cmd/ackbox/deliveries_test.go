@@ -32,8 +32,12 @@ func TestDeliveriesAreListed(t *testing.T) {
 				NotificationID: 1, Record: "crm/00D/1", State: store.Dead, Attempts: 9, Since: t0, SettledAt: &t0,
 				LastStatus: 422, LastError: "answered 422",
 			},
-			store.Delivery{NotificationID: 2, Record: "crm/00D/2", State: store.Retry, Attempts: 1, Since: t0, NextAttemptAt: &t0},
-			store.Delivery{NotificationID: 3, Record: "crm/00D/2", State: store.Delivered, Attempts: 2, Since: t0, SettledAt: &t0},
+			store.Delivery{
+				NotificationID: 2, Record: "crm/00D/2", State: store.Retry, Attempts: 1, Since: t0, NextAttemptAt: &t0,
+			},
+			store.Delivery{
+				NotificationID: 3, Record: "crm/00D/2", State: store.Delivered, Attempts: 2, Since: t0, SettledAt: &t0,
+			},
 		)
 		const at, waiting = `"2026-11-22T01:02:03.456789Z"`, `{"destination":"hook","state":"waiting","count":4}` + "\n"
 		dead := `{"destination":"hook","state":"dead","notification":1,"record":"crm/00D/1","attempts":9,"since":` + at +
@@ -57,7 +61,8 @@ func TestDeliveriesAreListed(t *testing.T) {
 			}
 		}
 		table := r.ok(r.on("deliveries")).out
-		if strings.Count(table, "\n") != 4 || !strings.Contains(table, "4 in all") || !strings.Contains(table, "answered 422") {
+		if strings.Count(table, "\n") != 4 || !strings.Contains(table, "4 in all") ||
+			!strings.Contains(table, "answered 422") {
 			t.Errorf("got\n%s", table)
 		}
 		list := r.ok(r.on("destination", "list")).out

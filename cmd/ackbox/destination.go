@@ -69,8 +69,8 @@ func (n *namedDestination) setState(
 	})
 }
 
-// requireState returns an error that names the right command, unless the destination is in the state
-// already or in one of the others.
+// requireState returns an error that names the right command, unless the destination is in the
+// state already or in one of the others.
 func requireState(d *store.Destination, state store.DestinationState, from []store.DestinationState) error {
 	for _, allowed := range append(from, state) {
 		if d.State == allowed {

@@ -94,8 +94,8 @@ func (c *destinationEditCmd) reconfigure(
 	}, nil
 }
 
-// reconfigured returns the configuration of a destination, changed as flags say. Secrets whose key is
-// lost are begun anew.
+// reconfigured returns the configuration of a destination, changed as flags say. Secrets whose key
+// is lost are begun anew.
 func reconfigured(
 	k *kind, flags *kindFlags, d *store.Destination, keys *secret.Keys,
 ) (*configuration, error) {

@@ -98,8 +98,8 @@ func configurationOf(d *store.Destination, keys *secret.Keys) (*configuration, e
 	return &configuration{settings: d.Settings, secrets: secrets}, nil
 }
 
-// seal encrypts the secrets of a configuration for a destination. A secret that is not valid any more
-// is left out.
+// seal encrypts the secrets of a configuration for a destination. A secret that is not valid any
+// more is left out.
 func (c *configuration) seal(d *store.Destination, keys *secret.Keys) error {
 	if until := c.previousUntil(); !until.IsZero() && !time.Now().Before(until) {
 		delete(c.secrets, secretBefore)

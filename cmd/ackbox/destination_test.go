@@ -301,7 +301,8 @@ func TestFlagsOfDestinationsAreChecked(t *testing.T) {
 			t.Errorf("%q: got %+v, want exit code %d and %q", test.args, got, test.code, test.want)
 		}
 	}
-	if got := r.destination("add", "a/b", "--kind", "webhook", "--url", "https://x.test", "--no-test"); got.code != exitUsage {
+	got := r.destination("add", "a/b", "--kind", "webhook", "--url", "https://x.test", "--no-test")
+	if got.code != exitUsage {
 		t.Errorf("got %+v for a name with a slash, want exit code %d", got, exitUsage)
 	}
 }
@@ -327,7 +328,8 @@ func TestADestinationBeginsWhereItIsTold(t *testing.T) {
 		r.save(manyAtOnce + 1)
 		args := []string{"--no-test", "--from", "beginning"}
 		got := r.destination(append([]string{"add", "hook", "--kind", "webhook", "--url", r.hook.url}, args...)...)
-		if got.code != exitUsage || !strings.Contains(got.err, fmt.Sprint(manyAtOnce+1)) || !strings.Contains(got.err, "--yes") {
+		if got.code != exitUsage || !strings.Contains(got.err, fmt.Sprint(manyAtOnce+1)) ||
+			!strings.Contains(got.err, "--yes") {
 			t.Errorf("got %+v, want the number and --yes", got)
 		}
 		r.add("all", append(args, "--yes")...)

@@ -69,7 +69,7 @@ func (c *relayCmd) Run(ctx context.Context) (err error) {
 // prepare brings the schema up to date as soon as the database answers. It makes no database.
 func (c *relayCmd) prepare(ctx context.Context, db *store.Store) error {
 	var last string
-	for {
+	for ctx.Err() == nil {
 		err := db.CheckExists(ctx)
 		if errors.Is(err, store.ErrNoDatabase) {
 			return errors.Join(err, errors.New(c.Database.advice(err, db)))
@@ -77,7 +77,7 @@ func (c *relayCmd) prepare(ctx context.Context, db *store.Store) error {
 		if err == nil {
 			err = c.Database.migrate(ctx, db)
 		}
-		if err == nil || ctx.Err() != nil {
+		if err == nil {
 			return nil
 		}
 		if err.Error() != last { // not every second
@@ -87,8 +87,8 @@ func (c *relayCmd) prepare(ctx context.Context, db *store.Store) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(migrateAgain):
 		}
 	}
+	return nil
 }

@@ -54,8 +54,8 @@ func (r *rig) awaitSettled() {
 	r.hook.take()
 }
 
-// awaitSigned saves notifications until one arrives that all of the secrets have signed, and none of
-// the others: a running relay learns of a change within a second.
+// awaitSigned saves notifications until one arrives that all of the secrets have signed, and none
+// of the others: a running relay learns of a change within a second.
 func (r *rig) awaitSigned(secrets, others []string) {
 	r.t.Helper()
 	soon(r.t, "an event with the signatures", func() bool {
@@ -161,7 +161,8 @@ func TestARelayMakesNoDatabase(t *testing.T) {
 	if got.code != exitFailed || !strings.Contains(got.err, "none.db") {
 		t.Errorf("got %+v, want that there is no database", got)
 	}
-	if got := on(t, "sqlite:none.db", "relay", "--secret-key", "KeyMarker"); got.code != exitUsage || strings.Contains(got.err, "KeyMarker") {
+	got = on(t, "sqlite:none.db", "relay", "--secret-key", "KeyMarker")
+	if got.code != exitUsage || strings.Contains(got.err, "KeyMarker") {
 		t.Errorf("got %+v, want exit code %d", got, exitUsage)
 	}
 }

@@ -25,9 +25,9 @@ func ReadKeyFile(path string) (*Keys, error) {
 	return keys, nil
 }
 
-// MakeKeyFile reads keys from a file, after it has made the file with a new key if there is none. The
-// key is on disk, with permissions 0600, before it is used. Of several processes that make it at the
-// same time, one succeeds.
+// MakeKeyFile reads keys from a file, after it has made the file with a new key if there is none.
+// The key is on disk, with permissions 0600, before it is used. Of several processes that make it
+// at the same time, one succeeds.
 func MakeKeyFile(path string) (keys *Keys, made bool, err error) {
 	keys, err = ReadKeyFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -50,7 +50,7 @@ func writeKeyFile(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // its other name stays
+	defer func() { _ = os.Remove(f.Name()) }() // its other name stays
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(raw) + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err

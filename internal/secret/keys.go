@@ -89,7 +89,7 @@ func (k *Keys) Seal(values map[string]string, owner string) ([]byte, error) {
 	return first.aead.Seal(sealed, nonce, text, associated(sealed, owner)), nil
 }
 
-// Open decrypts what was sealed for an owner. It returns [ErrOtherKey] if the key for it is missing.
+// Open decrypts what was sealed for an owner. It returns [ErrOtherKey] without the key for it.
 func (k *Keys) Open(sealed []byte, owner string) (map[string]string, error) {
 	used, err := k.of(sealed)
 	if err != nil {
