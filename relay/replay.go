@@ -46,7 +46,7 @@ func (r *runner) beginReplay(ctx context.Context, most int) error {
 	if p.limit != nil {
 		most = min(most, p.limit.Burst())
 	}
-	if len(p.items) == 0 {
+	for len(p.items) == 0 && p.next < p.To {
 		found, next, err := r.store.ReplayPage(ctx, &p.Replay, p.next, readAhead)
 		if err != nil {
 			return err

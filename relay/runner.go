@@ -71,19 +71,20 @@ type runner struct {
 	leases      leaseholder
 	wake        <-chan struct{}
 
-	log     *logReader
-	cursor  int64    // what is settled
-	flying  []*batch // of the log, in its order
-	order   order
-	open    int       // exceptions that are to be delivered
-	nextDue time.Time // of an exception; zero if none is known
-	retries bool      // some are being sent
-	checked time.Time // when the exceptions were looked through last
-	replay  *replay   // nil for none
-	running int       // goroutines that will send a completion
-	done    chan completion
-	span    store.Span
-	pause   time.Duration // between two looks while the log is held up
+	log       *logReader
+	cursor    int64    // what is settled
+	flying    []*batch // of the log, in its order
+	order     order
+	open      int       // exceptions that are to be delivered
+	nextDue   time.Time // of an exception; zero if none is known
+	retries   bool      // some are being sent
+	checked   time.Time // when the exceptions were looked through last
+	replay    *replay   // nil for none
+	running   int       // goroutines that will send a completion
+	done      chan completion
+	span      store.Span
+	unsettled unsettled
+	pause     time.Duration // between two looks while the log is held up
 	availability
 }
 
@@ -152,7 +153,11 @@ func (r *runner) deliver(stop, work context.Context) error {
 		return err
 	}
 	for stop.Err() == nil && work.Err() == nil {
-		if err := r.begin(work); err != nil {
+		now := time.Now()
+		if err := r.settleDue(work, now); err != nil {
+			return err
+		}
+		if err := r.begin(work, now); err != nil {
 			return err
 		}
 		timer := time.NewTimer(r.wait())
@@ -161,7 +166,10 @@ func (r *runner) deliver(stop, work context.Context) error {
 		case complete := <-r.done:
 			err = r.complete(work, complete)
 		case <-timer.C:
-			r.log.wake()
+			if time.Since(r.polled) >= r.Poll || r.log.held() {
+				r.polled = time.Now()
+				r.log.wake()
+			}
 		case <-r.wake:
 			r.log.wake()
 		case <-stop.Done():
@@ -195,6 +203,9 @@ func (r *runner) drain(ctx context.Context, settle bool) error {
 			failure = complete(ctx)
 			settle = failure == nil
 		}
+	}
+	if settle {
+		failure = r.settleWaiting(ctx)
 	}
 	return failure
 }
@@ -274,6 +285,9 @@ func (r *runner) due(at time.Time) {
 // wait returns for how long nothing has to be done by itself.
 func (r *runner) wait() time.Duration {
 	wait := r.Poll
+	if by, ok := r.unsettled.by(); ok {
+		wait = min(wait, max(time.Until(by), 0))
+	}
 	if until := time.Until(r.retryAt); until > 0 {
 		return min(wait, until)
 	}
@@ -290,8 +304,7 @@ func (r *runner) wait() time.Duration {
 }
 
 // begin begins to send and to read what it can.
-func (r *runner) begin(ctx context.Context) error {
-	now := time.Now()
+func (r *runner) begin(ctx context.Context, now time.Time) error {
 	if now.Before(r.retryAt) || !r.leases.mayUse() {
 		return nil
 	}

@@ -167,10 +167,11 @@ func (r *runner) extendedSpan(done *store.Settlement, now time.Time) *store.Span
 	return &span
 }
 
-// finish stores a settlement, with the state of the destination that follows from the verdict that
-// it is down, or from an answer.
+// finish stores a settlement with what is unsettled, and the state of the destination that follows
+// from the verdict that it is down, or from an answer.
 func (r *runner) finish(ctx context.Context, done *store.Settlement, down *Verdict, answered bool) error {
 	next := r.availability
+	r.unsettled.add(done)
 	switch {
 	case down != nil:
 		next.failures, next.last = next.failures+1, *down
@@ -189,6 +190,7 @@ func (r *runner) finish(ctx context.Context, done *store.Settlement, down *Verdi
 	if err := r.store.Settle(ctx, r.lease, *done); err != nil {
 		return err
 	}
+	r.unsettled = unsettled{at: time.Now()}
 	r.metrics.settled(done)
 	if (next.failures > 0) != (r.failures > 0) {
 		r.logAvailability(next)

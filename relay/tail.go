@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"ackbox/store"
 )
@@ -15,6 +16,9 @@ const (
 	maxTailBytes = 16 << 20
 	// rowBytes is about what a notification takes besides its fields.
 	rowBytes = 400
+	// lookInterval is how much time is at least between two looks at the end of the log: under load
+	// each would find a few notifications.
+	lookInterval = 5 * time.Millisecond
 )
 
 // tail is the end of the log, as far as it was read lately. The destinations of a process that are
@@ -24,6 +28,7 @@ type tail struct {
 
 	filling sync.Mutex // is held during a read of the log
 	reader  *store.LogReader
+	looked  time.Time // when the last read began
 
 	mu     sync.Mutex
 	life   int // counts the readers
@@ -89,11 +94,30 @@ func (t *tail) after(ctx context.Context, life int, id int64, limit int) (p part
 	fresh := t.filled > seen // a read that began after this call has ended
 	t.mu.Unlock()
 	if !fresh {
+		if err := wait(ctx, time.Until(t.looked.Add(lookInterval))); err != nil {
+			return part{}, false, err
+		}
+		t.looked = time.Now()
 		if err := t.fill(ctx, life); err != nil {
 			return part{}, false, err
 		}
 	}
 	return t.known(life, id, limit)
+}
+
+// wait waits, if the time is positive.
+func wait(ctx context.Context, duration time.Duration) error {
+	if duration <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // part is a part of the log.

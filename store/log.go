@@ -26,6 +26,8 @@ import (
 type NotificationLog struct {
 	store   *Store
 	looking sync.Mutex // is held during a look: they must be added in their order
+	// sequence is the name of the sequence of the ids, once it is known.
+	sequence string
 
 	mu   sync.Mutex
 	life int    // counts the servers
@@ -74,7 +76,11 @@ type LogReader struct {
 	log     *NotificationLog
 	life    int
 	numbers revisions
+	span    int64 // of ids that the next page is of at most
 }
+
+// maxLogSpan bounds the ids of a page where most of them were never stored.
+const maxLogSpan = 1 << 20
 
 // Reader returns a reader for the present server of the database. The cursor to begin with must be
 // read from the database after that: a cursor of an earlier server may be too high.
@@ -139,13 +145,16 @@ func (r *LogReader) read(
 ) (LogPage, error) {
 	s := r.log.store
 	where := conditions{}.with("n.id > ?", after)
-	safe := after
+	safe, end := after, after
 	if s.driver == driverPostgres {
 		var err error
 		if safe, err = r.safeEnd(ctx, conn, after); err != nil || safe <= after {
 			return LogPage{Next: after}, err
 		}
-		where = where.with("n.id <= ?", safe)
+		// Without statistics, as after many inserts, PostgreSQL sorts all that follows for each page.
+		r.span = max(r.span, int64(limit))
+		end = min(safe, after+r.span)
+		where = where.with("n.id <= ?", end)
 	}
 	p, err := s.notificationPage(ctx, conn, where, limit)
 	if err == nil {
@@ -155,9 +164,12 @@ func (r *LogReader) read(
 		err = r.checkServer(ctx, conn)
 	}
 	if p.more || s.driver == driverSQLite && p.last > 0 {
-		safe = p.last
+		end = p.last
 	}
-	return LogPage{Notifications: p.items, Next: safe, More: p.more}, err
+	if r.span /= 2; len(p.items) < limit/2 { // most ids were not stored
+		r.span = min(4*r.span, maxLogSpan)
+	}
+	return LogPage{Notifications: p.items, Next: end, More: p.more || end < safe}, err
 }
 
 // safeEnd returns the safe end of the log, which is looked for only if the last known one is not
@@ -259,20 +271,21 @@ func (l *NotificationLog) addLocked(server string, last int64, holders map[strin
 func (l *NotificationLog) lastID(
 	ctx context.Context, conn *sqlx.Conn,
 ) (id int64, server serverState, err error) {
-	var sequence string
-	err = conn.GetContext(ctx, &sequence, `select pg_get_serial_sequence('notifications', 'id')`)
-	if err != nil {
-		return 0, server, err
+	if l.sequence == "" {
+		err = conn.GetContext(ctx, &l.sequence, `select pg_get_serial_sequence('notifications', 'id')`)
+		if err != nil {
+			return 0, server, err
+		}
 	}
 	var drawn struct {
 		Last   int64 `db:"last_value"`
 		Called bool  `db:"is_called"`
 		serverState
 	}
-	err = conn.GetContext(ctx, &drawn, `select last_value, is_called, `+serverColumns+` from `+sequence)
+	err = conn.GetContext(ctx, &drawn, `select last_value, is_called, `+serverColumns+` from `+l.sequence)
 	if e, ok := errors.AsType[*pq.Error](err); ok && e.Code == pqerror.InsufficientPrivilege {
 		err = &advisedError{err, "as the role that owns the tables, run: grant select on sequence " +
-			sequence + " to " + pq.QuoteIdentifier(l.store.role)}
+			l.sequence + " to " + pq.QuoteIdentifier(l.store.role)}
 	}
 	if !drawn.Called {
 		drawn.Last--

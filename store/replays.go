@@ -220,8 +220,11 @@ func (s *Store) CancelReplay(ctx context.Context, id int64, reason string, now t
 	return nil
 }
 
-// ReplayPage returns the notifications that a replay selects after an id, of the next limit ones,
-// and the cursor after them. At its end that is the replay's bound.
+// replaySpan is how many ids a page of a replay is of: however few are selected, a page is short.
+const replaySpan = 10_000
+
+// ReplayPage returns up to limit notifications that a replay selects after an id, and the cursor
+// after them. There may be none, and more after that; at the end the cursor is the replay's bound.
 func (s *Store) ReplayPage(
 	ctx context.Context, r *Replay, after int64, limit int,
 ) (found []Notification, next int64, err error) {
@@ -229,13 +232,14 @@ func (s *Store) ReplayPage(
 	if err != nil {
 		return nil, 0, fmt.Errorf("read replay %d: %w", r.ID, err)
 	}
+	end := min(r.To, after+replaySpan)
 	var p page[Notification]
 	err = s.await(ctx, func() error {
 		where, err := s.notificationConditions(ctx, filter)
 		if err != nil {
 			return err
 		}
-		where = where.with("n.id > ?", after).with("n.id <= ?", r.To)
+		where = where.with("n.id > ?", after).with("n.id <= ?", end)
 		read, err := s.notificationPage(ctx, s.read, where, limit)
 		if err == nil {
 			err = new(revisions).number(&read, where, s.ranking(ctx, s.read))
@@ -254,7 +258,7 @@ func (s *Store) ReplayPage(
 	if p.more {
 		return found, p.last, nil
 	}
-	return found, r.To, nil
+	return found, end, nil
 }
 
 // ReviveDead makes all dead deliveries of the destination with that name due, and returns their
