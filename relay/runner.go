@@ -85,6 +85,7 @@ type runner struct {
 	span      store.Span
 	unsettled unsettled
 	pause     time.Duration // between two looks while the log is held up
+	polled    time.Time     // when the log was looked at without being woken
 	availability
 }
 
