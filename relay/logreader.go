@@ -90,7 +90,7 @@ func (l *logReader) read(enough int) func(ctx context.Context) completion {
 				return err
 			}
 			l.rows, l.next = append(l.rows, p.rows...), p.next
-			l.atEnd = !p.more && len(p.rows) == 0 && p.next == after && !l.again
+			l.atEnd = !p.more && !l.again // whoever stores more says so
 			return nil
 		}
 	}

@@ -18,7 +18,7 @@ const (
 	rowBytes = 400
 	// lookInterval is how much time is at least between two looks at the end of the log: under load
 	// each would find a few notifications.
-	lookInterval = 5 * time.Millisecond
+	lookInterval = 10 * time.Millisecond
 )
 
 // tail is the end of the log, as far as it was read lately. The destinations of a process that are
@@ -37,6 +37,7 @@ type tail struct {
 	bytes  int
 	begin  int64 // all notifications after this id
 	end    int64 // up to this one are in rows
+	more   bool  // there are some after that, as of the last read
 	begun  int   // counts the reads of the log that have begun
 	filled int   // is the number of the last read that has ended
 }
@@ -68,7 +69,7 @@ func (t *tail) join(ctx context.Context) (life int, err error) {
 	return t.life, nil
 }
 
-func (t *tail) moveLocked(end int64) { t.rows, t.bytes, t.begin, t.end = nil, 0, end, end }
+func (t *tail) moveLocked(end int64) { t.rows, t.bytes, t.begin, t.end, t.more = nil, 0, end, end, false }
 
 // reached makes the tail begin at an id that is the end of the log, if it is further than the tail.
 func (t *tail) reached(life int, id int64) {
@@ -124,7 +125,7 @@ func wait(ctx context.Context, duration time.Duration) error {
 type part struct {
 	rows []*store.Notification
 	next int64 // the cursor after it
-	more bool  // is true if what follows was read
+	more bool  // is true if more can be read at once
 }
 
 // known returns what is in the tail after an id.
@@ -141,9 +142,9 @@ func (t *tail) known(life int, id int64, limit int) (p part, ok bool, err error)
 		return int(min(max(n.ID-id, -1), 1))
 	})
 	last := min(first+limit, len(t.rows))
-	p = part{rows: t.rows[first:last:last], next: t.end, more: last < len(t.rows)}
-	if p.more {
-		p.next = t.rows[last-1].ID
+	p = part{rows: t.rows[first:last:last], next: t.end, more: t.more}
+	if last < len(t.rows) {
+		p.next, p.more = t.rows[last-1].ID, true
 	}
 	return p, true, nil
 }
@@ -171,7 +172,7 @@ func (t *tail) fill(ctx context.Context, life int) error {
 	if end != t.end {
 		return nil // another has reached the end of the log before
 	}
-	t.end = page.Next
+	t.end, t.more = page.Next, page.More
 	for i := range page.Notifications {
 		t.rows = append(t.rows, &page.Notifications[i])
 		t.bytes += sizeOf(&page.Notifications[i])

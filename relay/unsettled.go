@@ -10,7 +10,7 @@ import (
 const (
 	// settleInterval is how much time is at least between two settlements that only say that events
 	// were delivered: under load each would be of a few events, and cost a transaction.
-	settleInterval = 25 * time.Millisecond
+	settleInterval = 100 * time.Millisecond
 	// maxUnsettled is how many events may be delivered and not be settled. With those in flight it
 	// bounds what comes again when the process is killed.
 	maxUnsettled = 200

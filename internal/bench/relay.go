@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -176,8 +177,8 @@ func (h *harness) command(ctx context.Context, db *database, args ...string) ([]
 // relayDelivery measures the delivery of a backlog, and how long a notification takes.
 func (h *harness) relayDelivery(ctx context.Context, receiver *receiver) (string, error) {
 	rows := [][]string{{
-		"database", "order", "backlog, events/s", "µs of PostgreSQL each", "p50 ms", "p99 ms", "by ackbox relay: p50 ms",
-		"p99 ms",
+		"database", "order", "backlog, events/s", "µs of PostgreSQL each", "ack p50 ms", "delivery p50 ms", "p99 ms",
+		"by ackbox relay: ack p50 ms", "delivery p50 ms", "p99 ms",
 	}}
 	for _, kind := range h.Databases {
 		for _, order := range []string{"none", "record", "latest"} {
@@ -189,11 +190,11 @@ func (h *harness) relayDelivery(ctx context.Context, receiver *receiver) (string
 			row := []string{kind, order, number(rate, 0), number(cost, 1)}
 			h.logf("%s, order %s: %s events/s", kind, order, number(rate, 0))
 			for _, apart := range []bool{false, true} {
-				latencies, err := h.latencies(ctx, l, order, apart, receiver)
+				acks, latencies, err := h.latencies(ctx, l, order, apart, receiver)
 				if err != nil {
 					return "", fmt.Errorf("latency on %s, order %s: %w", kind, order, err)
 				}
-				row = append(row, milliseconds(latencies, 0.5), milliseconds(latencies, 0.99))
+				row = append(row, number(acks, 1), milliseconds(latencies, 0.5), milliseconds(latencies, 0.99))
 			}
 			rows = append(rows, row)
 		}
@@ -246,18 +247,19 @@ func (h *harness) sendCount(ctx context.Context, url string, l load, messages in
 	return cmd.Output()
 }
 
-// latencies returns how long notifications take from their receipt to their delivery, sorted, in the
-// process that receives them or in another one.
+// latencies returns how long the Acks take, in ms, and how long notifications take from their receipt
+// to their delivery, sorted, in the process that receives them or in another one. Both begin before
+// the commit, the delivery after it.
 func (h *harness) latencies(
 	ctx context.Context, l load, order string, apart bool, receiver *receiver,
-) (_ []time.Duration, err error) {
+) (acks float64, _ []time.Duration, err error) {
 	db, path, err := h.prepare(ctx, l)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer func() { err = errors.Join(err, db.release(context.WithoutCancel(ctx))) }()
 	if err := h.addDestination(ctx, db, "bench", receiver.url, "--order", order); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	relay := "on"
 	if apart {
@@ -265,13 +267,13 @@ func (h *harness) latencies(
 	}
 	server, err := h.start(ctx, "ackbox", db.url, 1, "--relay", relay)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
 	if apart {
 		other, err := h.startRelay(ctx, db)
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 		defer func() { _ = other.stop() }() // a signal ends it
 	}
@@ -279,13 +281,18 @@ func (h *harness) latencies(
 	receiver.expect(messages)
 	cmd := exec.CommandContext(ctx, h.binary("ackbox"), "send", server.url+path, "--json",
 		"--count", strconv.Itoa(messages), "--concurrency", "4", "--rate", strconv.Itoa(latencyRate))
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("send: %w: %s", err, output)
+	var done sent
+	output, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(output, &done)
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("send: %w", err)
 	}
 	if _, err := receiver.await(ctx); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return receiver.latencies(), nil
+	return done.P50, receiver.latencies(), nil
 }
 
 // startRelay starts a process that delivers and receives nothing.
