@@ -50,7 +50,7 @@ func (r *runner) settle(ctx context.Context, next int64, items []item) error {
 	if ruled.cursor > r.cursor {
 		done.Span = r.extendedSpan(&done, now)
 	}
-	if err := r.finish(ctx, &done, ruled.down, answered); err != nil {
+	if err := r.settleSoon(ctx, &done, &ruled, answered); err != nil {
 		return err
 	}
 	r.metrics.deliveredAt(ruled.passed, now)

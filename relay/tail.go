@@ -69,7 +69,9 @@ func (t *tail) join(ctx context.Context) (life int, err error) {
 	return t.life, nil
 }
 
-func (t *tail) moveLocked(end int64) { t.rows, t.bytes, t.begin, t.end, t.more = nil, 0, end, end, false }
+func (t *tail) moveLocked(end int64) {
+	t.rows, t.bytes, t.begin, t.end, t.more = nil, 0, end, end, false
+}
 
 // reached makes the tail begin at an id that is the end of the log, if it is further than the tail.
 func (t *tail) reached(life int, id int64) {

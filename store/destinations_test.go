@@ -227,7 +227,8 @@ func TestSettlements(t *testing.T) {
 		if err != nil || len(open) != 1 || open[0].NotificationID != 4 {
 			t.Errorf("got %+v, %v, want the held one", open, err)
 		}
-		if n, err := db.Store.OpenDeliveries(t.Context(), d.ID); err != nil || n["00Q3"] != 1 || n["00Q1"] != 1 || len(n) != 2 {
+		n, err := db.Store.OpenDeliveries(t.Context(), d.ID)
+		if err != nil || n["00Q3"] != 1 || n["00Q1"] != 1 || len(n) != 2 {
 			t.Errorf("got %v open, %v, want one each", n, err)
 		}
 		got, err := db.Store.Destination(t.Context(), "erp")

@@ -29,7 +29,10 @@ func TestOutcomes(t *testing.T) {
 		settle(store.Settlement{
 			Cursor: 10, Span: &store.Span{From: 1, To: 10, Kind: store.SpanDelivered, FirstAt: now, LastAt: soon},
 			Deliveries: []store.Delivery{
-				{NotificationID: 3, Record: "a", State: store.Dead, Attempts: 4, Since: now, LastError: "answered 422", SettledAt: &soon},
+				{
+					NotificationID: 3, Record: "a", State: store.Dead, Attempts: 4, Since: now, LastError: "answered 422",
+					SettledAt: &soon,
+				},
 				{NotificationID: 4, Record: "b", State: store.Retry, Attempts: 1, Since: now, NextAttemptAt: &soon},
 			},
 		})

@@ -39,7 +39,8 @@ const WaitingRetention = 30 * 24 * time.Hour
 // them, so that what comes in is not delayed. If one fails or the context ends, what the earlier
 // ones deleted stays deleted.
 //
-// If OlderThan is below [MinRetention], Prune deletes nothing and returns [ErrRetention]. If another process is pruning, it deletes nothing and returns [ErrPruning].
+// If OlderThan is below [MinRetention], Prune deletes nothing and returns [ErrRetention]. If another
+// process is pruning, it deletes nothing and returns [ErrPruning].
 func (s *Store) Prune(
 	ctx context.Context, now time.Time, keep Retention, progress func(deleted int64),
 ) (deleted int64, err error) {

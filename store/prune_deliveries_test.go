@@ -115,7 +115,8 @@ func TestPruneGivesUpWhatIsTooOld(t *testing.T) {
 		}
 		want := store.Span{From: 5, To: 10, Kind: store.SpanExpired}
 		spans, err := db.Store.Spans(t.Context(), d.ID, 0)
-		if err != nil || len(spans) != 1 || spans[0].From != want.From || spans[0].To != want.To || spans[0].Kind != want.Kind {
+		if err != nil || len(spans) != 1 || spans[0].From != want.From || spans[0].To != want.To ||
+			spans[0].Kind != want.Kind {
 			t.Errorf("got %+v, %v, want %+v", spans, err, want)
 		}
 		for _, line := range []string{"destination=erp state=active from_id=5 to_id=10", "deliveries=1"} {

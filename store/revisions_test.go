@@ -145,7 +145,8 @@ func TestWorkIsLinearInTheRevisionsOfANotification(t *testing.T) {
 	})
 	save(t, db.Store, source, batchOf(entry("04lxx0000000000AAA", "{}")), now)
 	requireRowsRead(t, db, "prune that keeps all", revisions*perRow, func(s *store.Store) {
-		if got, err := s.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil); err != nil || got != 0 {
+		got, err := s.Prune(t.Context(), now, store.Retention{OlderThan: store.MinRetention}, nil)
+		if err != nil || got != 0 {
 			t.Errorf("got %d, %v, want 0", got, err)
 		}
 	})

@@ -26,7 +26,8 @@ func TestARecordIsErased(t *testing.T) {
 				Digest: ledger.DigestOf([]byte(fields)),
 			})
 		}
-		if _, err := db.Store.Save(t.Context(), store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: t0}); err != nil {
+		in := store.Inbound{SourceID: source.ID, Batch: batch, ReceivedAt: t0}
+		if _, err := db.Store.Save(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 		d, err := db.Store.AddDestination(t.Context(), store.Destination{

@@ -123,7 +123,9 @@ func TestReceivedWebhooksArePrintedIfTheyAreSigned(t *testing.T) {
 
 func TestReceiveWebhooksNeedsASecret(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{}, {"--secret", "s3cr3t"}, {"--secret", "whsec_"}, {"--secret", webhook.NewKey(), "--status", "7"}} {
+	for _, args := range [][]string{
+		{}, {"--secret", "s3cr3t"}, {"--secret", "whsec_"}, {"--secret", webhook.NewKey(), "--status", "7"},
+	} {
 		got := command(t, append([]string{"receive-webhooks", "--listen", "127.0.0.1:0"}, args...)...)
 		if got.code != exitUsage || strings.Contains(got.err, "s3cr3t") {
 			t.Errorf("%v: got %+v", args, got)

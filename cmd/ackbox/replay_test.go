@@ -199,7 +199,8 @@ func TestReplayUsage(t *testing.T) {
 			t.Errorf("%v: got %+v", args, got)
 		}
 	}
-	if got := on(t, db.URL, "replay", "--destination", "other"); got.code != exitFailed || !strings.Contains(got.err, "other") {
+	got := on(t, db.URL, "replay", "--destination", "other")
+	if got.code != exitFailed || !strings.Contains(got.err, "other") {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -1,13 +1,13 @@
 package e2e_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -282,7 +282,7 @@ func TestSecretsOfDestinationsAreInNoText(t *testing.T) {
 		texts := map[string]string{
 			"log": s.stderr.String(), "list": s.ok("destination", "list", "--json"),
 			"show": s.ok("destination", "show", "erp"), "deliveries": s.ok("deliveries", "--json"),
-			"ready": string(get(t, s.base()+"/readyz").body),
+			"ready": get(t, s.base()+"/readyz").body,
 		}
 		maps.Copy(texts, s.dump(database))
 		for what, text := range texts {
@@ -301,32 +301,38 @@ func (s *server) dump(database string) map[string]string {
 	db := openDirectly(s.tb, database)
 	texts := map[string]string{}
 	for _, table := range []string{"destinations", "destination_state", "deliveries", "delivery_attempts", "replays"} {
-		rows, err := db.Query("select * from " + table)
-		if err != nil {
-			s.tb.Fatal(err)
-		}
-		columns, err := rows.Columns()
-		if err != nil {
-			s.tb.Fatal(err)
-		}
-		for rows.Next() {
-			values := make([]any, len(columns))
-			for i := range values {
-				values[i] = new(any)
-			}
-			if err := rows.Scan(values...); err != nil {
-				s.tb.Fatal(err)
-			}
-			for i := range values {
-				texts["table "+table] += fmt.Sprintf("%s=%s ", columns[i], *values[i].(*any))
-			}
-		}
-		if err := rows.Err(); err != nil {
-			s.tb.Fatal(err)
-		}
-	}
-	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {
-		texts["key file"] = filepath.Base(path) // only its name: it is the key
+		texts["table "+table] = dumpTable(s.tb, db, table)
 	}
 	return texts
+}
+
+// dumpTable returns the rows of a table as text.
+func dumpTable(tb testing.TB, db *sql.DB, table string) string {
+	tb.Helper()
+	rows, err := db.Query("select * from " + table)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var text strings.Builder
+	for rows.Next() {
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(any)
+		}
+		if err := rows.Scan(values...); err != nil {
+			tb.Fatal(err)
+		}
+		for i := range values {
+			fmt.Fprintf(&text, "%s=%s ", columns[i], *values[i].(*any))
+		}
+	}
+	if err := rows.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	return text.String()
 }
