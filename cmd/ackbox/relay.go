@@ -32,6 +32,7 @@ func (c *relayCmd) Validate() error { return cmp.Or(checkAdminAddr(c.AdminAddr),
 
 // Run implements the command: it delivers until the context ends.
 func (c *relayCmd) Run(ctx context.Context) (err error) {
+	setCollector(0)
 	db, err := c.Database.open()
 	if err != nil {
 		return err
