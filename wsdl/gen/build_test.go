@@ -62,8 +62,8 @@ func readFolder(tb testing.TB, dir string) map[string]string {
 	return files
 }
 
-// probe is a program that decodes messages into generated types. It reads a list of pairs of
-// package and message and writes the records of each message as JSON.
+// probe is a program that decodes messages into generated types, and with soap.Decode. It reads a
+// list of pairs of package and message and writes the records of each message as JSON, both ways.
 const probe = `package main
 
 import (
@@ -81,19 +81,27 @@ var messages = map[string]func() any{
 %s}
 
 func main() {
-	_, err := soap.NewTypes(list.Records()...)
+	types, err := soap.NewTypes(list.Records()...)
 	check(err)
 	var input [][2]string
 	check(json.NewDecoder(os.Stdin).Decode(&input))
-	output := make([]any, len(input))
+	output := make([]struct {
+		Typed  any
+		Stored []json.RawMessage
+	}, len(input))
 	for i, in := range input {
-		output[i] = messages[in[0]]()
+		output[i].Typed = messages[in[0]]()
+		if batch, err := soap.Decode([]byte(in[1]), types); err == nil {
+			for _, entry := range batch.Entries {
+				output[i].Stored = append(output[i].Stored, entry.Fields)
+			}
+		}
 		d := xml.NewDecoder(strings.NewReader(in[1]))
 		for {
 			token, err := d.Token()
 			check(err)
 			if start, ok := token.(xml.StartElement); ok && start.Name.Local == "notifications" {
-				check(d.DecodeElement(output[i], &start))
+				check(d.DecodeElement(output[i].Typed, &start))
 				break
 			}
 		}
@@ -131,7 +139,7 @@ func scratch(tb testing.TB, outDir string) string {
 	var imports, messages strings.Builder
 	for path, text := range readFolder(tb, outDir) {
 		writeFile(tb, filepath.Join(dir, "soap", "sobject", path), text)
-		if pkg, _, ok := strings.Cut(path, "/"); ok {
+		if pkg, _, ok := strings.Cut(path, "/"); ok && filepath.Ext(path) == ".go" {
 			fmt.Fprintf(&imports, "\tthe%s %q\n", pkg, "ackbox/soap/sobject/"+pkg)
 			fmt.Fprintf(&messages, "\t%q: func() any { return new(the%s.Notifications) },\n", pkg, pkg)
 		}
@@ -164,6 +172,7 @@ func vet(tb testing.TB, dir string) {
 type notification struct {
 	ID     string          `json:"Id"`
 	Record json.RawMessage `json:"sObject"`
+	Stored json.RawMessage `json:"-"` // the fields as soap.Decode writes them; nil if it refuses the message
 }
 
 // decode decodes messages, each a pair of package and XML, with the packages of a scratch module
@@ -181,13 +190,19 @@ func decode(tb testing.TB, dir string, messages [][2]string) [][]notification {
 	if err != nil {
 		tb.Fatalf("decode with generated types: %v\n%s", err, stderr.String())
 	}
-	var decoded []struct{ Notification []notification }
+	var decoded []struct {
+		Typed  struct{ Notification []notification }
+		Stored []json.RawMessage
+	}
 	if err := json.Unmarshal(output, &decoded); err != nil {
 		tb.Fatal(err)
 	}
 	result := make([][]notification, len(decoded))
 	for i, d := range decoded {
-		result[i] = d.Notification
+		result[i] = d.Typed.Notification
+		for j, fields := range d.Stored {
+			result[i][j].Stored = fields
+		}
 	}
 	return result
 }

@@ -22,7 +22,7 @@ func checkout(tb testing.TB, edit func(text string) string) string {
 	dir, root := tb.TempDir(), "../.."
 	for _, pattern := range []string{
 		"go.mod", "go.sum", "wsdl/*.*", "wsdl/gen/*", "internal/text/*.go", "soap/sobject/*.go",
-		"soap/sobject/*/*.go",
+		"soap/sobject/*/*.go", "soap/sobject/*/*.schema.json",
 	} {
 		paths, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 		if err != nil || len(paths) == 0 {
@@ -113,8 +113,8 @@ func TestGenerateTakesWSDLsOfEveryNameAndEncoding(t *testing.T) {
 			t.Errorf("package of %s (-lead.wsdl +%[1]s):\n%s", file, diff)
 		}
 	}
-	if paths := slices.Sorted(maps.Keys(got)); len(paths) != 7 {
-		t.Errorf("got the files %q, want a package of six WSDLs each and the list", paths)
+	if paths := slices.Sorted(maps.Keys(got)); len(paths) != 13 {
+		t.Errorf("got the files %q, want the two of six WSDLs each and the list", paths)
 	}
 	leftOut := "left out: page.jsp: this is a web page, not a WSDL; "
 	if !strings.HasPrefix(log, leftOut) || !strings.Contains(log, "\nleft out: wfoutbound: the name of a WSDL must") {

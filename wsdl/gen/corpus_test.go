@@ -67,7 +67,10 @@ func TestPublishedWSDLsMakePackagesThatDecodePublishedEnvelopes(t *testing.T) {
 		for _, s := range sources {
 			if e.isOf(s.Object) {
 				messages = append(messages, [2]string{s.pkg, text})
-				check = append(check, func(got []notification) { e.assert(t, name+" by "+s.File, s, got) })
+				check = append(check, func(got []notification) {
+					e.assert(t, name+" by "+s.File, s, got)
+					assertValid(t, name+" by "+s.File, schemaIn(t, outDir, s.pkg), got)
+				})
 			}
 		}
 	}

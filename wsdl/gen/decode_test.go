@@ -57,10 +57,10 @@ func message(object string, records ...string) string {
 
 const allFields = `<sf:Id>a01</sf:Id>
 <sf:Name> J&#252;rgen &amp; Co </sf:Name><sf:A__c>true</sf:A__c><sf:B__c>0</sf:B__c>
-<sf:C__c>-1.5E3</sf:C__c><sf:D__c>2026-11-22</sf:D__c><sf:E__c>2026-11-22T01:02:03.450Z</sf:E__c>
+<sf:C__c>-1.25E1</sf:C__c><sf:D__c>2026-11-22</sf:D__c><sf:E__c>2026-11-22T01:02:03.450Z</sf:E__c>
 <sf:F__c>23:59:00.000Z</sf:F__c><sf:G__c>AQID</sf:G__c><sf:H__c>001</sf:H__c><sf:I__c>x</sf:I__c><sf:Z__c>new</sf:Z__c>`
 
-const allFieldsJSON = `{"Id":"a01","Name":" Jürgen & Co ","A__c":true,"B__c":0,"C__c":-1500,"D__c":"2026-11-22",
+const allFieldsJSON = `{"Id":"a01","Name":" Jürgen & Co ","A__c":true,"B__c":0,"C__c":-12.5,"D__c":"2026-11-22",
 "E__c":"2026-11-22T01:02:03.450Z","F__c":"23:59:00.000Z","G__c":"AQID","H__c":"001","I__c":"x"}`
 
 // otherPrefixes is one notification with the prefixes and declarations that a rewriting proxy may
@@ -128,6 +128,7 @@ func TestGeneratedTypesDecodeMessages(t *testing.T) {
 	vet(t, dir)
 	for i, got := range decode(t, dir, messages) {
 		assertRecords(t, cases[i].name, got, cases[i].want)
+		assertValid(t, cases[i].name, schemaIn(t, outDir, cases[i].pkg), got)
 	}
 }
 

@@ -151,7 +151,7 @@ func FuzzGenerate(f *testing.F) {
 	})
 }
 
-// fuzzSource makes the package and the list of a WSDL that was accepted.
+// fuzzSource makes the package, the list and the JSON Schema of a WSDL that was accepted.
 func fuzzSource(t *testing.T, sources []*source) {
 	t.Helper()
 	s := sources[0]
@@ -173,4 +173,9 @@ func fuzzSource(t *testing.T, sources []*source) {
 	if got := declarations(parseGo(t, list)); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("list: got %q, want %q", got, want)
 	}
+	written, err := renderSchema(s, sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	assertSchema(t, s, written)
 }

@@ -187,6 +187,9 @@ func makeFiles(ctx context.Context, sources []*source) (map[string][]byte, error
 			return nil, err
 		}
 		files[filepath.Join(s.pkg, s.pkg+".go")] = code
+		if files[filepath.Join(s.pkg, s.pkg+".schema.json")], err = renderSchema(s, sources); err != nil {
+			return nil, fmt.Errorf("write JSON Schema for %s: %w", s.File, err)
+		}
 	}
 	files["sobject.go"], err = renderList(sources)
 	return files, err

@@ -20,7 +20,9 @@ func TestTheGeneratedPackagesAreUpToDate(t *testing.T) {
 	outDir, _ := mustGenerate(t, "..")
 	want := readFolder(t, outDir)
 	got := readFolder(t, "../../soap/sobject")
-	maps.DeleteFunc(got, func(_, text string) bool { return !strings.HasPrefix(text, headerStart) })
+	maps.DeleteFunc(got, func(_, text string) bool {
+		return !strings.HasPrefix(text, headerStart) && !strings.HasPrefix(text, schemaStart)
+	})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("soap/sobject is not up to date, run go generate ./... (-want +got):\n%s", diff)
 	}
@@ -46,8 +48,9 @@ sobject/contact2017b: Contact with 3 fields, from contact2017b.wsdl
 	}
 	got := readFolder(t, outDir)
 	want := []string{
-		"caseobj/caseobj.go", "contact2017a/contact2017a.go", "contact2017b/contact2017b.go",
-		"sobject.go",
+		"caseobj/caseobj.go", "caseobj/caseobj.schema.json", "contact2017a/contact2017a.go",
+		"contact2017a/contact2017a.schema.json", "contact2017b/contact2017b.go",
+		"contact2017b/contact2017b.schema.json", "sobject.go",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
@@ -122,8 +125,8 @@ func TestGenerateRemovesThePackageOfAWSDLThatIsGone(t *testing.T) {
 	}
 	got := slices.Sorted(maps.Keys(readFolder(t, outDir)))
 	want := []string{
-		"extra_test.go", "foreign/foreign.go", "lead/lead.go", "order/more.go", "order/order.go",
-		"sobject.go",
+		"extra_test.go", "foreign/foreign.go", "lead/lead.go", "lead/lead.schema.json", "order/more.go",
+		"order/order.go", "order/order.schema.json", "sobject.go",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
@@ -168,6 +171,8 @@ func TestGenerateFailsWithoutChangingAnything(t *testing.T) {
 			[]string{"b.wsdl:38: the field Lead.Company has the type int here and string in a.wsdl:38"}},
 		{"a file that is not generated", map[string]string{"kept.wsdl": lead},
 			[]string{"kept.go is not a generated file: move it"}},
+		{"a schema that is not generated", map[string]string{"own.wsdl": lead},
+			[]string{"own.schema.json is not a generated file: move it"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -175,6 +180,7 @@ func TestGenerateFailsWithoutChangingAnything(t *testing.T) {
 			outDir, _ := mustGenerate(t, writeWSDLs(t,
 				map[string]string{"asset.wsdl": wsdltest.WSDL("Asset")}))
 			writeFile(t, filepath.Join(outDir, "kept", "kept.go"), "package kept\n")
+			writeFile(t, filepath.Join(outDir, "own", "own.schema.json"), "{}\n")
 			assertFails(t, writeWSDLs(t, c.wsdls), outDir, c.want)
 		})
 	}

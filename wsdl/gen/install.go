@@ -96,7 +96,7 @@ func isGenerated(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return bytes.HasPrefix(data, []byte(headerStart)), nil
+	return bytes.HasPrefix(data, []byte(headerStart)) || bytes.HasPrefix(data, []byte(schemaStart)), nil
 }
 
 // stalePackages returns the folders in dir that hold generated files only and are not among files.

@@ -2,7 +2,8 @@
 // of package wsdl runs it in that package's folder.
 //
 // It parses each WSDL with package wsdl, runs gowsdl on a simplified WSDL of the same types,
-// corrects the Go code that gowsdl wrote, and writes no file until all of this has succeeded.
+// corrects the Go code that gowsdl wrote, adds a JSON Schema of the fields as they are passed on,
+// and writes no file until all of this has succeeded.
 package main
 
 import (
