@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,6 +48,45 @@ func saveRecords(b *testing.B, db *store.Store, source store.Source, n, records 
 	}
 }
 
+// failing takes everything at once, but fails one in a hundred events twice.
+type failing struct {
+	mu    sync.Mutex
+	tried map[int64]int
+}
+
+func (f *failing) Send(_ context.Context, events []relay.Event) []relay.Verdict {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	verdicts := make([]relay.Verdict, len(events))
+	for i := range verdicts {
+		verdicts[i] = relay.Verdict{Outcome: relay.Success}
+		if id := events[i].Notification.ID; id%100 == 0 && f.tried[id] < 2 {
+			f.tried[id]++
+			verdicts[i] = relay.Verdict{Outcome: relay.Rejected, Status: 422, Error: "answered 422"}
+		}
+	}
+	return verdicts
+}
+
+func (*failing) Close() error { return nil }
+
+// BenchmarkFailures delivers with the order record, without failures and, in turn with that, with
+// one in a hundred events failing twice. The metric x is the rate with failures divided by that
+// without; the waits before an event is tried again are short.
+func BenchmarkFailures(b *testing.B) {
+	const stored, records = 30_000, 1_000_000
+	for _, driver := range []string{storetest.SQLite, storetest.Postgres} {
+		b.Run(driver, func(b *testing.B) {
+			var without, with time.Duration
+			for range b.N {
+				without += deliverBacklog(b, driver, store.OrderRecord, stored, records, instant{})
+				with += deliverBacklog(b, driver, store.OrderRecord, stored, records, &failing{tried: map[int64]int{}})
+			}
+			b.ReportMetric(float64(without)/float64(with), "x")
+		})
+	}
+}
+
 // BenchmarkBacklog delivers what was stored before, to a destination that takes no time. Events/s is
 // what the pipeline can do; the metric of PostgreSQL's CPU time is of `make bench-relay`.
 func BenchmarkBacklog(b *testing.B) {
@@ -56,7 +96,7 @@ func BenchmarkBacklog(b *testing.B) {
 			b.Run(driver+"/"+ordering.String(), func(b *testing.B) {
 				var total time.Duration
 				for range b.N {
-					total += deliverBacklog(b, driver, ordering, stored, records)
+					total += deliverBacklog(b, driver, ordering, stored, records, instant{})
 				}
 				b.ReportMetric(float64(b.N)*stored/total.Seconds(), "events/s")
 			})
@@ -64,7 +104,9 @@ func BenchmarkBacklog(b *testing.B) {
 	}
 }
 
-func deliverBacklog(b *testing.B, driver string, ordering store.Ordering, stored, records int) time.Duration {
+func deliverBacklog(
+	b *testing.B, driver string, ordering store.Ordering, stored, records int, to relay.Sender,
+) time.Duration {
 	b.Helper()
 	b.StopTimer()
 	db := storetest.New(b, driver)
@@ -80,9 +122,11 @@ func deliverBacklog(b *testing.B, driver string, ordering store.Ordering, stored
 	}
 	saveRecords(b, db.Store, source, stored, records)
 	open := func(store.Destination) (relay.Sender, relay.Filter, error) {
-		return instant{}, everything, nil
+		return to, everything, nil
 	}
-	process := relay.New(db.Store, db.Store.NotificationLog(), slog.New(slog.DiscardHandler), open, relay.Defaults())
+	o := relay.Defaults()
+	o.Message = relay.Backoff{First: 20 * time.Millisecond, Most: 100 * time.Millisecond}
+	process := relay.New(db.Store, db.Store.NotificationLog(), slog.New(slog.DiscardHandler), open, o)
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	ended := make(chan error, 1)

@@ -444,3 +444,78 @@ func TestTwoProcessesDeliverOnce(t *testing.T) {
 		r.awaitReceived(ids(1, 220))
 	})
 }
+
+// The lease is renewed while the destination takes its time, so that nobody else takes over.
+func TestASlowDestinationDoesNotCostTheLease(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		r := newRig(t, db)
+		release := make(chan struct{})
+		r.answer(func(relay.Event) relay.Verdict {
+			<-release
+			return relay.Verdict{Outcome: relay.Success}
+		})
+		r.save(1)
+		r.run(db.Store, options(), nil)
+		leaseUntil := func() (until string) {
+			conn := r.raw()
+			defer conn.Close()
+			row := conn.QueryRow(`select coalesce(cast(lease_until as text), '') from destination_state`)
+			if err := row.Scan(&until); err != nil {
+				t.Fatal(err)
+			}
+			return until
+		}
+		until(t, "somebody owns it", r.isOwned)
+		for range 3 {
+			before := leaseUntil()
+			until(t, "the lease is renewed", func() bool { return leaseUntil() > before })
+		}
+		other := storetest.Open(t, db.URL).Store
+		if _, ok, err := other.TakeLease(t.Context(), r.destination().ID); ok || err != nil {
+			t.Errorf("got %t, %v: another process took over", ok, err)
+		}
+		close(release)
+		r.awaitReceived([]int64{1})
+		until(t, "it is settled", func() bool { return r.destination().Progress.Cursor == 1 })
+	})
+}
+
+// A destination that hangs keeps no other one from its events.
+func TestADestinationThatHangsStopsNoOther(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		r := newRig(t, db)
+		if _, err := db.Store.AddDestination(t.Context(), store.Destination{
+			Name: "hangs", Kind: "hangs", GiveUp: time.Hour,
+		}, now); err != nil {
+			t.Fatal(err)
+		}
+		release := make(chan struct{})
+		hanging := &receiver{verdict: func(relay.Event) relay.Verdict {
+			<-release
+			return relay.Verdict{Outcome: relay.Success}
+		}}
+		open := func(d store.Destination) (relay.Sender, relay.Filter, error) {
+			if d.Kind == "hangs" {
+				return hanging, everything, nil
+			}
+			return r.receiver, everything, nil
+		}
+		logger := slog.New(slog.NewTextHandler(t.Output(), nil))
+		process := relay.New(db.Store, db.Store.NotificationLog(), logger, open, options())
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- process.Run(ctx) }()
+		for n := range int64(20) {
+			r.save(10)
+			r.awaitReceived(ids(1, 10*(n+1)))
+		}
+		close(release)
+		until(t, "the other gets them, too", func() bool { return len(hanging.received()) == 200 })
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
