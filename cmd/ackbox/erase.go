@@ -17,7 +17,7 @@ type eraseCmd struct {
 }
 
 // Run implements the command.
-func (c *eraseCmd) Run(ctx context.Context, t terminal) error {
+func (c *eraseCmd) Run(ctx context.Context, t terminal, log *slog.Logger) error {
 	return c.Database.with(ctx, func(s *store.Store) error {
 		n, err := s.CountRecord(ctx, c.Record)
 		if err != nil {
@@ -37,7 +37,7 @@ func (c *eraseCmd) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		slog.Info("record erased", "record", c.Record, "by", whoAsks(), "notifications", erased.Notifications,
+		log.Info("record erased", "record", c.Record, "by", whoAsks(), "notifications", erased.Notifications,
 			"deliveries", erased.Deliveries)
 		_, err = fmt.Fprintf(t.out, "%s erased, %s\n", text.Count(erased.Notifications, "notification", "notifications"),
 			text.Count(erased.Deliveries, "delivery", "deliveries"))

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -99,6 +100,9 @@ func run(ctx context.Context, args []string, t terminal) int {
 func (c *cli) logged(command *kong.Context, t terminal) error {
 	defer c.startLog(runsUntilStopped(command), t.err)()
 	warnUnknownSettings(command, t)
+	// The log of a command that changes something says so; the default one is shared by all commands
+	// of a process, as in tests.
+	command.Bind(slog.New(c.Log.handler(t.err)))
 	return command.Run()
 }
 

@@ -19,7 +19,8 @@ type result struct {
 // command runs a command line as main does.
 func command(tb testing.TB, args ...string) result {
 	tb.Helper()
-	var stdout, stderr bytes.Buffer
+	var stdout bytes.Buffer
+	var stderr lockedBuffer // a log of another command that runs may end up here
 	code := run(tb.Context(), args, terminal{&stdout, &stderr})
 	return result{stdout.String(), stderr.String(), code}
 }

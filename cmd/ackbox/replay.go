@@ -34,6 +34,8 @@ type replayCmd struct {
 	Cancel      int64         `placeholder:"ID" help:"End the replay with this id instead."`
 	List        bool          `help:"List the replays of the destination instead, the newest first."`
 	JSON        bool          `name:"json" help:"Print JSON, one replay a line."`
+
+	log *slog.Logger
 }
 
 // Validate checks the flags that depend on each other. Kong calls it.
@@ -61,7 +63,8 @@ func (c *replayCmd) selection() store.Selection {
 }
 
 // Run implements the command.
-func (c *replayCmd) Run(ctx context.Context, t terminal) error {
+func (c *replayCmd) Run(ctx context.Context, t terminal, log *slog.Logger) error {
+	c.log = log
 	if _, err := parseQuery(c.Query); err != nil {
 		return usageError{err}
 	}
@@ -111,7 +114,7 @@ func (c *replayCmd) replay(ctx context.Context, t terminal, s *store.Store, d st
 	if err != nil {
 		return err
 	}
-	slog.Info("replay begun", "destination", d.Name, "replay", added.ID, "total", r.Total, "by", r.By)
+	c.log.Info("replay begun", "destination", d.Name, "replay", added.ID, "total", r.Total, "by", r.By)
 	if d.State != store.Active {
 		t.say("the destination is %s: the replay waits until it is active", d.State)
 	}
@@ -159,7 +162,7 @@ func (c *replayCmd) cancel(ctx context.Context, t terminal, s *store.Store, id i
 	if err != nil {
 		return err
 	}
-	slog.Info("replay cancelled", "replay", id, "by", whoAsks())
+	c.log.Info("replay cancelled", "replay", id, "by", whoAsks())
 	r, err := s.Replay(ctx, id)
 	if err != nil {
 		return err
@@ -206,7 +209,7 @@ func (c *replayCmd) revive(ctx context.Context, t terminal, s *store.Store, d st
 	if err != nil {
 		return err
 	}
-	slog.Info("dead deliveries revived", "destination", d.Name, "total", revived, "by", whoAsks())
+	c.log.Info("dead deliveries revived", "destination", d.Name, "total", revived, "by", whoAsks())
 	if c.JSON {
 		return json.NewEncoder(t.out).Encode(map[string]int64{"total": revived})
 	}
