@@ -46,7 +46,7 @@ func (r *runner) beginReplay(ctx context.Context, most int) error {
 	if p.limit != nil {
 		most = min(most, p.limit.Burst())
 	}
-	for len(p.items) == 0 && p.next < p.To {
+	if len(p.items) == 0 && p.next < p.To { // a page may have none: what is stored meanwhile comes first
 		found, next, err := r.store.ReplayPage(ctx, &p.Replay, p.next, readAhead)
 		if err != nil {
 			return err

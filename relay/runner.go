@@ -292,7 +292,7 @@ func (r *runner) wait() time.Duration {
 	if until := time.Until(r.retryAt); until > 0 {
 		return min(wait, until)
 	}
-	if !r.nextDue.IsZero() && !r.retries {
+	if !r.nextDue.IsZero() && !r.retries && r.failures == 0 {
 		wait = min(wait, max(time.Until(r.nextDue), time.Millisecond))
 	}
 	if !r.log.held() {
