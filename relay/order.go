@@ -20,7 +20,7 @@ type order struct {
 	marks map[string]store.Mark // a part of those in the database; without an id if there is none
 }
 
-// maxMarks is how many marks are kept in memory.
+// maxMarks is how many marks are kept in memory, and those of a batch more.
 const maxMarks = 100_000
 
 func (o *order) regarded() bool { return o.ordering != store.OrderNone }
@@ -110,6 +110,9 @@ func isOlder(n *store.Notification, mark *store.Mark) bool {
 
 // loadMarks reads the marks of the items' records that are not in memory.
 func (o *order) loadMarks(ctx context.Context, items []item) error {
+	if len(o.marks) > maxMarks {
+		clear(o.marks)
+	}
 	var missing []string
 	for i := range items {
 		if items[i].fate != wanted {
@@ -127,9 +130,6 @@ func (o *order) loadMarks(ctx context.Context, items []item) error {
 	found, err := o.store.Marks(ctx, o.destination, missing)
 	if err != nil {
 		return err
-	}
-	if len(o.marks)+len(missing) > maxMarks {
-		clear(o.marks)
 	}
 	for _, record := range missing {
 		o.marks[record] = found[record]

@@ -122,9 +122,10 @@ func (r *runner) closed(done *store.Settlement, record string) {
 	}
 }
 
-// mark notes that a notification was delivered.
+// mark notes that a notification was delivered. The mark that a stale one is older than may not be in
+// memory any more.
 func (r *runner) mark(done *store.Settlement, item *item) {
-	if !r.order.regarded() {
+	if !r.order.regarded() || item.stale {
 		return
 	}
 	if mark, newer := r.order.delivered(item.notification, item.record); newer {
