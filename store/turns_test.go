@@ -29,7 +29,7 @@ func TestATransactionBeginsWhenTheOthersAreSlow(t *testing.T) {
 						mu.Lock()
 						got = append(got, len(batches))
 						mu.Unlock()
-						time.Sleep(test.takes) //nolint:forbidigo // no real time passes in a bubble
+						<-time.After(test.takes)
 						for _, p := range batches {
 							p.answer(Saved{}, nil)
 						}
@@ -43,10 +43,10 @@ func TestATransactionBeginsWhenTheOthersAreSlow(t *testing.T) {
 				}
 				add()
 				add()
-				time.Sleep(slowCommit / 4) //nolint:forbidigo // likewise
+				<-time.After(slowCommit / 4)
 				add()
 				if test.takes > slowCommit {
-					time.Sleep(slowCommit) //nolint:forbidigo // likewise
+					<-time.After(slowCommit)
 				}
 				add()
 				q.running.Wait()
