@@ -145,3 +145,51 @@ func delivered(done *store.Settlement, d store.Delivery, v Verdict, now time.Tim
 	addAttempt(done, &d, v, now)
 	return d
 }
+
+// findDue finds out when the next exception is to be tried again.
+func (r *runner) findDue(ctx context.Context) error {
+	r.nextDue, r.checked = time.Time{}, time.Now()
+	if r.open == 0 {
+		return nil
+	}
+	at, err := r.store.NextDelivery(ctx, r.destination.ID)
+	if err == nil && at != nil {
+		r.nextDue = *at
+	}
+	return err
+}
+
+// recount reads the exceptions anew if all of them seem to wait for others: those may have been
+// deleted.
+func (r *runner) recount(ctx context.Context, now time.Time) error {
+	if r.open == 0 || !r.nextDue.IsZero() || r.retries || len(r.flying) > 0 || now.Sub(r.checked) < r.Poll {
+		return nil
+	}
+	if err := r.store.FreeHeld(ctx, r.lease, r.destination); err != nil {
+		return err
+	}
+	if err := r.countOpen(ctx); err != nil {
+		return err
+	}
+	return r.findDue(ctx)
+}
+
+// countOpen reads which exceptions are still to be delivered.
+func (r *runner) countOpen(ctx context.Context) error {
+	blocked, err := r.store.OpenDeliveries(ctx, r.destination.ID)
+	if err != nil {
+		return err
+	}
+	r.open, r.order.blocked = 0, blocked
+	for _, n := range blocked {
+		r.open += n
+	}
+	return nil
+}
+
+// due notes that an exception is to be tried again at a time.
+func (r *runner) due(at time.Time) {
+	if r.nextDue.IsZero() || at.Before(r.nextDue) {
+		r.nextDue = at
+	}
+}

@@ -235,54 +235,6 @@ func (r *runner) load(ctx context.Context) error {
 	return r.findDue(ctx)
 }
 
-// findDue finds out when the next exception is to be tried again.
-func (r *runner) findDue(ctx context.Context) error {
-	r.nextDue, r.checked = time.Time{}, time.Now()
-	if r.open == 0 {
-		return nil
-	}
-	at, err := r.store.NextDelivery(ctx, r.destination.ID)
-	if err == nil && at != nil {
-		r.nextDue = *at
-	}
-	return err
-}
-
-// recount reads the exceptions anew if all of them seem to wait for others: those may have been
-// deleted.
-func (r *runner) recount(ctx context.Context, now time.Time) error {
-	if r.open == 0 || !r.nextDue.IsZero() || r.retries || len(r.flying) > 0 || now.Sub(r.checked) < r.Poll {
-		return nil
-	}
-	if err := r.store.FreeHeld(ctx, r.lease, r.destination); err != nil {
-		return err
-	}
-	if err := r.countOpen(ctx); err != nil {
-		return err
-	}
-	return r.findDue(ctx)
-}
-
-// countOpen reads which exceptions are still to be delivered.
-func (r *runner) countOpen(ctx context.Context) error {
-	blocked, err := r.store.OpenDeliveries(ctx, r.destination.ID)
-	if err != nil {
-		return err
-	}
-	r.open, r.order.blocked = 0, blocked
-	for _, n := range blocked {
-		r.open += n
-	}
-	return nil
-}
-
-// due notes that an exception is to be tried again at a time.
-func (r *runner) due(at time.Time) {
-	if r.nextDue.IsZero() || at.Before(r.nextDue) {
-		r.nextDue = at
-	}
-}
-
 // wait returns for how long nothing has to be done by itself.
 func (r *runner) wait() time.Duration {
 	wait := r.Poll
@@ -406,55 +358,4 @@ func (r *runner) sendWave(ctx context.Context, wave []*item) {
 	for i, verdict := range r.sender.Send(ctx, events) {
 		wave[i].verdict = verdict
 	}
-}
-
-// probesBeforePassing is how often the same event is tried before the one of another record is, in
-// turn with it.
-const probesBeforePassing = 3
-
-// beginProbe sends one event, of the log or else an exception, to a destination that was down.
-func (r *runner) beginProbe(ctx context.Context, now time.Time) error {
-	if len(r.flying) > 0 || r.retries || r.replay != nil && r.replay.sending {
-		return nil
-	}
-	b, err := r.nextBatch(ctx)
-	if err != nil {
-		return err
-	}
-	if b == nil {
-		if err := r.beginRetries(ctx, now, 1); err != nil || r.retries {
-			return err
-		}
-		return r.beginReplay(ctx, 1)
-	}
-	b.items, b.next = r.probe(b.items, b.next)
-	r.log.seek(b.next)
-	r.send(ctx, b)
-	return nil
-}
-
-// probe reduces a part of the log, for a destination that is down, to what is tried next: the first
-// event, or after some failures, each second time, the first event of another record. If that one is
-// delivered, it is not the destination that fails, but the first event.
-func (r *runner) probe(items []item, next int64) ([]item, int64) {
-	first := -1
-	for i := range items {
-		if items[i].fate != wanted {
-			continue
-		}
-		passing := r.failures >= probesBeforePassing && r.failures%2 == 1
-		if first < 0 {
-			first = i
-		}
-		if passing && (i == first || recordOf(items[i].notification) == recordOf(items[first].notification)) {
-			items[i].verdict = Verdict{Outcome: Unavailable, Status: r.last.Status, Error: r.last.Error}
-			continue
-		}
-		return items[:i+1], items[i].notification.ID
-	}
-	if first >= 0 { // there is no other record
-		items[first].verdict = Verdict{}
-		return items[:first+1], items[first].notification.ID
-	}
-	return items, next
 }

@@ -88,6 +88,30 @@ func (s Source) MarshalJSON() ([]byte, error) {
 	}{s.Name, s.DisabledAt == nil, append([]string{}, s.Organizations...), urls, oldEnds, s.CreatedAt})
 }
 
+// MarshalJSON writes the replay as ackbox replay lists it.
+func (r Replay) MarshalJSON() ([]byte, error) {
+	return marshal(struct {
+		ID        int64       `json:"id"`
+		State     ReplayState `json:"state"`
+		Selection Selection   `json:"selection"`
+		Total     int64       `json:"total"`
+		Delivered int64       `json:"delivered"`
+		Filtered  int64       `json:"filtered"`
+		Skipped   int64       `json:"skipped"`
+		Failed    int64       `json:"failed"`
+		Cursor    int64       `json:"cursor"`
+		To        int64       `json:"to"`
+		Rate      int         `json:"rate"`
+		Reason    string      `json:"reason"`
+		By        string      `json:"by"`
+		CreatedAt string      `json:"created_at"`
+		EndedAt   *string     `json:"ended_at"`
+	}{
+		r.ID, r.State, r.Selection, r.Total, r.Delivered, r.Filtered, r.Skipped, r.Failed, r.Cursor, r.To,
+		r.Rate, r.Reason, r.By, ledger.FormatTime(r.CreatedAt), formatOptional(r.EndedAt),
+	})
+}
+
 // MarshalJSON writes the certificate as ackbox certificates lists it, with the number of days left.
 func (c ClientCertificate) MarshalJSON() ([]byte, error) {
 	return marshal(struct {

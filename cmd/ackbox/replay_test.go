@@ -109,7 +109,7 @@ func TestWhatWasGivenUpIsReplayed(t *testing.T) {
 			}
 			return n
 		}
-		eventually(t, "all are dead", func() bool { return count(store.Dead) == 20 })
+		soon(t, "all are dead", func() bool { return count(store.Dead) == 20 })
 		run := func(want string, args ...string) {
 			t.Helper()
 			got := on(t, db.URL, append([]string{"replay", "--destination", "erp"}, args...)...)
@@ -121,7 +121,7 @@ func TestWhatWasGivenUpIsReplayed(t *testing.T) {
 		run(`{"total":20}`, "--dead", "--dry-run", "--json")
 		to.accept()
 		run("20 notifications are due again", "--dead", "--yes")
-		eventually(t, "all are delivered", func() bool { return count(store.Delivered) == 20 })
+		soon(t, "all are delivered", func() bool { return count(store.Delivered) == 20 })
 		run("20 notifications would be sent to erp", "--dry-run", "--since", "2026-01-01")
 		if got := on(t, db.URL, "deliveries", "--notification", "2"); got.code != exitDone ||
 			!strings.Contains(got.out, "erp ") || !strings.Contains(got.out, " delivered ") &&
@@ -140,18 +140,6 @@ func TestWhatWasGivenUpIsReplayed(t *testing.T) {
 	})
 }
 
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); <-ticker.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 20 s", what)
-		}
-	}
-}
-
 // Ctrl-C ends a replay, which says how far it was.
 func TestAnInterruptedReplayIsCancelled(t *testing.T) {
 	t.Parallel()
@@ -159,7 +147,7 @@ func TestAnInterruptedReplayIsCancelled(t *testing.T) {
 		to := &refusing{accepts: true}
 		startRelay(t, db, to)
 		saveLeads(t, db.Store, 50)
-		eventually(t, "all are delivered", func() bool {
+		soon(t, "all are delivered", func() bool {
 			d, err := db.Store.Destination(t.Context(), "erp")
 			return err == nil && d.Progress.Delivered == 50
 		})
@@ -171,7 +159,7 @@ func TestAnInterruptedReplayIsCancelled(t *testing.T) {
 				"replay", "--destination", "erp", "--yes", "--rate", "10", "--database-url", db.URL,
 			}, terminal{&out, &errs})
 		}()
-		eventually(t, "some are sent", func() bool {
+		soon(t, "some are sent", func() bool {
 			r, err := db.Store.Replay(t.Context(), 1)
 			return err == nil && r.Delivered > 2
 		})
